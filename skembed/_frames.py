@@ -1,0 +1,235 @@
+"""The only reader of dataframes: whatever the container, a column becomes plain NumPy arrays.
+
+A column read as categories is always dictionary-encoded (:class:`Coded`): the distinct values and, per row, a
+position among them, -1 where the value is missing.  Categorical dtypes arrive in this form and are not hashed;
+every other column is hashed exactly once, here.  What follows works on the few distinct values.
+
+Missing is every null of every library: ``None``, NaN, NaT, ``pandas.NA``, a polars or Arrow null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A column of categories: ``values[codes]`` is the column, a code of -1 a missing cell."""
+
+    values: Array
+    codes: NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Columns of a frame or a 2-D array, still in the form in which they came."""
+
+    names: tuple[Hashable, ...]
+    columns: tuple[Any, ...]
+    n_rows: int
+
+    def coded(self, j: int) -> Coded:
+        """Column ``j`` as categories."""
+        return encode_values(self.columns[j], self.names[j])
+
+    def numeric(self, j: int) -> NDArray[np.float64]:
+        """Column ``j`` as float64, NaN where missing."""
+        return _to_float(self.columns[j], self.names[j])
+
+    def is_numeric(self, j: int) -> bool:
+        """Whether column ``j`` holds numbers or booleans, by dtype (by value for objects)."""
+        return _is_numeric(self.columns[j])
+
+
+def is_frame(X: Any) -> bool:
+    """Whether ``X`` is a pandas, polars, PyArrow (or other eager narwhals) frame."""
+    return isinstance(nw.from_native(X, eager_only=True, pass_through=True), nw.DataFrame)
+
+
+def read(X: Any) -> Frame:
+    """Read a dataframe or a 2-D array that scikit-learn has already validated.
+
+    Columns of an array are named ``x0``, ``x1``, ... as scikit-learn does.
+    """
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        names = tuple(f"x{j}" for j in range(X.shape[1]))
+        return Frame(names, tuple(X[:, j] for j in range(X.shape[1])), X.shape[0])
+    if isinstance(X, pd.DataFrame):
+        _reject_duplicates(list(X.columns))
+        columns = tuple(X.iloc[:, j] for j in range(X.shape[1]))
+        return Frame(tuple(X.columns), columns, len(X))
+    _reject_duplicates(frame.columns)
+    return Frame(tuple(frame.columns), tuple(frame.iter_columns()), len(frame))
+
+
+def _reject_duplicates(names: Sequence[Hashable]) -> None:
+    seen: set[Hashable] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"Column names must be unique. Got {name!r} more than once.")
+        seen.add(name)
+
+
+def take_rows(X: Any, rows: NDArray[np.integer]) -> Any:
+    """Rows of a frame, an array or a list, in the container it came in."""
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if isinstance(X, pd.DataFrame | pd.Series):
+        return X.iloc[rows]
+    if isinstance(frame, nw.DataFrame):
+        return frame[rows, :].to_native()
+    if hasattr(X, "shape"):
+        return X[rows]
+    return [X[i] for i in rows]
+
+
+# Reading a column as categories
+
+
+def encode_values(column: Any, name: Hashable = None) -> Coded:
+    """Dictionary-encode a pandas Series, narwhals Series or 1-D array."""
+    if isinstance(column, pd.Series) and isinstance(column.dtype, pd.CategoricalDtype):
+        categories = column.cat.categories
+        coded = Coded(_plain(categories), column.cat.codes.to_numpy())
+    elif isinstance(column, nw.Series):
+        coded = _encode_narwhals(column, name)
+    else:
+        coded = _factorize(column, name)
+    if coded.values.dtype.kind == "f" and np.isinf(coded.values).any():
+        raise ValueError(f"Column {name!r} holds infinity. Categories must be finite or missing.")
+    return coded
+
+
+def _factorize(values: Any, name: Hashable) -> Coded:
+    values = getattr(values, "array", values)
+    if isinstance(values, np.ndarray) and values.dtype.kind == "U":
+        values = values.astype(object)
+    try:
+        codes, distinct = pd.factorize(values)
+    except TypeError as error:
+        bad = next(v for v in values if not isinstance(v, Hashable))
+        raise TypeError(
+            f"Column {name!r} holds {type(bad).__name__} objects such as {bad!r}, which cannot be "
+            "categories. A cell must be one hashable value."
+        ) from error
+    return Coded(_plain(distinct), codes)
+
+
+def _encode_narwhals(column: nw.Series, name: Hashable) -> Coded:
+    if isinstance(column.dtype, nw.List | nw.Struct | nw.Array):
+        bad = column.drop_nulls().head(1).to_list()
+        raise TypeError(
+            f"Column {name!r} holds {column.dtype} values such as {bad}, which cannot be "
+            "categories. A cell must be one hashable value."
+        )
+    if column.implementation.is_polars() and isinstance(
+        column.dtype, nw.Categorical | nw.Enum | nw.String
+    ):
+        return _encode_polars_strings(column.cast(nw.Categorical()).to_native())
+    if column.implementation.is_pyarrow():
+        array = column.to_native().combine_chunks()
+        encoded = array if hasattr(array, "dictionary") else array.dictionary_encode()
+        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        return _drop_missing_values(encoded.dictionary.to_numpy(zero_copy_only=False), codes, name)
+    # Nulls apart, so that integers with nulls are not read as floats.
+    present = ~column.is_null().to_numpy()
+    part = _factorize(column.drop_nulls().to_numpy(), name)
+    codes = np.full(len(column), -1, dtype=np.intp)
+    codes[present] = part.codes
+    return Coded(part.values, codes)
+
+
+def _encode_polars_strings(native: Any) -> Coded:
+    """polars numbers its categories for the whole process: renumber those of this column."""
+    distinct = native.unique().drop_nulls()
+    values = distinct.cast(str).to_numpy().astype(object)
+    numbers = distinct.to_physical().to_numpy().astype(np.intp)
+    position = np.full(numbers.max(initial=-1) + 2, -1, dtype=np.int32)
+    position[numbers] = np.arange(len(numbers))
+    # A null takes the last cell, which holds -1.
+    cells = native.to_physical().cast(int).fill_null(len(position) - 1)
+    return Coded(values, position[cells.to_numpy()])
+
+
+def _drop_missing_values(values: Array, codes: Array, name: Hashable) -> Coded:
+    """A dictionary that itself holds nulls or NaN, made clean."""
+    inner = _factorize(values, name)
+    return Coded(inner.values, np.append(inner.codes, -1)[codes])
+
+
+def _plain(values: Any) -> Array:
+    """Distinct values as a NumPy array: numbers, booleans and dates natively, the rest as objects."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iufbmM":
+        array = np.asarray(values, dtype=object)
+    return array
+
+
+# Finding values again
+
+
+class Lookup:
+    """A hash map from values to their positions, built once and never changed."""
+
+    def __init__(self, values: Array) -> None:
+        self._index = _index(values)
+        self._index.get_indexer(self._index[:1])  # builds the hash table now, not in a thread later
+
+    def __call__(self, values: Array) -> NDArray[np.intp]:
+        """Position of each value, -1 where it is not known."""
+        wanted = _index(values)
+        known = self._index
+        if (wanted.dtype.kind == "b") != (known.dtype.kind == "b"):
+            # pandas keeps booleans apart from numbers; here, as in Python, True is 1.
+            wanted, known = wanted.astype(object), known.astype(object)
+        return known.get_indexer(wanted)
+
+
+def _index(values: Array) -> pd.Index:
+    return pd.Index(values, dtype=values.dtype)
+
+
+# Reading a column as numbers
+
+
+def _is_numeric(column: Any) -> bool:
+    if isinstance(column, nw.Series):
+        return column.dtype.is_numeric() or column.dtype == nw.Boolean
+    if column.dtype == object:
+        kinds = ("integer", "floating", "mixed-integer-float", "boolean", "decimal")
+        return pd.api.types.infer_dtype(column, skipna=True) in kinds
+    return pd.api.types.is_numeric_dtype(column.dtype)
+
+
+def _to_float(column: Any, name: Hashable) -> NDArray[np.float64]:
+    if isinstance(column, nw.Series):
+        column = pd.Series(column.to_numpy())
+    series = pd.Series(column)
+    if series.dtype.kind in "mM":
+        raise ValueError(
+            f"Column {name!r} must hold numbers. Got dtype {series.dtype}; convert dates to numbers "
+            "such as days since a start, or use the column as a category."
+        )
+    try:
+        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Column {name!r} must hold numbers. Got the value {_first_not_number(series)!r}."
+        ) from error
+    if np.isinf(numbers).any():
+        raise ValueError(f"Column {name!r} holds infinity. Numbers must be finite or missing.")
+    return numbers
+
+
+def _first_not_number(series: pd.Series) -> Any:
+    converted = pd.to_numeric(series.astype(object), errors="coerce")
+    return series[converted.isna() & series.notna()].iloc[0] if len(series) else None

@@ -1,0 +1,101 @@
+"""Constructor rules and their messages: what each parameter must be, checked first thing in ``fit``."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a parameter must be, in words and as a test."""
+
+    words: str
+    holds: Callable[[Any], bool]
+
+    def __or__(self, other: Rule) -> Rule:
+        return Rule(f"{self.words} or {other.words}", lambda v: self.holds(v) or other.holds(v))
+
+
+def check_parameters(estimator: Any, rules: Mapping[str, Rule]) -> None:
+    """Raise a ValueError that names the first parameter that breaks its rule."""
+    for name, rule in rules.items():
+        value = getattr(estimator, name)
+        if not rule.holds(value):
+            raise ValueError(
+                f"The {name!r} parameter of {type(estimator).__name__} must be {rule.words}. "
+                f"Got {value!r} instead."
+            )
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
+
+
+def _is_real(value: Any) -> bool:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+    return is_number and bool(np.isfinite(value))
+
+
+def integer(low: int, high: float = np.inf) -> Rule:
+    """An int in ``[low, high]``."""
+    words = f"an int in [{low}, {high}]" if np.isfinite(high) else f"an int of at least {low}"
+    return Rule(words, lambda v: _is_integer(v) and low <= v <= high)
+
+
+def real(interval: str) -> Rule:
+    """A finite number in an interval written as in mathematics, such as ``"[0, 1)"``."""
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    above = np.less_equal if interval[0] == "[" else np.less
+    below = np.less_equal if interval[-1] == "]" else np.less
+
+    def holds(value: Any) -> bool:
+        return _is_real(value) and bool(above(low, value) and below(value, high))
+
+    return Rule(f"a float in {interval}", holds)
+
+
+def one_of(*options: str) -> Rule:
+    """One of some strings."""
+    words = "one of {" + ", ".join(repr(option) for option in options) + "}"
+    return Rule(words, lambda v: isinstance(v, str) and v in options)
+
+
+def exactly(value: Any) -> Rule:
+    """One constant: None, True or False."""
+    return Rule(repr(value), lambda v: v is value)
+
+
+def instance(words: str, *types: type) -> Rule:
+    """An instance of one of some types."""
+    return Rule(words, lambda v: isinstance(v, types))
+
+
+def satisfying(words: str, holds: Callable[[Any], bool]) -> Rule:
+    """Whatever ``holds`` says."""
+    return Rule(words, holds)
+
+
+def sequence_of(words: str, holds: Callable[[Any], bool]) -> Rule:
+    """A list, tuple or array whose every element satisfies ``holds``."""
+
+    def all_hold(value: Any) -> bool:
+        is_collection = isinstance(value, Collection) and not isinstance(value, str | Mapping)
+        return is_collection and all(holds(element) for element in value)
+
+    return Rule(words, all_hold)
+
+
+boolean = Rule("a bool", lambda v: isinstance(v, bool | np.bool_))
+none = exactly(None)
+layer_sizes = sequence_of(
+    "a sequence of ints of at least 1", lambda v: _is_integer(v) and v >= 1
+) | integer(1)
+random_state = none | Rule(
+    "an int of at least 0, a numpy.random.RandomState",
+    lambda v: (_is_integer(v) and v >= 0) or isinstance(v, np.random.RandomState),
+)

@@ -1,0 +1,142 @@
+"""Values <-> codes for one column.
+
+Codes are the rows of the column's embedding table, in this order: the unknown value, the categories, one row
+for all infrequent categories if there are any, the missing value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._frames import Coded, Lookup
+
+UNKNOWN = 0
+
+
+class ColumnVocabulary:
+    """The categories of a column and the code of each.
+
+    Parameters
+    ----------
+    categories : ndarray of shape (n_categories,)
+        Distinct values, sorted, none missing.
+    counts : ndarray of shape (n_categories,), dtype int64
+        Rows in which each was seen.
+    infrequent : ndarray of shape (n_categories,), dtype bool
+        The categories that share one code.
+    """
+
+    def __init__(
+        self, categories: NDArray[Any], counts: NDArray[np.int64], infrequent: NDArray[np.bool_]
+    ) -> None:
+        self.categories = categories
+        self.counts = counts
+        self.infrequent = infrequent
+        self._build()
+
+    def _build(self) -> None:
+        n_own = int((~self.infrequent).sum())
+        pooled = bool(self.infrequent.any())
+        self.infrequent_code = n_own + 1 if pooled else None
+        self.missing_code = n_own + 1 + pooled
+        self.n_codes = self.missing_code + 1
+        self.category_codes = np.full(len(self.categories), n_own + 1, dtype=np.int32)
+        self.category_codes[~self.infrequent] = np.arange(1, n_own + 1)
+        # One more cell at the end, for the position -1 of a value that is not found.
+        self._code_at = np.append(self.category_codes, np.int32(UNKNOWN))
+        self._lookup = Lookup(self.categories)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Hash maps are rebuilt on load: they would double the size of a pickle.
+        return {name: getattr(self, name) for name in ("categories", "counts", "infrequent")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._build()
+
+    def encode(self, column: Coded) -> NDArray[np.int32]:
+        """Code of every row, shape ``(n_rows,)``; unseen values are ``UNKNOWN``."""
+        codes = self._code_at[self._lookup(column.values)]
+        # The last cell serves the position -1 of a missing row.
+        return np.append(codes, np.int32(self.missing_code))[column.codes]
+
+    def unknown_values(self, column: Coded) -> NDArray[Any]:
+        """The values of ``column`` that occur in it and have no code."""
+        present = np.bincount(column.codes + 1, minlength=len(column.values) + 1)[1:] > 0
+        return column.values[(self._lookup(column.values) < 0) & present]
+
+    def position(self, value: Any) -> int:
+        """Position of one category, -1 if it is not known."""
+        wanted = np.empty(1, dtype=object)
+        wanted[0] = value
+        return int(self._lookup(wanted)[0])
+
+    @property
+    def code_counts(self) -> NDArray[np.int64]:
+        """Rows seen per code, shape ``(n_codes,)``; 0 for the unknown and the missing code."""
+        return np.bincount(self.category_codes, weights=self.counts, minlength=self.n_codes).astype(
+            np.int64
+        )
+
+
+def learn_vocabulary(
+    column: Coded,
+    *,
+    categories: NDArray[Any] | None = None,
+    min_frequency: int | float | None = None,
+    max_categories: int | None = None,
+) -> ColumnVocabulary:
+    """Vocabulary of what was seen, or of all given ``categories`` (sorted too)."""
+    counts = np.bincount(column.codes + 1, minlength=len(column.values) + 1)[1:]
+    if categories is None:
+        seen = counts > 0
+        values, counts = column.values[seen], counts[seen]
+    else:
+        found = Lookup(column.values)(categories)
+        values, counts = categories, np.append(counts, 0)[found]
+    order = sort_order(values)
+    values, counts = values[order], counts[order]
+    infrequent = _find_infrequent(counts, len(column.codes), min_frequency, max_categories)
+    return ColumnVocabulary(values, counts, infrequent)
+
+
+def _find_infrequent(
+    counts: NDArray[np.int64],
+    n_rows: int,
+    min_frequency: int | float | None,
+    max_categories: int | None,
+) -> NDArray[np.bool_]:
+    """The rule of scikit-learn's OneHotEncoder: below ``min_frequency``, or beyond the most frequent."""
+    infrequent = np.zeros(len(counts), dtype=bool)
+    if min_frequency is not None:
+        least = min_frequency * n_rows if isinstance(min_frequency, float) else min_frequency
+        infrequent = counts < least
+    if max_categories is not None and len(counts) - infrequent.sum() + infrequent.any() > (
+        max_categories
+    ):
+        # One of the places is the pool's own.
+        by_frequency = np.argsort(-counts, kind="stable")
+        infrequent[by_frequency[max_categories - 1 :]] = True
+    return infrequent
+
+
+def sort_order(values: NDArray[Any]) -> NDArray[np.intp]:
+    """Order that sorts the values; mixed types go numbers first, then by the name of the type."""
+    if values.dtype != object:
+        return np.argsort(values, kind="stable")
+    try:
+        order = sorted(range(len(values)), key=values.__getitem__)
+    except TypeError:
+        order = sorted(range(len(values)), key=lambda i: _mixed_key(values[i]))
+    return np.asarray(order, dtype=np.intp)
+
+
+def _mixed_key(value: Any) -> tuple[str, Any, str]:
+    if isinstance(value, int | float | np.number):
+        return ("", value, "")
+    if isinstance(value, str):
+        return ("str", 0, value)
+    return (type(value).__name__, 0, repr(value))
