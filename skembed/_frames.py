@@ -80,6 +80,18 @@ def _reject_duplicates(names: Sequence[Hashable]) -> None:
         seen.add(name)
 
 
+def n_rows_of(X: Any) -> int:
+    """Number of rows of a frame, an array or a list."""
+    return X.shape[0] if hasattr(X, "shape") else len(X)
+
+
+def make_frame(data: dict[str, Any], index: Any = None, index_name: Hashable = None) -> pd.DataFrame:
+    """A pandas frame for a person to look at."""
+    if index is not None:
+        index = pd.Index(index, dtype=index.dtype, name=index_name)
+    return pd.DataFrame(data, index=index)
+
+
 def take_rows(X: Any, rows: NDArray[np.integer]) -> Any:
     """Rows of a frame, an array or a list, in the container it came in."""
     frame = nw.from_native(X, eager_only=True, pass_through=True)
@@ -110,6 +122,9 @@ def encode_values(column: Any, name: Hashable = None) -> Coded:
 
 
 def _factorize(values: Any, name: Hashable) -> Coded:
+    if getattr(values, "dtype", None) == object:
+        # pandas hashes the bare array twice as fast as its wrapper.
+        values = np.asarray(values)
     values = getattr(values, "array", values)
     if isinstance(values, np.ndarray) and values.dtype.kind == "U":
         values = values.astype(object)
@@ -205,6 +220,8 @@ def _is_numeric(column: Any) -> bool:
     if isinstance(column, nw.Series):
         return column.dtype.is_numeric() or column.dtype == nw.Boolean
     if column.dtype == object:
+        if isinstance(next(iter(column[:1]), None), str):
+            return False  # most columns of objects, without a look at every cell
         kinds = ("integer", "floating", "mixed-integer-float", "boolean", "decimal")
         return pd.api.types.infer_dtype(column, skipna=True) in kinds
     return pd.api.types.is_numeric_dtype(column.dtype)

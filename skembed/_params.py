@@ -99,3 +99,47 @@ random_state = none | Rule(
     "an int of at least 0, a numpy.random.RandomState",
     lambda v: (_is_integer(v) and v >= 0) or isinstance(v, np.random.RandomState),
 )
+
+
+# Rules of the parameters that the estimators share
+
+CATEGORY_RULES = {
+    "categories": one_of("auto")
+    | instance("a dict column -> list of values", dict)
+    | sequence_of("a list of lists, one per categorical column", lambda v: isinstance(v, Collection)),
+    "min_frequency": none | integer(1) | real("(0, 1)"),
+    "max_categories": none | integer(1),
+    "handle_unknown": one_of("embed", "infrequent_if_exist", "mean", "zeros", "error"),
+    "handle_missing": one_of("embed", "unknown", "error"),
+}
+VECTOR_RULES = {
+    "embedding_dim": one_of("auto")
+    | integer(1)
+    | instance("a dict column -> int", dict)
+    | satisfying("a callable n_categories -> int", callable),
+    "target_effect": boolean,
+    "learning_rate_multipliers": none | instance("a dict column -> float", dict),
+    "max_norm": none | real("(0, inf]"),
+}
+NETWORK_RULES = {
+    "hidden_layer_sizes": layer_sizes,
+    "activation": one_of("relu", "silu", "tanh", "logistic", "identity"),
+    "dropout": real("[0, 1)"),
+    "solver": one_of("adam", "sgd"),
+    "momentum": real("[0, 1)"),
+    "nesterovs_momentum": boolean,
+    "alpha": real("[0, inf)"),
+    "shrinkage": one_of("auto") | real("[0, inf)"),
+    "learning_rate_init": real("(0, inf)"),
+    "learning_rate": one_of("constant", "linear", "cosine"),
+    "batch_size": integer(1),
+    "max_iter": integer(1),
+    "shuffle": boolean,
+    "tol": real("[0, inf)"),
+    "early_stopping": boolean,
+    "validation_fraction": real("(0, 1)"),
+    "n_iter_no_change": integer(1),
+    "warm_start": boolean,
+    "random_state": random_state,
+    "verbose": boolean | integer(0),
+}

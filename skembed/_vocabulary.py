@@ -68,18 +68,25 @@ class ColumnVocabulary:
         present = np.bincount(column.codes + 1, minlength=len(column.values) + 1)[1:] > 0
         return column.values[(self._lookup(column.values) < 0) & present]
 
+    def find(self, values: NDArray[Any]) -> NDArray[np.intp]:
+        """Positions of distinct values among the categories, -1 where not known."""
+        return self._lookup(values)
+
     def position(self, value: Any) -> int:
         """Position of one category, -1 if it is not known."""
         wanted = np.empty(1, dtype=object)
         wanted[0] = value
-        return int(self._lookup(wanted)[0])
+        return int(self.find(wanted)[0])
 
-    @property
-    def code_counts(self) -> NDArray[np.int64]:
-        """Rows seen per code, shape ``(n_codes,)``; 0 for the unknown and the missing code."""
-        return np.bincount(self.category_codes, weights=self.counts, minlength=self.n_codes).astype(
-            np.int64
-        )
+    def values_of_codes(self) -> NDArray[Any]:
+        """What each code stands for, ``(n_codes,)`` objects; None for unknown and missing.
+
+        The pool of infrequent categories is represented by the most frequent of them.
+        """
+        values = np.full(self.n_codes, None, dtype=object)
+        rare_first = np.argsort(self.counts, kind="stable")
+        values[self.category_codes[rare_first]] = self.categories[rare_first]
+        return values
 
 
 def learn_vocabulary(

@@ -1,19 +1,33 @@
-"""Work on single rows of a table: look them up, sum gradients by row, and the gradient made of rows.
+"""Work on single rows of a table: look them up, sum gradients by row, add to them.
 
-Everything that reads or changes an embedding table goes through these functions, in the layer as in training.
+Everything that reads or changes an embedding table goes through these functions, in the layer as in
+training.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+Array = NDArray[np.floating]
+Indices = NDArray[np.intp]
+
+# Below this many numbers the flat form of `np.add.at` costs less than building a sparse matrix.
+_FEW_NUMBERS = 8192
+# Rows changed at a time: blocks of 2048 x 32 numbers stay in the cache, and make no large
+# temporary.
+_BLOCK = 2048
+
 
 class RowGradient(NamedTuple):
     """Gradient of a table that is zero outside a few rows.
+
+    The methods return new gradients and change nothing; their rows are sorted where those of the
+    operands are.
 
     Attributes
     ----------
@@ -21,16 +35,190 @@ class RowGradient(NamedTuple):
         The rows touched, each once.
     values : ndarray of shape (n_rows, embedding_dim)
         The gradient of these rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skembed.nn import RowGradient
+    >>> gradient = RowGradient(np.array([0, 3]), np.array([[1.0, 2.0], [2.0, 4.0]]))
+    >>> gradient.norm()
+    5.0
+    >>> gradient.add(gradient).clip(5.0).to_dense(4)
+    array([[1., 2.],
+           [0., 0.],
+           [0., 0.],
+           [2., 4.]])
     """
 
-    rows: NDArray[np.intp]
-    values: NDArray[np.floating]
+    rows: Indices
+    values: Array
 
-    def to_dense(self, num_embeddings: int) -> NDArray[np.floating]:
-        """Return the gradient of the whole table, shape ``(num_embeddings, embedding_dim)``."""
-        dense = np.zeros((num_embeddings, *self.values.shape[1:]), dtype=self.values.dtype)
+    def check(self, num_embeddings: int | None = None) -> RowGradient:
+        """Return the gradient itself if it is sound, or raise.
+
+        Parameters
+        ----------
+        num_embeddings : int, default=None
+            Number of rows of the table; None leaves the upper end of the rows open.
+
+        Returns
+        -------
+        RowGradient
+            This gradient.
+
+        Raises
+        ------
+        TypeError
+            If the rows are not integers or the values not floats.
+        ValueError
+            If the shapes disagree or a row is named twice.
+        IndexError
+            If a row is outside the table.
+        """
+        rows, values = self
+        if rows.dtype.kind not in "iu":
+            raise TypeError(f"rows must be integers. Got dtype {rows.dtype} instead.")
+        if values.dtype.kind != "f":
+            raise TypeError(f"values must be floats. Got dtype {values.dtype} instead.")
+        if rows.ndim != 1 or values.ndim != 2 or len(rows) != len(values):
+            raise ValueError(
+                f"rows must have shape (n_rows,) and values (n_rows, embedding_dim). "
+                f"Got {rows.shape} and {values.shape} instead."
+            )
+        limit = np.iinfo(np.intp).max if num_embeddings is None else num_embeddings
+        wrong = rows[(rows < 0) | (rows >= limit)]
+        if wrong.size:
+            raise IndexError(f"rows must be in [0, {limit}). Got {wrong[0]} instead.")
+        ordered = np.sort(rows)
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
+        if twice.size:
+            raise ValueError(f"rows must be distinct. Got row {twice[0]} more than once.")
+        return self
+
+    def to_dense(self, num_embeddings: int) -> Array:
+        """Return the gradient of the whole table.
+
+        Parameters
+        ----------
+        num_embeddings : int
+            Number of rows of the table.
+
+        Returns
+        -------
+        ndarray of shape (num_embeddings, embedding_dim)
+            Zero in the rows that the gradient does not name.
+
+        Raises
+        ------
+        IndexError
+            If a row is outside the table.
+        """
+        self.check(num_embeddings)
+        dense = np.zeros((num_embeddings, self.values.shape[1]), dtype=self.values.dtype)
         dense[self.rows] = self.values
         return dense
+
+    def add(self, other: RowGradient) -> RowGradient:
+        """Return the sum with another gradient of the same table.
+
+        Parameters
+        ----------
+        other : RowGradient
+            A gradient of the same width.
+
+        Returns
+        -------
+        RowGradient
+            Sorted rows, those of either gradient.
+
+        Raises
+        ------
+        ValueError
+            If the widths differ.
+        """
+        if self.values.shape[1:] != other.values.shape[1:]:
+            raise ValueError(
+                f"Both gradients must have the same embedding_dim. "
+                f"Got {self.values.shape[1]} and {other.values.shape[1]}."
+            )
+        rows = np.concatenate([self.rows, other.rows]).astype(np.intp, copy=False)
+        return RowGradient(*sum_sorted(rows, np.concatenate([self.values, other.values])))
+
+    def scale(self, factor: float) -> RowGradient:
+        """Return the gradient times a finite number.
+
+        Parameters
+        ----------
+        factor : float
+            The number.
+
+        Returns
+        -------
+        RowGradient
+            The same rows in the same dtype.
+
+        Raises
+        ------
+        ValueError
+            If `factor` is not finite.
+        """
+        if not math.isfinite(factor):
+            raise ValueError(f"factor must be a finite number. Got {factor!r} instead.")
+        return RowGradient(self.rows, self.values * self.values.dtype.type(factor))
+
+    def norm(self, norm_type: float = 2.0) -> float:
+        """Return the norm of the gradient, which is that of the whole table's gradient.
+
+        Parameters
+        ----------
+        norm_type : float, default=2.0
+            The p of the p-norm, at least 1; ``numpy.inf`` gives the largest absolute value.
+
+        Returns
+        -------
+        float
+            The norm of all values taken as one vector; 0 without rows.
+
+        Raises
+        ------
+        ValueError
+            If `norm_type` is below 1.
+        """
+        check_norm_type(norm_type)
+        if not self.values.size:
+            return 0.0
+        return float(np.linalg.norm(self.values.ravel().astype(np.float64), norm_type))
+
+    def clip(self, max_norm: float, norm_type: float = 2.0) -> RowGradient:
+        """Return the gradient, shortened to `max_norm` if it is longer.
+
+        Parameters
+        ----------
+        max_norm : float
+            The largest norm allowed, above 0.
+        norm_type : float, default=2.0
+            The p of the p-norm, at least 1; ``numpy.inf`` bounds every value.
+
+        Returns
+        -------
+        RowGradient
+            A gradient of the same direction.
+
+        Raises
+        ------
+        ValueError
+            If `max_norm` is not above 0 or `norm_type` is below 1.
+        """
+        if not max_norm > 0:
+            raise ValueError(f"max_norm must be above 0. Got {max_norm!r} instead.")
+        norm = self.norm(norm_type)
+        return self if norm <= max_norm else self.scale(max_norm / norm)
+
+
+def check_norm_type(norm_type: float) -> None:
+    """Raise unless `norm_type` is the p of a norm."""
+    if not norm_type >= 1:
+        raise ValueError(f"norm_type must be at least 1 (numpy.inf included). Got {norm_type!r}.")
 
 
 def lookup(
@@ -39,8 +227,32 @@ def lookup(
     out: NDArray[np.floating] | None = None,
 ) -> NDArray[np.floating]:
     """Rows of ``table`` at ``indices`` of any rank, which the caller has checked to be in range."""
-    # mode="clip" is several times faster than the default, which copies `out` to survive an error.
-    return np.take(table, indices, axis=0, out=out, mode="clip")
+    # mode="clip" is several times faster with `out`: the default copies it to survive an error.
+    return table.take(indices, axis=0, out=out, mode="clip")
+
+
+def clip_norms(vectors: Array, max_norm: float, norm_type: float = 2.0) -> Array:
+    """Shorten the vectors along the last axis that are longer than `max_norm`; a new array.
+
+    The 1e-7 keeps the result strictly inside and is part of the definition in PyTorch's embedding.
+    """
+    norms = np.linalg.norm(vectors, norm_type, axis=-1, keepdims=True)
+    number = vectors.dtype.type
+    factors = np.where(norms > max_norm, number(max_norm) / (norms + number(1e-7)), number(1))
+    return vectors * factors
+
+
+def add_to_rows(table: Array, rows: Indices, values: Array, factor: float = 1.0) -> None:
+    """Add ``factor * values[i]`` to row ``rows[i]`` of `table`, in place; the rows are distinct."""
+    number = table.dtype.type(factor)
+    moved = np.empty((min(len(rows), _BLOCK), table.shape[1]), table.dtype)
+    step = np.empty_like(moved)
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        size = len(block)
+        lookup(table, block, out=moved[:size])
+        moved[:size] += np.multiply(values[start : start + size], number, out=step[:size])
+        table[block] = moved[:size]
 
 
 def distinct_rows(
@@ -48,8 +260,8 @@ def distinct_rows(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Distinct values of 1-D ``indices`` (in no order) and the place of each index among them.
 
-    No sorting: each index writes its own position into ``scratch`` (one cell per row of the table, content
-    irrelevant), and the positions that survive being overwritten name the distinct rows.
+    No sorting: each index writes its own position into ``scratch`` (one cell per row of the table,
+    content irrelevant), and the positions that survive being overwritten name the distinct rows.
     """
     positions = np.arange(len(indices))
     scratch[indices] = positions
@@ -60,11 +272,59 @@ def distinct_rows(
 
 
 def sum_by_row(
-    places: NDArray[np.intp], values: NDArray[np.floating], n_rows: int
+    places: NDArray[np.integer], values: NDArray[np.floating], n_rows: int
 ) -> NDArray[np.floating]:
     """Sum ``values[i]`` into row ``places[i]`` of an array of shape ``(n_rows, dim)``."""
-    n = len(places)
-    # A product with a 0/1 matrix in column form is the fastest scatter-add that NumPy and SciPy offer.
-    ones = np.ones(n, dtype=values.dtype)
-    scatter = sparse.csc_matrix((ones, places, np.arange(n + 1)), shape=(n_rows, n))
-    return scatter @ values
+    n, dim = values.shape
+    if values.size < _FEW_NUMBERS:
+        sums = np.zeros(n_rows * dim, dtype=values.dtype)
+        cells = places.astype(np.intp)[:, None] * dim + np.arange(dim)
+        np.add.at(sums, cells.ravel(), values.ravel())
+        return sums.reshape(n_rows, dim)
+    # A product with a 0/1 matrix in column form is the fastest scatter-add of NumPy and SciPy.
+    index = _index_type(max(n, n_rows))
+    parts = (np.ones(n, values.dtype), places.astype(index), np.arange(n + 1, dtype=index))
+    return sparse.csc_array(parts, shape=(n_rows, n)) @ values
+
+
+def sum_sorted(
+    indices: Indices, values: Array, num_embeddings: int | None = None
+) -> tuple[Indices, Array]:
+    """Distinct `indices` in order, and the sum of the ``values[i]`` of each.
+
+    `indices` of shape (n,) are rows of a table of `num_embeddings` rows, `values` have shape (n,
+    dim).
+    """
+    n = len(indices)
+    if num_embeddings is not None and 2 * num_embeddings <= n:
+        # A small table: one pass over it costs less than sorting the batch.
+        rows = np.flatnonzero(np.bincount(indices, minlength=num_embeddings))
+        sums = sum_by_row(indices, values, num_embeddings)
+        return rows, sums if rows.size == num_embeddings else sums[rows]
+    order, starts = _sort(indices)
+    rows = indices[order[starts]]
+    if rows.size == n:
+        return rows, values.take(order, axis=0, mode="clip")
+    index = _index_type(n)
+    parts = (np.ones(n, values.dtype), order.astype(index), np.append(starts, n).astype(index))
+    return rows, sparse.csr_array(parts, shape=(rows.size, n)) @ values
+
+
+def _sort(indices: Indices) -> tuple[Indices, Indices]:
+    """Order that sorts `indices`, equal ones by position, and where each value starts in it."""
+    # Number and position packed into one integer: NumPy sorts integers several times faster than it
+    # finds an order. 64 bits hold them: a table of 2**32 rows and a batch of 2**31.
+    bits = len(indices).bit_length()
+    keys = indices.astype(np.int64) << bits
+    keys |= np.arange(len(indices))
+    keys.sort()
+    numbers = keys >> bits
+    keys &= (1 << bits) - 1
+    new = np.ones(len(indices), dtype=bool)
+    np.not_equal(numbers[1:], numbers[:-1], out=new[1:])
+    return keys.astype(np.intp, copy=False), np.flatnonzero(new)
+
+
+def _index_type(size: int) -> type[np.signedinteger]:
+    """The narrowest index type of sparse matrices for `size`: given it, SciPy copies nothing."""
+    return np.int32 if size <= np.iinfo(np.int32).max else np.int64

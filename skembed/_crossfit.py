@@ -1,0 +1,93 @@
+"""Out-of-fold vectors that live in one space: which rows are held out when, and what each part learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import check_cv
+
+from ._frames import n_rows_of
+from ._sample import Sample
+
+Array = NDArray[np.float64]
+Split = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+def deal_folds(sample: Sample, n_folds: int, rng: np.random.Generator) -> list[Split]:
+    """Random folds of equal size; classes are dealt out evenly."""
+    n = len(sample)
+    if n < n_folds:
+        raise ValueError(
+            f"The 'cv' parameter asks for {n_folds} folds, but only {n} rows have a weight above 0."
+        )
+    labels = sample.target.values
+    groups = labels if labels.ndim == 1 else labels[:, 0]
+    shuffled = rng.permutation(n)
+    if sample.target.kind in ("binary", "multiclass"):
+        shuffled = shuffled[np.argsort(groups[shuffled], kind="stable")]
+    fold = np.empty(n, dtype=np.intp)
+    fold[shuffled] = np.arange(n) % n_folds
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]
+
+
+def read_splits(
+    cv: Any, X: Any, y: Any, sample: Sample, params: dict[str, Any]
+) -> list[Split]:
+    """Splits of a splitter or an iterable, whose test parts must hold every row exactly once.
+
+    They come in rows of the input and are returned in rows of the sample, which lacks rows of weight 0.
+    """
+    n_rows = n_rows_of(X)
+    position = np.full(n_rows, -1, dtype=np.intp)
+    position[sample.rows] = np.arange(len(sample))
+    tested = np.zeros(n_rows, dtype=np.intp)
+    splits = []
+    for train, test in check_cv(cv).split(X, y, **params):
+        train, test = np.arange(n_rows)[train], np.arange(n_rows)[test]
+        if len(np.intersect1d(train, test)):
+            raise ValueError("A split of 'cv' has rows in its training part and in its test part.")
+        np.add.at(tested, test, 1)
+        inside = position[train]
+        splits.append((inside[inside >= 0], position[test][position[test] >= 0]))
+    if (tested != 1).any():
+        row = int(np.flatnonzero(tested != 1)[0])
+        raise ValueError(
+            "The test parts of 'cv' must hold every row exactly once, so that each training row gets one "
+            f"out-of-fold vector. Row {row} is in {tested[row]} of them."
+        )
+    return splits
+
+
+def out_of_fold(
+    sample: Sample,
+    splits: list[Split],
+    learn: Callable[[Sample], list[Array]],
+    tables: list[Array],
+    frequent_from: float,
+) -> list[Array]:
+    """Vectors of the rows of the sample, one array per column, each learned without the row.
+
+    Parameters
+    ----------
+    sample : Sample
+    splits : list of (training rows, test rows)
+    learn : callable
+        From a part of the sample to tables in the space of ``tables``.
+    tables : list of ndarray of shape (n_codes, width)
+        Learned from all rows.
+    frequent_from : float
+        Rows whose category has so many rows keep the vector of ``tables``.  Such a category hardly depends on any
+        of its rows, while its out-of-fold vectors would tell the folds apart, which trees exploit.
+    """
+    codes = sample.codes
+    vectors = [table[codes[:, j]] for j, table in enumerate(tables)]
+    counts = [np.bincount(codes[:, j], minlength=len(t))[codes[:, j]] for j, t in enumerate(tables)]
+    for train, test in splits:
+        part = learn(sample.take(train))
+        for j, table in enumerate(part):
+            rare = test[counts[j][test] < frequent_from]
+            vectors[j][rare] = table[codes[rare, j]]
+    return vectors

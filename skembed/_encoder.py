@@ -1,0 +1,348 @@
+"""EmbeddingEncoder: learn one table per categorical column, look codes up in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.base import TransformerMixin
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from . import _params as p
+from ._base import EmbeddingModel
+from ._crossfit import Split, deal_folds, out_of_fold, read_splits
+from ._learning import learn_tables
+from ._sample import Sample
+from ._threads import single_blas_thread
+
+# Rows of a category this frequent keep the full-data vector in `fit_transform`.
+_FREQUENT = 50
+
+class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
+    """Encode categorical columns as dense vectors learned from the target.
+
+    Each category of each column gets a short vector.  The first coordinate is the category's *effect*: by how much
+    it shifts the target, estimated jointly over the columns and shrunken towards 0 when the category is rare.  The
+    others are *learned* by a small neural network that predicts the target from the vectors of all columns; they
+    hold what the category does in combination with others.
+
+    ``fit_transform`` gives the training rows *out-of-fold* vectors, learned without the row itself, and therefore
+    differs from ``fit(...).transform(...)`` on the same rows, which would leak the target to the model that
+    comes after. In a :class:`~sklearn.pipeline.Pipeline` the right one is called by itself.
+
+    Parameters
+    ----------
+    embedding_dim : "auto", int, dict or callable, default="auto"
+        Learned coordinates per column: a number for all, a dict column -> number (``"auto"`` for the rest), or a
+        function of the number of categories. ``"auto"`` takes 4, or one less than there are categories.
+    target_effect : bool, default=True
+        Put the effect on the target (one per output or class) in front of the learned coordinates.
+    categories : "auto", list of lists or dict column -> list, default="auto"
+        The categories of each column. ``"auto"`` takes what was seen. Given values are all kept, in sorted order,
+        seen or not.
+    min_frequency : int, float or None, default=None
+        Categories seen in fewer rows (a float: a smaller share of them) are infrequent: they share one vector.
+    max_categories : int or None, default=None
+        Keep at most so many vectors per column, that of the infrequent categories included.
+    handle_unknown : {"embed", "infrequent_if_exist", "mean", "zeros", "error"}, default="embed"
+        Vector of a value that was not seen: one learned from the rare categories, that of the infrequent
+        categories (the learned one if there are none), the mean over the rows, zeros, or a ValueError.
+    handle_missing : {"embed", "unknown", "error"}, default="embed"
+        Missing values are a category of their own, are unknown, or raise a ValueError. With ``"embed"`` a column
+        that had none in ``fit`` gives them the mean vector of its rows.
+    learning_rate_multipliers : dict column -> float or None, default=None
+        Factor of the learning rate of a column's table; 0 leaves its vectors at their first values.
+    max_norm : float or None, default=None
+        Largest Euclidean norm of a learned vector, in units of the raw prediction.
+    numeric_features : list of str or int, or None, default=None
+        Columns, by name or position, that the network may use as numbers. They are not part of the output.
+    task : {"auto", "regression", "classification"}, default="auto"
+        ``"auto"``: a float target of more than two values is regression; strings, booleans and integers are
+        classes, but more than 20 different integers raise an error that asks for a choice.
+    cv : int, splitter, iterable or None, default=5
+        Folds of ``fit_transform``. The test parts must hold every row once. With an int, rows of categories seen
+        at least 50 times keep the vector learned from all rows. None switches cross-fitting off.
+    hidden_layer_sizes : sequence of int, default=(64,)
+        Units of the hidden layers.
+    activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"
+        Activation of the hidden layers.
+    dropout : float, default=0.1
+        Share of the hidden units left out in a training step.
+    solver : {"adam", "sgd"}, default="adam"
+        How gradients become updates.
+    momentum : float, default=0.9
+        Momentum of ``"sgd"``.
+    nesterovs_momentum : bool, default=True
+        Whether it is Nesterov's.
+    alpha : float, default=1e-4
+        L2 penalty of the dense weights, divided by the batch size.
+    shrinkage : "auto" or float, default="auto"
+        How many rows at the prior a category is given beside its own. ``"auto"`` estimates it for the effects
+        of each column.
+    learning_rate_init : float, default=1e-3
+        First learning rate.
+    learning_rate : {"cosine", "linear", "constant"}, default="cosine"
+        How it falls during training.
+    batch_size : int, default=256
+        Rows per training step.
+    max_iter : int, default=15
+        Epochs.
+    shuffle : bool, default=True
+        Draw a new order of the rows in each epoch.
+    tol : float, default=1e-4
+        Least improvement of the loss that counts.
+    early_stopping : bool, default=False
+        Hold out ``validation_fraction`` of the rows and keep the network of the epoch that was best on them.
+    validation_fraction : float, default=0.1
+        Share of the rows held out.
+    n_iter_no_change : int, default=10
+        Stop after so many epochs in which the loss (held-out with ``early_stopping``) did not improve by
+        ``tol``.
+    warm_start : bool, default=False
+        Let the next ``fit`` start from the network of the last; categories that are still there keep their
+        vectors as a start.
+    random_state : int, RandomState or None, default=None
+        Source of all randomness. The same int gives the same bits.
+    verbose : bool or int, default=False
+        Print a line per epoch.
+
+    Attributes
+    ----------
+    categories_ : list of ndarray
+        Sorted categories of each categorical column, without missing values.
+    embeddings_ : list of ndarray of shape (n_codes, width), dtype float32
+        The tables that ``transform`` gathers from, effects first. Row 0 is the unknown value, then come the
+        categories (in order, without the infrequent ones), the infrequent ones' row if there are any, and last the
+        missing value.
+    embedding_dims_ : list of int
+        Learned coordinates of each column.
+    classes_ : ndarray or None
+        Labels of a classification target.
+    target_type_ : str
+        ``"continuous"``, ``"continuous-multioutput"``, ``"binary"``, ``"multiclass"`` or
+        ``"multilabel-indicator"``.
+    loss_curve_ : list of float
+        Mean training loss of each epoch.
+    validation_scores_ : list of float or None
+        Minus the held-out loss of each epoch.
+    n_iter_ : int
+        Epochs that were run.
+    n_features_in_ : int
+        Columns seen in ``fit``.
+    feature_names_in_ : ndarray of str
+        Their names, if all are strings.
+
+    See Also
+    --------
+    sklearn.preprocessing.TargetEncoder : One number per category.
+    InputEmbedding : Scaling and one-hot encoding.
+
+    Notes
+    -----
+    *Unit.* In regression effects and learned coordinates are in the unit of the target; in classification both are
+    on the scale of the probability. The distance of two categories tells by how much predictions differ when one
+    replaces the other.
+
+    *Effects* are best linear unbiased predictions of additive random intercepts [1]_. *Learned coordinates* come
+    from a network with one embedding per column [2]_, whose tables are learned once more with the layers above at
+    rest; the same step without the rows of a fold gives vectors in the same space.
+
+    References
+    ----------
+    .. [1] Henderson, C. R. (1975). Best linear unbiased estimation and prediction under a selection model.
+       Biometrics 31. :doi:`10.2307/2529430`
+    .. [2] Guo, C. and Berkhahn, F. (2016). Entity embeddings of categorical variables. :arxiv:`1604.06737`
+
+    Examples
+    --------
+    >>> from skembed import EmbeddingEncoder
+    >>> from skembed.datasets import load_employee_salaries
+    >>> X, y = load_employee_salaries(return_X_y=True)
+    >>> encoder = EmbeddingEncoder(embedding_dim=2, random_state=0)
+    >>> encoder.fit_transform(X[["gender", "department_name"]], y).shape
+    (9228, 6)
+    >>> encoder.get_feature_names_out().tolist()[:3]
+    ['gender_effect', 'gender_0', 'gender_1']
+    """
+
+    _rules = {
+        **p.CATEGORY_RULES,
+        **p.VECTOR_RULES,
+        "task": p.one_of("auto", "regression", "classification"),
+        "cv": p.none
+        | p.integer(2)
+        | p.satisfying("a splitter or an iterable of splits", lambda v: hasattr(v, "split"))
+        | p.satisfying("an iterable of splits", lambda v: hasattr(v, "__iter__")),
+        **p.NETWORK_RULES,
+    }
+
+    def __init__(
+        self,
+        *,
+        embedding_dim: Any = "auto",
+        target_effect: bool = True,
+        categories: Any = "auto",
+        min_frequency: int | float | None = None,
+        max_categories: int | None = None,
+        handle_unknown: str = "embed",
+        handle_missing: str = "embed",
+        learning_rate_multipliers: dict | None = None,
+        max_norm: float | None = None,
+        numeric_features: Any = None,
+        task: str = "auto",
+        cv: Any = 5,
+        hidden_layer_sizes: Any = (64,),
+        activation: str = "silu",
+        dropout: float = 0.1,
+        solver: str = "adam",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        alpha: float = 1e-4,
+        shrinkage: Any = "auto",
+        learning_rate_init: float = 1e-3,
+        learning_rate: str = "cosine",
+        batch_size: int = 256,
+        max_iter: int = 15,
+        shuffle: bool = True,
+        tol: float = 1e-4,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.embedding_dim = embedding_dim
+        self.target_effect = target_effect
+        self.categories = categories
+        self.min_frequency = min_frequency
+        self.max_categories = max_categories
+        self.handle_unknown = handle_unknown
+        self.handle_missing = handle_missing
+        self.learning_rate_multipliers = learning_rate_multipliers
+        self.max_norm = max_norm
+        self.numeric_features = numeric_features
+        self.task = task
+        self.cv = cv
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.solver = solver
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.alpha = alpha
+        self.shrinkage = shrinkage
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> EmbeddingEncoder:
+        """Learn the vectors.
+
+        Transforming the same rows afterwards leaks the target: each vector has seen its row. Use
+        :meth:`fit_transform` for training rows.
+
+        Parameters
+        ----------
+        X : dataframe or array-like of shape (n_samples, n_features)
+            Categorical columns (any hashable values), and those of ``numeric_features``.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target: numbers, class labels, or 0/1 indicators of several labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weight 2 counts as two rows, weight 0 as none.
+
+        Returns
+        -------
+        self : EmbeddingEncoder
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, a column, the target or a weight is not what it must be.
+        FloatingPointError
+            If training diverged.
+        """
+        with single_blas_thread():
+            self._learn(X, y, sample_weight)
+        return self
+
+    def fit_transform(
+        self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any
+    ) -> NDArray[np.float32]:
+        """Learn the vectors and return out-of-fold vectors of the training rows.
+
+        Not the same as ``fit(X, y).transform(X)``: here the vector of a row was learned without it (unless
+        ``cv=None``).
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+        **params : dict
+            Given to the ``split`` method of ``cv``, such as ``groups``.
+
+        Returns
+        -------
+        X_out : ndarray of shape (n_samples, n_features_out), dtype float32
+        """
+        with single_blas_thread():
+            sample, trained, recipe, rng = self._learn(X, y, sample_weight)
+            # Rows of weight 0 taught nothing: what `transform` gives them does not leak.
+            output = self._gather(X)
+            if self.cv is not None:
+                splits, frequent_from = self._splits(X, y, sample, rng, params)
+                vectors = out_of_fold(
+                    sample,
+                    splits,
+                    lambda part: self._fill(
+                        learn_tables(part, trained, recipe), part, self._vocabularies
+                    ),
+                    self.embeddings_,
+                    frequent_from,
+                )
+                output[sample.rows] = np.concatenate(vectors, axis=1)
+        return output
+
+    def _splits(
+        self, X: Any, y: Any, sample: Sample, rng: np.random.Generator, params: dict[str, Any]
+    ) -> tuple[list[Split], float]:
+        """The splits of ``cv``, and from which frequency on a category's rows need no held-out vector."""
+        if isinstance(self.cv, int | np.integer):
+            if given := sorted(name for name, value in params.items() if value is not None):
+                raise ValueError(
+                    f"{given} need a splitter that uses them, but cv={self.cv}. Pass one, such as "
+                    "cv=GroupKFold()."
+                )
+            return deal_folds(sample, int(self.cv), rng), _FREQUENT
+        if get_config()["enable_metadata_routing"]:
+            params = process_routing(self, "fit_transform", **params).splitter.split
+        return read_splits(self.cv, X, y, sample, params), np.inf
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Routing of ``sample_weight`` to this encoder and of ``groups`` to ``cv``.
+
+        Returns
+        -------
+        routing : sklearn.utils.metadata_routing.MetadataRouter
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        if not hasattr(self.cv, "split"):
+            return router
+        mapping = MethodMapping().add(caller="fit_transform", callee="split")
+        return router.add(splitter=self.cv, method_mapping=mapping)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags

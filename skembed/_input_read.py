@@ -1,0 +1,158 @@
+"""Whatever holds the data of an InputEmbedding, as one of three plain values.
+
+A dataframe stays as it is (:mod:`skembed._frames` reads its columns), regular data of any rank
+becomes one array, and sequences of unequal length become :class:`Ragged`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Number
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import check_array
+
+from ._frames import is_frame
+
+Array = NDArray[Any]
+_NESTED = list | tuple | np.ndarray
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Sequences of unequal length.
+
+    Attributes
+    ----------
+    steps : ndarray of shape (sum of lengths, ...)
+        The steps of all sequences, one after another.
+    lengths : ndarray of shape (n_sequences,), dtype intp
+        How many of them belong to each sequence.
+    """
+
+    steps: Array
+    lengths: NDArray[np.intp]
+
+    @property
+    def starts(self) -> NDArray[np.intp]:
+        """Where each sequence starts among the steps, shape ``(n_sequences,)``."""
+        return np.cumsum(self.lengths) - self.lengths
+
+
+def read_input(X: Any) -> Any:
+    """A native dataframe, an array of rank 2 or more, or :class:`Ragged`."""
+    if is_frame(X):
+        if min(X.shape) == 0:
+            raise ValueError(
+                f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s) "
+                f"(shape={X.shape}) while a minimum of 1 of each is required."
+            )
+        return X
+    data = X if sparse.issparse(X) or isinstance(X, np.ndarray) else _unpack(X)
+    if isinstance(data, np.ndarray) and data.dtype == object:
+        data = _read_objects(data)
+    if isinstance(data, Ragged):
+        return data
+    return check_array(data, dtype=None, ensure_all_finite=False, allow_nd=True)
+
+
+def is_nested(X: Any) -> bool:
+    """Whether ``X`` is made of lists (or is a column of lists) rather than one array or frame."""
+    return not (is_frame(X) or sparse.issparse(X)) and getattr(X, "ndim", 1) == 1
+
+
+def to_array(values: Any) -> Array:
+    """A list, column or array as an array whose dtype keeps numbers numbers and strings strings."""
+    array = values if isinstance(values, np.ndarray) else _unpack(values)
+    if not isinstance(array, np.ndarray):
+        array = np.asarray(array)
+    return _tidy(array) if array.dtype == object else array
+
+
+def n_rows_of(X: Any) -> int:
+    """Number of rows of any container."""
+    if hasattr(X, "shape"):
+        return int(X.shape[0])
+    return len(X if hasattr(X, "__len__") else np.asarray(X))
+
+
+def check_length(values: Any, name: str, n_rows: int) -> None:
+    """Refuse a ``y`` or ``groups`` of another length than X."""
+    if values is not None and n_rows_of(values) != n_rows:
+        raise ValueError(f"{name} has {n_rows_of(values)} rows, but X has {n_rows}.")
+
+
+def _unpack(X: Any) -> Any:
+    """Lists and columns of lists as an object array of the regular part of their nesting."""
+    if hasattr(X, "to_list"):
+        X = X.to_list()
+    elif getattr(X, "ndim", 0) > 1 or hasattr(X, "__array__"):
+        return np.asarray(X)
+    if not isinstance(X, Sequence) or isinstance(X, str):
+        return X
+    if any(isinstance(element, np.ndarray) for element in X):
+        X = [e.tolist() if isinstance(e, np.ndarray) else e for e in X]
+    if len(X) == 0 or not isinstance(X[0], _NESTED):
+        return _cells(X)
+    return np.array(X, dtype=object)
+
+
+def _cells(values: Sequence[Any]) -> Array:
+    cells = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):
+        cells[i] = value
+    return cells
+
+
+def _read_objects(array: Array) -> Array | Ragged:
+    """Objects of one depth as an array; sequences of unequal length as :class:`Ragged`."""
+    nested = np.fromiter((isinstance(v, _NESTED) for v in array.flat), dtype=bool, count=array.size)
+    if not nested.any():
+        return _tidy(array)
+    if array.ndim > 1 or not nested.all():
+        bad = int(np.flatnonzero(nested if array.ndim > 1 else ~nested)[0])
+        row = np.unravel_index(bad, array.shape)[0]
+        raise ValueError(
+            f"The lists of X differ in depth or in length below the sequences: row {row} holds "
+            f"{array.flat[bad]!r} beside values of another shape. Every cell must be nested "
+            "equally deep, and only the sequences (the second axis) may differ in length."
+        )
+    return _read_ragged(array)
+
+
+def _read_ragged(rows: Array) -> Ragged:
+    sequences = [_unpack(list(row)) if len(row) else row for row in rows]
+    shapes = {_sequence_shape(i, sequence) for i, sequence in enumerate(sequences) if len(sequence)}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"The lists of X are of unequal depth: steps of shape {sorted(shapes)[0]} and "
+            f"{sorted(shapes)[1]}. Every step of every sequence must have the same shape."
+        )
+    if not shapes:
+        raise ValueError("X holds only empty sequences. At least one must have a step.")
+    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.intp)
+    steps = np.concatenate([sequence for sequence in sequences if len(sequence)])
+    return Ragged(_tidy(steps), lengths)
+
+
+def _sequence_shape(i: int, sequence: Array) -> tuple[int, ...]:
+    if any(isinstance(value, _NESTED) for value in sequence.flat):
+        raise ValueError(
+            f"The lists of X are of unequal depth: sequence {i} holds lists beside other values or "
+            "lists of unequal length. Every cell must be nested equally deep."
+        )
+    return sequence.shape[1:]
+
+
+def _tidy(array: Array) -> Array:
+    """Objects that are all numbers or booleans as an array of such; anything else unchanged."""
+    types = {type(value) for value in array.flat}
+    if not types or not all(issubclass(t, Number | np.bool_) for t in types):
+        return array
+    tidied = np.array(array.tolist())
+    # Integers beyond 64 bits and decimals stay objects.
+    return tidied if tidied.dtype.kind in "biufc" else array

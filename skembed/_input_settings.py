@@ -1,0 +1,69 @@
+"""The constructor parameters of InputEmbedding: their rules, and those that the data meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import _params
+from ._splitting import relative_sizes
+
+
+def _is_dtype(value: Any) -> bool:
+    try:
+        return np.dtype(value).kind in "biuf"
+    except TypeError:
+        return False
+
+
+SPLIT_RULES = {
+    "relative_size": relative_sizes,
+    "stratify": _params.boolean,
+    "shuffle": _params.boolean,
+    "random_state": _params.random_state,
+}
+BATCH_RULES = {"batch_size": _params.none | _params.integer(1), "shuffle": _params.boolean}
+RULES = {
+    "scale": _params.exactly(False) | _params.one_of("global", "feature"),
+    "encode": _params.one_of("auto") | _params.boolean,
+    "vocabulary": _params.one_of("per_column", "joint"),
+    "encode_target": _params.boolean,
+    "handle_unknown": _params.one_of("zeros", "embed", "mean", "error"),
+    "handle_missing": _params.one_of("embed", "unknown", "error"),
+    "sparse_output": _params.boolean,
+    "padding": _params.none | _params.one_of("post", "pre"),
+    "max_length": _params.none | _params.integer(1),
+    "dtype": _params.satisfying("a NumPy dtype of floats, integers or booleans", _is_dtype),
+    **SPLIT_RULES,
+    **BATCH_RULES,
+}
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """The parameters that say what becomes of a value, under their own names."""
+
+    scale: Any
+    encode: Any
+    joint: bool
+    handle_unknown: str
+    handle_missing: str
+    padding: str | None
+    max_length: int | None
+    dtype: np.dtype[Any]
+
+
+def read_settings(estimator: Any) -> InputSettings:
+    """The settings of an estimator whose parameters were checked."""
+    return InputSettings(
+        scale=estimator.scale,
+        encode=estimator.encode,
+        joint=estimator.vocabulary == "joint",
+        handle_unknown=estimator.handle_unknown,
+        handle_missing=estimator.handle_missing,
+        padding=estimator.padding,
+        max_length=estimator.max_length,
+        dtype=np.dtype(estimator.dtype),
+    )

@@ -1,0 +1,258 @@
+"""Tables: each column becomes a scaled number or a block of one-hot cells, in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ._frames import Coded, Frame
+from ._input_settings import InputSettings
+from ._one_hot import ZEROS, OneHot, decode, fill_dense, learn_one_hot, mean_rows
+from ._scaling import Range, extremes, make_range
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A column that stays a number, scaled if there is a range."""
+
+    name: Hashable
+    range: Range | None
+    refuse_missing: bool
+    width: int = 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """What was learned of a table: one entry per column, and the dtype of the output."""
+
+    columns: tuple[Number | OneHot, ...]
+    dtype: np.dtype[Any]
+    is_sequence = False
+
+    @property
+    def width(self) -> int:
+        """Number of output columns."""
+        return sum(column.width for column in self.columns)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of a transformed row."""
+        return (self.width,)
+
+    @property
+    def positions(self) -> dict[Any, dict[Any, int]]:
+        """Place by category, for each encoded column."""
+        return {c.name: c.positions for c in self.columns if isinstance(c, OneHot)}
+
+    @property
+    def categories(self) -> list[Array | None]:
+        """The categories of each column, None for numbers."""
+        return [
+            column.vocabulary.categories if isinstance(column, OneHot) else None
+            for column in self.columns
+        ]
+
+
+def learn_table(frame: Frame, settings: InputSettings) -> tuple[Table, list[Any]]:
+    """Learn every column; also the cells that were read, for :func:`apply_table`."""
+    cells = read_cells(frame, [is_encoded(frame, j, settings) for j in range(len(frame.names))])
+    ranges = iter(_learn_ranges([c for c in cells if not isinstance(c, Coded)], settings.scale))
+    columns: list[Number | OneHot] = []
+    for name, column in zip(frame.names, cells, strict=True):
+        if isinstance(column, Coded):
+            columns.append(
+                learn_one_hot(
+                    column,
+                    name,
+                    handle_unknown=settings.handle_unknown,
+                    handle_missing=settings.handle_missing,
+                )
+            )
+        else:
+            check_dtype(name, settings.dtype)
+            refuse = settings.handle_missing == "error"
+            if refuse:
+                check_missing(column, name)
+            columns.append(Number(name, next(ranges), refuse))
+    return Table(tuple(columns), settings.dtype), cells
+
+
+def is_encoded(frame: Frame, j: int, settings: InputSettings) -> bool:
+    """Whether ``encode`` asks for one-hot cells in column ``j``."""
+    if settings.encode is True or frame.is_numeric(j):
+        return settings.encode is True
+    if settings.encode is False:
+        raise ValueError(
+            f"Column {frame.names[j]!r} does not hold numbers only, which encode=False needs. "
+            "Set encode='auto' to one-hot encode what is not numeric, or encode=True for all."
+        )
+    return True
+
+
+def read_cells(frame: Frame, encoded: Sequence[bool]) -> list[Any]:
+    """Each column as :class:`Coded` or as float64 numbers."""
+    return [frame.coded(j) if coded else frame.numeric(j) for j, coded in enumerate(encoded)]
+
+
+def read_like(frame: Frame, table: Table) -> list[Any]:
+    """The columns of ``frame`` in the form in which ``table`` was learned."""
+    return read_cells(frame, [isinstance(column, OneHot) for column in table.columns])
+
+
+def _learn_ranges(numbers: list[Array], scale: Any) -> list[Range | None]:
+    if scale is False or not numbers:
+        return [None] * len(numbers)
+    lows, highs = np.array([extremes(column, axis=0) for column in numbers]).T
+    if scale == "global":
+        lows, highs = np.fmin.reduce(lows), np.fmax.reduce(highs)
+        return [make_range(lows, highs)] * len(numbers)
+    return [make_range(low, high) for low, high in zip(lows, highs, strict=True)]
+
+
+def check_missing(numbers: Array, name: Hashable) -> None:
+    """Refuse missing numbers."""
+    if numbers.dtype.kind == "f" and np.isnan(numbers).any():
+        raise ValueError(
+            f"Column {name!r} holds missing values (NaN), which handle_missing='error' refuses. "
+            "Fill them, or set handle_missing='embed', which leaves them NaN where numbers are."
+        )
+
+
+def _numbers(cells: Array, column: Number) -> Array:
+    if column.refuse_missing:
+        check_missing(cells, column.name)
+    return cells if column.range is None else column.range.scale(cells)
+
+
+def check_dtype(name: Hashable, dtype: np.dtype[Any]) -> None:
+    """Refuse to round numbers to integers."""
+    if dtype.kind != "f":
+        raise ValueError(
+            f"{name!r} holds numbers, which dtype={dtype} cannot hold. Use a float dtype, or "
+            "encode=True for one-hot cells only."
+        )
+
+
+def apply_table(cells: list[Any], table: Table, *, sparse_output: bool) -> Any:
+    """The output for columns that :func:`read_like` read, shape ``(n_rows, width)``."""
+    n_rows = len(getattr(cells[0], "codes", cells[0]))
+    return (_to_sparse if sparse_output else _to_dense)(cells, n_rows, table)
+
+
+def _to_dense(cells: list[Any], n_rows: int, table: Table) -> Array:
+    out = np.zeros((n_rows, table.width), dtype=table.dtype)
+    offset = 0
+    for column, values in zip(table.columns, cells, strict=True):
+        if isinstance(column, Number):
+            out[:, offset] = _numbers(values, column)
+        elif column.width:
+            fill_dense(out, column.encode(values), column, offset)
+        offset += column.width
+    return out
+
+
+def _to_sparse(cells: list[Any], n_rows: int, table: Table) -> sparse.csr_matrix:
+    """One stored value per row and column at most, and no stored zeros."""
+    n_cells = n_rows * len(cells)
+    index = np.int32 if max(n_cells, table.width) < 2**31 else np.int64
+    indices = np.empty((n_rows, len(cells)), dtype=index)
+    data = np.ones((n_rows, len(cells)), dtype=table.dtype)
+    means, holes, offset = [], False, 0
+    for j, (column, values) in enumerate(zip(table.columns, cells, strict=True)):
+        if isinstance(column, Number):
+            data[:, j] = _numbers(values, column)
+            indices[:, j] = offset
+            holes = holes or not data[:, j].all()
+        else:
+            places = column.encode(values)
+            np.add(places, offset, out=indices[:, j])
+            if places.min(initial=0) <= ZEROS:
+                data[places <= ZEROS, j] = 0
+                indices[places <= ZEROS, j] = 0
+                means.append((offset, mean_rows(places, column, table.dtype)))
+                holes = True
+        offset += column.width
+    starts = np.arange(0, n_cells + 1, len(cells), dtype=index)
+    matrix = sparse.csr_matrix((data.ravel(), indices.ravel(), starts), shape=(n_rows, offset))
+    if holes:
+        matrix.eliminate_zeros()
+    for start, rows in means:
+        if rows.nnz:
+            rows.indices += start
+            rows.resize((n_rows, offset))
+            matrix = sparse.csr_matrix(matrix + rows)
+    return matrix
+
+
+def inverse_table(X: Any, table: Table) -> Array:
+    """The table that has these scores, shape ``(n_rows, n_columns)``."""
+    X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
+    if X.ndim != 2 or X.shape[1] != table.width:
+        raise ValueError(
+            f"X must have the {table.width} columns that transform returns. Got shape {X.shape}."
+        )
+    if not sparse.issparse(X):
+        return _decode_rows(X, table)
+    step = max(1, 10_000_000 // max(table.width, 1))
+    parts = [X[i : i + step].toarray() for i in range(0, max(X.shape[0], 1), step)]
+    return np.concatenate([_decode_rows(part, table) for part in parts])
+
+
+def _decode_rows(X: Array, table: Table) -> Array:
+    columns, offset = [], 0
+    for column in table.columns:
+        block = X[:, offset : offset + column.width]
+        if isinstance(column, OneHot):
+            columns.append(decode(block, column))
+        else:
+            columns.append(column.range.unscale(block[:, 0]) if column.range else block[:, 0])
+        offset += column.width
+    kinds = {column.dtype.kind for column in columns}
+    if len(kinds) > 1 and not kinds <= set("iuf"):
+        columns = [column.astype(object) for column in columns]
+    return np.column_stack(columns)
+
+
+def input_names(estimator: Any, given: Any) -> list[str]:
+    """Names of the columns: those of fit, or those given, which must agree with them."""
+    seen = getattr(estimator, "feature_names_in_", None)
+    if given is None:
+        n = estimator.n_features_in_
+        return [f"x{j}" for j in range(n)] if seen is None else list(seen)
+    names = list(given)
+    if seen is not None and names != list(seen):
+        raise ValueError(f"input_features is not equal to feature_names_in_. Got {names}.")
+    if len(names) != estimator.n_features_in_:
+        raise ValueError(
+            "input_features should have length equal to number of features "
+            f"({estimator.n_features_in_}), got {len(names)}."
+        )
+    return names
+
+
+def output_names(table: Table, names: Sequence[str]) -> list[str]:
+    """``city`` for a number, ``city_Paris`` for a one-hot cell; repeated names get a number."""
+    wanted: list[str] = []
+    for column, name in zip(table.columns, names, strict=True):
+        if isinstance(column, OneHot):
+            wanted += [f"{name}_{label}" for label in column.labels]
+        else:
+            wanted.append(str(name))
+    taken = set(wanted)
+    if len(taken) == len(wanted):
+        return wanted
+    seen: set[str] = set()
+    for i, name in enumerate(wanted):
+        k = 1
+        while wanted[i] in seen:
+            wanted[i] = f"{name}_{k}" if f"{name}_{k}" not in taken else wanted[i]
+            k += 1
+        seen.add(wanted[i])
+    return wanted

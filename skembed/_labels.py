@@ -1,0 +1,68 @@
+"""Labels of rows (targets, strata, groups), whatever their type and container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.multiclass import type_of_target
+
+from ._frames import encode_values
+from ._input_read import to_array
+from ._vocabulary import learn_vocabulary
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """``classes[codes]`` are the labels; the classes are sorted and occur."""
+
+    classes: Array
+    codes: NDArray[np.integer]
+
+    @property
+    def counts(self) -> NDArray[np.intp]:
+        """Rows per class, shape ``(n_classes,)``."""
+        return np.bincount(self.codes, minlength=len(self.classes))
+
+
+def read_labels(values: Any, name: str) -> Labels:
+    """One label per row; one-hot rows stand for the position of their 1, others for themselves."""
+    array = to_array(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    elif is_one_hot(array):
+        array = array.argmax(axis=1)
+    elif array.ndim == 2:
+        rows = np.empty(len(array), dtype=object)
+        rows[:] = [tuple(row) for row in array.tolist()]
+        array = rows
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have one label per row. Got shape {array.shape}.")
+    coded = encode_values(array, name)
+    if (coded.codes < 0).any():
+        row = int(np.flatnonzero(coded.codes < 0)[0])
+        raise ValueError(f"{name} holds missing values (the first is in row {row}). Remove them.")
+    vocabulary = learn_vocabulary(coded)
+    return Labels(vocabulary.categories, vocabulary.encode(coded) - 1)
+
+
+def is_one_hot(array: Array) -> bool:
+    """Whether every row of a matrix of two or more columns holds one 1 and zeros."""
+    if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind not in "biuf":
+        return False
+    return bool(np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all())
+
+
+def class_balance(y: Any) -> dict[Any, int] | None:
+    """Rows per class, None for a target that has no classes."""
+    array = to_array(y)
+    if len(array) == 0:
+        return {}
+    if not is_one_hot(array) and type_of_target(array) not in ("binary", "multiclass"):
+        return None
+    labels = read_labels(array, "y")
+    return dict(zip(labels.classes.tolist(), labels.counts.tolist(), strict=True))

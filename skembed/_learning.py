@@ -1,0 +1,287 @@
+"""From a sample to vectors: train the network, then give the tables their definition.
+
+    sample -> effects of the categories            --+
+           -> network trained -> tables learned     -+-> one table per column, effects first
+              once more with the network at rest
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._sample import Sample
+from ._effects import joint_effects
+from .nn._losses import make_loss
+from .nn._network import Architecture, Data, Network, Parameters, place_codes, table_views
+from .nn._relearn import Basis, find_bases, relearn
+from .nn._training import History, TableRules, TrainingSettings, train
+from ._vocabulary import UNKNOWN
+
+Array = NDArray[np.floating]
+
+# Decay of a trained vector per unit of learning rate, for a category of one row at the reference batch size.
+_DECAY = 300.0
+_REFERENCE_BATCH = 256
+# Rows at the mean that each learned vector is given by default; measured on ten tables.
+_PSEUDO_COUNT = 20.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that says how to learn, as plain values.
+
+    Attributes
+    ----------
+    embedding_dims : tuple of int
+        Learned coordinates of each column.
+    target_effect : bool
+        Whether effects come first.
+    shrinkage : float or None
+        Pseudo-counts; None estimates them.
+    multipliers : tuple of float
+        Factor of the learning rate of each column's table.
+    max_norm : float or None
+        Largest norm of a learned vector.
+    hidden_layer_sizes, activation, dropout, alpha
+        The network.
+    settings : TrainingSettings
+        How it is trained.
+    validation_fraction : float or None
+        Share of the rows held out for early stopping.
+    """
+
+    embedding_dims: tuple[int, ...]
+    target_effect: bool
+    shrinkage: float | None
+    multipliers: tuple[float, ...]
+    max_norm: float | None
+    hidden_layer_sizes: tuple[int, ...]
+    activation: str
+    dropout: float
+    alpha: float
+    settings: TrainingSettings
+    validation_fraction: float | None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network, with what learning tables in its space needs.
+
+    The shrinkage of the effects belongs to it: estimated from all rows, so that every part of them is shrunken
+    alike and its vectors lie on one scale.
+    """
+
+    network: Network
+    parameters: Parameters
+    bases: list[Basis]
+    pseudo_counts: NDArray[np.float64]
+    unit: float
+    history: History
+
+
+def make_architecture(sample: Sample, n_codes: tuple[int, ...], recipe: Recipe) -> Architecture:
+    """Sizes of the network for a sample."""
+    return Architecture(
+        n_codes=n_codes,
+        embedding_dims=recipe.embedding_dims,
+        columns=tuple(range(len(n_codes))),
+        n_numeric=sample.numeric.shape[1],
+        hidden_layer_sizes=recipe.hidden_layer_sizes,
+        n_outputs=sample.target.n_outputs,
+        activation=recipe.activation,
+        dropout=recipe.dropout,
+    )
+
+
+def train_network(
+    sample: Sample,
+    n_codes: tuple[int, ...],
+    recipe: Recipe,
+    rng: np.random.Generator,
+    *,
+    start: Callable[[Architecture, Parameters], None] | None = None,
+    on_epoch: Callable[[int, float, float | None], None] | None = None,
+) -> Trained:
+    """Train a network on a sample; ``start`` may overwrite its first parameters in place."""
+    architecture = make_architecture(sample, n_codes, recipe)
+    network = Network(architecture, make_loss(sample.target.loss), recipe.alpha)
+    baseline = network.loss.baseline(sample.target.values, sample.weight)
+    parameters = network.initial_parameters(rng, baseline)
+    if start:
+        start(architecture, parameters)
+    data = _to_data(sample, architecture)
+    training, validation = _hold_out(data, recipe.validation_fraction, rng)
+    parameters, history = train(
+        network,
+        parameters,
+        training,
+        recipe.settings,
+        rng,
+        rules=_table_rules(architecture, sample, recipe),
+        validation=validation,
+        augment=_unknown_replacement(architecture, sample),
+        on_epoch=on_epoch,
+    )
+    return Trained(
+        network=network,
+        parameters=parameters,
+        bases=find_bases(network, parameters, data, sample.codes),
+        pseudo_counts=_effect_pseudo_counts(sample, n_codes, recipe),
+        unit=_unit(sample, network),
+        history=history,
+    )
+
+
+def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array]:
+    """A table per column from the rows of ``sample``: effects on the target, then learned coordinates.
+
+    Regression: all in the unit of the target. Classification: all on the scale of the probability.
+    """
+    architecture = trained.network.architecture
+    frozen = [multiplier == 0 for multiplier in recipe.multipliers]
+    pseudo_count = _PSEUDO_COUNT if recipe.shrinkage is None else recipe.shrinkage
+    coordinates = relearn(
+        trained.network,
+        trained.parameters,
+        trained.bases,
+        _to_data(sample, architecture),
+        sample.codes,
+        pseudo_count,
+        frozen,
+    )
+    trained_tables = table_views(architecture, trained.parameters)
+    tables = []
+    for j, table in enumerate(coordinates):
+        tables.append(
+            trained_tables[j]
+            if frozen[j]
+            else _limit_norm(table, recipe.max_norm) * trained.unit
+        )
+    if recipe.target_effect:
+        y = sample.target.columns()
+        effects = joint_effects(
+            sample.codes, architecture.n_codes, y, sample.weight, trained.pseudo_counts
+        )
+        tables = [np.hstack(pair) for pair in zip(effects.values, tables, strict=True)]
+    return [table.astype(np.float32) for table in tables]
+
+
+def _effect_pseudo_counts(
+    sample: Sample, n_codes: tuple[int, ...], recipe: Recipe
+) -> NDArray[np.float64]:
+    """Rows of the mean that the effects are shrunken by, ``(n_columns, n_outputs)``."""
+    y = sample.target.columns()
+    if recipe.shrinkage is not None or not recipe.target_effect:
+        return np.full((len(n_codes), y.shape[1]), recipe.shrinkage or 0.0)
+    return joint_effects(sample.codes, n_codes, y, sample.weight).pseudo_counts
+
+
+def _limit_norm(table: Array, max_norm: float | None) -> Array:
+    if max_norm is None:
+        return table
+    norms = np.linalg.norm(table, axis=1, keepdims=True)
+    return table * np.where(norms > max_norm, max_norm / (norms + 1e-7), 1)
+
+
+def _unit(sample: Sample, network: Network) -> float:
+    """What a change of the raw prediction by 1 means on the scale of the effects."""
+    target = sample.target
+    if target.classes is None:
+        return float(np.sqrt(np.mean(target.scale**2)))
+    constant = np.atleast_2d(network.loss.baseline(target.values, sample.weight))
+    return float(np.mean(network.loss.curvature(constant)) * _averaged_outputs(sample))
+
+
+def _averaged_outputs(sample: Sample) -> int:
+    """The losses of several labels are averaged over them, which divides their curvature."""
+    return sample.target.n_outputs if sample.target.values.ndim == 2 else 1
+
+
+def _to_data(sample: Sample, architecture: Architecture) -> Data:
+    weight = sample.weight
+    equal = weight.min() == weight.max()
+    return Data(
+        codes=place_codes(architecture, sample.codes),
+        numeric=sample.numeric,
+        y=sample.target.values,
+        weight=None if equal else (weight / weight.mean()).astype(np.float32),
+    )
+
+
+def _hold_out(
+    data: Data, fraction: float | None, rng: np.random.Generator
+) -> tuple[Data, Data | None]:
+    if fraction is None:
+        return data, None
+    order = rng.permutation(len(data))
+    n_held_out = max(1, round(fraction * len(data)))
+    if n_held_out >= len(data):
+        raise ValueError(
+            f"early_stopping=True holds out {n_held_out} of {len(data)} rows and leaves none to learn "
+            "from. Lower validation_fraction, or set early_stopping=False."
+        )
+    return data.take(order[n_held_out:]), data.take(order[:n_held_out])
+
+
+def _code_counts(sample: Sample, n_codes: tuple[int, ...]) -> list[NDArray[np.float64]]:
+    return [
+        np.bincount(sample.codes[:, j], weights=sample.weight, minlength=n)
+        for j, n in enumerate(n_codes)
+    ]
+
+
+def _per_row_of_stack(architecture: Architecture, values: list[Array]) -> dict[str, Array]:
+    """One value per code of each table, laid out like the stacks."""
+    return {
+        stack.name: np.concatenate([values[t] for t in stack.tables])
+        for stack in architecture.stacks()
+    }
+
+
+def _table_rules(
+    architecture: Architecture, sample: Sample, recipe: Recipe
+) -> dict[str, TableRules]:
+    scale = _DECAY * recipe.settings.batch_size / _REFERENCE_BATCH
+    counts = _code_counts(sample, architecture.n_codes)
+    decay = [
+        multiplier * scale / np.maximum(count, 1)
+        for count, multiplier in zip(counts, recipe.multipliers, strict=True)
+    ]
+    factors = [np.full(len(c), m) for c, m in zip(counts, recipe.multipliers, strict=True)]
+    decays = _per_row_of_stack(architecture, decay)
+    multipliers = _per_row_of_stack(architecture, factors)
+    plain = all(multiplier == 1 for multiplier in recipe.multipliers)
+    return {
+        name: TableRules(decay=decays[name], multiplier=None if plain else multipliers[name])
+        for name in decays
+    }
+
+
+def _unknown_replacement(
+    architecture: Architecture, sample: Sample
+) -> Callable[[Data, np.random.Generator], Data]:
+    """Turn some codes into the unknown code, the rarer the likelier: it is trained where it would stand."""
+    counts = _code_counts(sample, architecture.n_codes)
+    chances = _per_row_of_stack(
+        architecture, [(1 / (1 + count)).astype(np.float32) for count in counts]
+    )
+    unknown = _per_row_of_stack(
+        architecture,
+        [np.full(n, UNKNOWN, dtype=np.int32) for n in architecture.n_codes],
+    )
+    for stack in architecture.stacks():
+        for table, start in zip(stack.tables, stack.offsets, strict=True):
+            unknown[stack.name][start : start + architecture.n_codes[table]] += start
+
+    def replace_some(data: Data, rng: np.random.Generator) -> Data:
+        codes = []
+        for stack, placed in zip(architecture.stacks(), data.codes, strict=True):
+            chosen = rng.random(placed.shape, dtype=np.float32) < chances[stack.name][placed]
+            codes.append(np.where(chosen, unknown[stack.name][placed], placed))
+        return Data(tuple(codes), data.numeric, data.y, data.weight)
+
+    return replace_some

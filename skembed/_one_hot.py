@@ -1,0 +1,172 @@
+"""One-hot vectors of categories: cells -> places -> dense or sparse arrays, and back.
+
+The place of a cell is the position of the 1 in its vector: the categories in sorted order, then
+the missing and the unknown value where they have a place of their own.  Negative places stand for
+vectors that are not one-hot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ._frames import Coded
+from ._vocabulary import UNKNOWN, ColumnVocabulary, learn_vocabulary
+
+Array = NDArray[Any]
+Places = NDArray[np.int32]
+ZEROS, MEAN, REFUSED = -1, -2, -3
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """The one-hot vectors of one vocabulary.
+
+    Attributes
+    ----------
+    name : hashable
+        The column, for messages.
+    vocabulary : ColumnVocabulary
+    places : ndarray of shape (n_codes,), dtype int32
+        Place per code.
+    mean : ndarray of shape (width,), dtype float64
+        Mean of the vectors seen at fit.
+    """
+
+    name: Hashable
+    vocabulary: ColumnVocabulary
+    places: Places
+    mean: NDArray[np.float64]
+
+    @property
+    def width(self) -> int:
+        """Length of the vectors."""
+        return len(self.mean)
+
+    @property
+    def cells(self) -> Array:
+        """What each place stands for: the categories, then None for missing and unknown values."""
+        extra = np.full(self.width - len(self.vocabulary.categories), None)
+        if not len(extra):
+            return self.vocabulary.categories
+        return np.concatenate([self.vocabulary.categories.astype(object), extra])
+
+    @property
+    def positions(self) -> dict[Any, int]:
+        """Place by category, and by None for missing values that have a place."""
+        places = {category: i for i, category in enumerate(self.vocabulary.categories.tolist())}
+        if self.places[self.vocabulary.missing_code] == len(places):
+            places[None] = len(places)
+        return places
+
+    @property
+    def labels(self) -> list[str]:
+        """A name for each place."""
+        labels = [str(category) for category in self.vocabulary.categories]
+        for code, label in ((self.vocabulary.missing_code, "missing"), (UNKNOWN, "unknown")):
+            if self.places[code] == len(labels):
+                labels.append(label)
+        return labels
+
+    def encode(self, column: Coded) -> Places:
+        """Place of each cell, in the shape of the codes."""
+        places = self.places[self.vocabulary.encode(column)]
+        if self.places.min() == REFUSED and (places == REFUSED).any():
+            self._refuse(column)
+        return places
+
+    def _refuse(self, column: Coded) -> None:
+        unknown = self.vocabulary.unknown_values(Coded(column.values, column.codes.ravel()))
+        if len(unknown) and self.places[UNKNOWN] == REFUSED:
+            shown = ", ".join(repr(value) for value in unknown[:5].tolist())
+            more = ", ..." if len(unknown) > 5 else ""
+            raise ValueError(
+                f"Column {self.name!r} holds values that were not seen in fit: {shown}{more}. "
+                "Set handle_unknown='zeros' or 'embed' to accept them."
+            )
+        raise ValueError(
+            f"Column {self.name!r} holds missing values and had none in fit, or they are refused. "
+            "Fill them, or set handle_missing='embed' and handle_unknown='zeros' to accept them."
+        )
+
+
+def learn_one_hot(
+    column: Coded, name: Hashable, *, handle_unknown: str, handle_missing: str
+) -> OneHot:
+    """The one-hot vectors of a column; its codes may have any shape."""
+    column = Coded(column.values, column.codes.ravel())
+    vocabulary = learn_vocabulary(column)
+    n_missing = len(column.codes) - int(vocabulary.counts.sum())
+    if n_missing and handle_missing == "error":
+        raise ValueError(
+            f"Column {name!r} holds {n_missing} missing value(s), which handle_missing='error' "
+            "refuses. Fill them (NaN, None), or set handle_missing='embed'."
+        )
+    counts = list(vocabulary.counts)
+    places = np.arange(-1, vocabulary.n_codes - 1, dtype=np.int32)
+    own_missing = n_missing > 0 and handle_missing == "embed"
+    if own_missing:
+        counts.append(n_missing)
+    places[UNKNOWN] = {"zeros": ZEROS, "mean": MEAN, "error": REFUSED, "embed": len(counts)}[
+        handle_unknown
+    ]
+    if handle_unknown == "embed":
+        counts.append(0)
+    if not own_missing:
+        places[vocabulary.missing_code] = REFUSED if handle_missing == "error" else places[UNKNOWN]
+    if n_missing and places[vocabulary.missing_code] == REFUSED:
+        raise ValueError(
+            f"Column {name!r} holds {n_missing} missing value(s), which handle_missing='unknown' "
+            "with handle_unknown='error' refuses. Fill them, or set handle_missing='embed'."
+        )
+    return OneHot(name, vocabulary, places, np.array(counts) / max(len(column.codes), 1))
+
+
+def fill_dense(out: Array, places: Places, one_hot: OneHot, offset: int = 0) -> None:
+    """Write one-hot vectors into columns ``offset`` and following of ``out``, which holds zeros.
+
+    Parameters
+    ----------
+    out : C-contiguous ndarray of shape (n_rows, n_columns)
+    places : ndarray of shape (n_rows,)
+    """
+    cells = np.arange(offset, out.size, out.shape[1]) + places
+    out.ravel()[cells if places.min(initial=0) >= 0 else cells[places >= 0]] = 1
+    if one_hot.places[UNKNOWN] == MEAN:
+        out[places == MEAN, offset : offset + one_hot.width] = one_hot.mean
+
+
+def to_dense(places: Places, one_hot: OneHot, dtype: Any) -> Array:
+    """One-hot vectors of places of any shape, along one more axis."""
+    out = np.zeros((places.size, one_hot.width), dtype=dtype)
+    if one_hot.width:
+        fill_dense(out, places.ravel(), one_hot)
+    return out.reshape(*places.shape, one_hot.width)
+
+
+def mean_rows(places: Places, one_hot: OneHot, dtype: Any) -> sparse.csr_array:
+    """The rows of ``MEAN`` places alone, shape ``(n_rows, width)``."""
+    is_mean = (places == MEAN).astype(dtype)[:, None]
+    return sparse.csr_array(is_mean) @ sparse.csr_array(one_hot.mean.astype(dtype)[None, :])
+
+
+def decode(scores: Array, one_hot: OneHot) -> Array:
+    """The value of highest score; None (NaN for floats) where all are 0.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (..., width)
+    """
+    places = scores.argmax(axis=-1) if one_hot.width else np.zeros(scores.shape[:-1], dtype=int)
+    empty = ~scores.any(axis=-1)
+    cells = one_hot.cells
+    if not empty.any() and not (places >= len(one_hot.vocabulary.categories)).any():
+        return one_hot.vocabulary.categories[places]
+    if one_hot.vocabulary.categories.dtype.kind == "f":
+        return np.append(cells.astype(np.float64), np.nan)[np.where(empty, len(cells), places)]
+    return np.append(cells.astype(object), None)[np.where(empty, len(cells), places)]

@@ -1,0 +1,97 @@
+"""From constructor parameters to a recipe of plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ._learning import Recipe
+from ._params import integer, real
+from ._sample import Columns, per_column
+from ._vocabulary import ColumnVocabulary
+from .nn._training import TrainingSettings
+
+_AUTO_DIM = 4
+
+
+def make_recipe(
+    estimator: Any, columns: Columns, vocabularies: list[ColumnVocabulary]
+) -> Recipe:
+    """The recipe that an estimator's parameters describe, for these columns."""
+    sizes = estimator.hidden_layer_sizes
+    multipliers = estimator.learning_rate_multipliers or {}
+    return Recipe(
+        embedding_dims=choose_dims(estimator.embedding_dim, columns, vocabularies),
+        target_effect=estimator.target_effect,
+        shrinkage=None if estimator.shrinkage == "auto" else float(estimator.shrinkage),
+        multipliers=tuple(_checked_multipliers(multipliers, columns)),
+        max_norm=estimator.max_norm,
+        hidden_layer_sizes=(int(sizes),) if np.isscalar(sizes) else tuple(int(s) for s in sizes),
+        activation=estimator.activation,
+        dropout=float(estimator.dropout),
+        alpha=float(estimator.alpha),
+        settings=TrainingSettings(
+            solver=estimator.solver,
+            learning_rate_init=float(estimator.learning_rate_init),
+            schedule=estimator.learning_rate,
+            batch_size=int(estimator.batch_size),
+            max_iter=int(estimator.max_iter),
+            shuffle=bool(estimator.shuffle),
+            tol=float(estimator.tol),
+            n_iter_no_change=int(estimator.n_iter_no_change),
+            momentum=float(estimator.momentum),
+            nesterov=bool(estimator.nesterovs_momentum),
+        ),
+        validation_fraction=estimator.validation_fraction if estimator.early_stopping else None,
+    )
+
+
+def choose_dims(
+    embedding_dim: Any, columns: Columns, vocabularies: list[ColumnVocabulary]
+) -> tuple[int, ...]:
+    """Learned coordinates of each column."""
+    given = per_column(embedding_dim, columns, "embedding_dim", "auto")
+    rule = integer(1)
+    dims = []
+    for value, vocabulary, name in zip(
+        given, vocabularies, columns.categorical_names, strict=True
+    ):
+        n_categories = len(vocabulary.categories)
+        if isinstance(value, str) and value == "auto":
+            # More coordinates than differences between categories are collinear.
+            value = max(1, min(_AUTO_DIM, n_categories - 1))
+        elif callable(value):
+            value = value(n_categories)
+        if not rule.holds(value):
+            raise ValueError(
+                f"The 'embedding_dim' of column {name!r} must be {rule.words}. Got {value!r} instead."
+            )
+        dims.append(int(value))
+    return tuple(dims)
+
+
+def _checked_multipliers(multipliers: Mapping[Any, Any], columns: Columns) -> list[float]:
+    rule = real("[0, inf)")
+    values = per_column(multipliers, columns, "learning_rate_multipliers", 1.0)
+    for value, name in zip(values, columns.categorical_names, strict=True):
+        if not rule.holds(value):
+            raise ValueError(
+                f"The 'learning_rate_multipliers' of column {name!r} must be {rule.words}. "
+                f"Got {value!r} instead."
+            )
+    return [float(value) for value in values]
+
+
+def progress_printer(estimator: Any) -> Callable[[int, float, float | None], None] | None:
+    """Print a line per epoch if the estimator is to be verbose."""
+    if not estimator.verbose:
+        return None
+    name = type(estimator).__name__
+
+    def report(epoch: int, loss: float, held_out: float | None) -> None:
+        rest = "" if held_out is None else f", held-out loss {held_out:.5f}"
+        print(f"[{name}] epoch {epoch + 1}/{estimator.max_iter}: loss {loss:.5f}{rest}")
+
+    return report

@@ -1,0 +1,276 @@
+"""From what a user gives to a :class:`Sample`: columns chosen, categories coded, target and weights read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, validate_data
+
+from ._frames import Coded, Frame, encode_values, is_frame, read
+from ._numeric import NumericScaler
+from ._targets import Target, read_target
+from ._vocabulary import UNKNOWN, ColumnVocabulary, learn_vocabulary, sort_order
+
+_SMALLEST_PART = 1e-300
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of the input are categories and which are numbers, by position."""
+
+    names: tuple[Any, ...]
+    categorical: tuple[int, ...]
+    numeric: tuple[int, ...]
+
+    @property
+    def categorical_names(self) -> list[Any]:
+        """Names of the categorical columns, in order."""
+        return [self.names[j] for j in self.categorical]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows to learn from, as plain arrays; rows of weight 0 are left out.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n,)
+        Positions of the rows in the input.
+    codes : ndarray of shape (n, n_columns), dtype int32
+    numeric : ndarray of shape (n, n_numeric), dtype float32
+    target : Target
+    weight : ndarray of shape (n,), dtype float64
+    """
+
+    rows: NDArray[np.intp]
+    codes: NDArray[np.int32]
+    numeric: NDArray[np.float32]
+    target: Target
+    weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: NDArray[np.integer]) -> Sample:
+        """Some of the rows."""
+        return replace(
+            self,
+            rows=self.rows[rows],
+            codes=self.codes[rows],
+            numeric=self.numeric[rows],
+            target=self.target.take(rows),
+            weight=self.weight[rows],
+        )
+
+
+def read_input(estimator: Any, X: Any, *, reset: bool) -> Frame:
+    """Check the container, its feature names and their number; read the columns."""
+    if is_frame(X):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if len(X) == 0:
+            raise ValueError(
+                f"Found array with 0 sample(s) (shape={tuple(X.shape)}) while a minimum of 1 is "
+                f"required by {type(estimator).__name__}."
+            )
+        return read(X)
+    if isinstance(X, list | tuple):
+        # Keeps the types apart: [["a", 1]] would become strings.
+        X = np.asarray(X, dtype=object)
+    X = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
+    return read(X)
+
+
+def choose_columns(frame: Frame, numeric_features: Any) -> Columns:
+    """Positions of the numeric columns, named by name or position; all others are categories."""
+    wanted = [] if numeric_features is None else _as_list(numeric_features)
+    numeric = sorted({find_column(frame.names, name, "numeric_features") for name in wanted})
+    categorical = tuple(j for j in range(len(frame.names)) if j not in numeric)
+    if not categorical:
+        raise ValueError(
+            "At least one column must be categorical. All columns are in numeric_features."
+        )
+    return Columns(frame.names, categorical, tuple(numeric))
+
+
+def _as_list(value: Any) -> list[Any]:
+    return [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
+
+
+def find_column(names: Sequence[Any], name: Any, parameter: str) -> int:
+    """Position of a column given by name or by position."""
+    if name in names:
+        return list(names).index(name)
+    if isinstance(name, int | np.integer) and not isinstance(name, bool):
+        if -len(names) <= name < len(names):
+            return int(name) % len(names)
+    raise ValueError(
+        f"The {parameter!r} parameter names the column {name!r}, which X does not have. "
+        f"Its columns are {list(names)!r}."
+    )
+
+
+def per_column(value: Any, columns: Columns, parameter: str, default: Any) -> list[Any]:
+    """A value for each categorical column, from one value for all or a dict column -> value."""
+    if not isinstance(value, Mapping):
+        return [value] * len(columns.categorical)
+    chosen = dict.fromkeys(columns.categorical, default)
+    for name, own in value.items():
+        j = find_column(columns.names, name, parameter)
+        if j not in chosen:
+            raise ValueError(
+                f"The {parameter!r} parameter names the column {name!r}, which is numeric. "
+                f"The categorical columns are {columns.categorical_names!r}."
+            )
+        chosen[j] = own
+    return list(chosen.values())
+
+
+def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
+    """Weights of the rows: finite, not negative, not all zero."""
+    if sample_weight is None:
+        return np.ones(n_rows)
+    weight = np.asarray(sample_weight)
+    if weight.ndim == 0 and weight.dtype.kind in "iuf":
+        weight = np.full(n_rows, weight)
+    weight = check_array(
+        weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight", ensure_min_samples=0
+    )
+    if weight.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar. Got {weight.ndim} dimensions.")
+    if len(weight) != n_rows:
+        raise ValueError(
+            f"sample_weight.shape == {weight.shape}, expected {(n_rows,)}: one weight per row."
+        )
+    if (weight < 0).any():
+        row = int(np.flatnonzero(weight < 0)[0])
+        raise ValueError(
+            f"sample_weight must not be negative. Got {weight[row]} in row {row}."
+        )
+    if not weight.sum() > _SMALLEST_PART:
+        raise ValueError("sample_weight must not be all zero: no row is left to learn from.")
+    return weight
+
+
+def learn_vocabularies(
+    coded: Sequence[Coded],
+    columns: Columns,
+    categories: Any,
+    min_frequency: int | float | None,
+    max_categories: int | None,
+) -> list[ColumnVocabulary]:
+    """A vocabulary per categorical column, from the data or as given by ``categories``."""
+    given = given_categories(categories, columns)
+    vocabularies = []
+    for column, values, name in zip(coded, given, columns.categorical_names, strict=True):
+        vocabulary = learn_vocabulary(
+            column, categories=values, min_frequency=min_frequency, max_categories=max_categories
+        )
+        if values is not None and len(unseen := vocabulary.unknown_values(column)):
+            raise ValueError(
+                f"Found unknown categories {list(unseen[:5])!r} in column {name!r} during fit. Add "
+                "them to the 'categories' parameter or drop their rows."
+            )
+        vocabularies.append(vocabulary)
+    return vocabularies
+
+
+def given_categories(categories: Any, columns: Columns) -> list[NDArray[Any] | None]:
+    """The values of ``categories=`` per categorical column, checked; None where they are learned."""
+    n = len(columns.categorical)
+    if isinstance(categories, str):
+        return [None] * n
+    if isinstance(categories, Mapping):
+        lists = per_column(categories, columns, "categories", None)
+    else:
+        lists = list(categories)
+        if len(lists) != n:
+            raise ValueError(
+                f"The 'categories' parameter must give one list per categorical column: expected "
+                f"{n} lists, got {len(lists)}."
+            )
+    names = columns.categorical_names
+    return [None if v is None else _clean_list(v, name) for v, name in zip(lists, names, strict=True)]
+
+
+def _clean_list(values: Any, name: Any) -> NDArray[Any]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = list(values)
+    coded = encode_values(array, name)
+    if (coded.codes < 0).any() or len(coded.values) != len(array):
+        raise ValueError(
+            f"The 'categories' of column {name!r} must be distinct and not missing. Got {values!r}."
+        )
+    return coded.values[sort_order(coded.values)]
+
+
+def encode_columns(
+    coded: Sequence[Coded],
+    vocabularies: Sequence[ColumnVocabulary],
+    names: Sequence[Any],
+    handle_unknown: str,
+    handle_missing: str,
+) -> NDArray[np.int32]:
+    """Codes of all rows and categorical columns, ``(n, n_columns)``."""
+    codes = np.empty((len(coded[0].codes), len(coded)), dtype=np.int32)
+    for j, (column, vocabulary, name) in enumerate(zip(coded, vocabularies, names, strict=True)):
+        if handle_missing == "error" and (column.codes < 0).any():
+            row = int(np.flatnonzero(column.codes < 0)[0])
+            raise ValueError(
+                f"Column {name!r} has a missing value in row {row}, and handle_missing='error'. "
+                "Fill it, or set handle_missing='embed'."
+            )
+        if handle_unknown == "error" and len(unseen := vocabulary.unknown_values(column)):
+            raise ValueError(
+                f"Found unknown categories {list(unseen[:5])!r} in column {name!r} during "
+                "transform, and handle_unknown='error'. Set handle_unknown='embed' to give them "
+                "the learned unknown vector."
+            )
+        codes[:, j] = vocabulary.encode(column)
+        if handle_missing == "unknown":
+            codes[codes[:, j] == vocabulary.missing_code, j] = UNKNOWN
+    return codes
+
+
+def numeric_matrix(frame: Frame, columns: Columns) -> NDArray[np.float64]:
+    """The numeric columns, NaN where missing, ``(n, n_numeric)``."""
+    matrix = np.empty((frame.n_rows, len(columns.numeric)))
+    for k, j in enumerate(columns.numeric):
+        matrix[:, k] = frame.numeric(j)
+    return matrix
+
+
+def make_sample(
+    frame: Frame,
+    columns: Columns,
+    codes_of: Callable[[list[Coded]], NDArray[np.int32]],
+    y: Any,
+    task: str,
+    sample_weight: Any,
+) -> tuple[Sample, NumericScaler]:
+    """All of the input as plain arrays, and the scaler that was fitted on its numeric columns."""
+    weight = read_weight(sample_weight, frame.n_rows)
+    rows = np.flatnonzero(weight)
+    target = read_target(y, task, weight)
+    numbers = numeric_matrix(frame, columns)[rows]
+    scaler = NumericScaler().fit(numbers)
+    coded = [frame.coded(j) for j in columns.categorical]
+    coded = [Coded(column.values, column.codes[rows]) for column in coded]
+    sample = Sample(
+        rows=rows,
+        codes=codes_of(coded),
+        numeric=scaler.transform(numbers),
+        target=target,
+        weight=weight[rows],
+    )
+    return sample, scaler
+
+
+def make_rng(random_state: Any) -> np.random.Generator:
+    """The one place where randomness enters."""
+    seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=4)
+    return np.random.default_rng(seeds)

@@ -1,0 +1,74 @@
+"""What a finished table can tell: its reserved rows, its nearest categories, its dataframe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import pairwise_distances, pairwise_distances_argmin
+
+from ._frames import make_frame
+from ._vocabulary import UNKNOWN, ColumnVocabulary
+
+Table = NDArray[np.float32]
+
+
+def fill_reserved_rows(
+    table: Table,
+    vocabulary: ColumnVocabulary,
+    codes: NDArray[np.integer],
+    handle_unknown: str,
+    handle_missing: str,
+) -> Table:
+    """The table with the rows that unknown and missing values are to get.
+
+    ``codes`` are those of the rows the table was learned from, shape ``(n,)``.
+    """
+    counts = np.bincount(codes, minlength=len(table))
+    mean = counts @ table.astype(np.float64) / counts.sum()
+    table = table.copy()
+    if handle_unknown == "mean":
+        table[UNKNOWN] = mean
+    elif handle_unknown == "zeros":
+        table[UNKNOWN] = 0
+    elif handle_unknown == "infrequent_if_exist" and vocabulary.infrequent_code is not None:
+        table[UNKNOWN] = table[vocabulary.infrequent_code]
+    if handle_missing == "unknown":
+        table[vocabulary.missing_code] = table[UNKNOWN]
+    elif counts[vocabulary.missing_code] == 0:
+        table[vocabulary.missing_code] = mean
+    return table
+
+
+def nearest_codes(vectors: Table, table: Table) -> NDArray[np.intp]:
+    """Code with the least Euclidean distance to each vector."""
+    return pairwise_distances_argmin(vectors, table)
+
+
+def vector_frame(
+    table: Table, vocabulary: ColumnVocabulary, feature: Any, names: list[str]
+) -> Any:
+    """One row per category, infrequent ones with the vector they share."""
+    return make_frame(
+        dict(zip(names, table[vocabulary.category_codes].T, strict=True)),
+        index=vocabulary.categories,
+        index_name=feature,
+    )
+
+
+def neighbour_frame(
+    table: Table, vocabulary: ColumnVocabulary, position: int, n_neighbors: int, metric: str
+) -> Any:
+    """Categories by their distance to the one at ``position``, which is left out."""
+    vectors = table[vocabulary.category_codes]
+    distances = pairwise_distances(vectors[position : position + 1], vectors, metric=metric)[0]
+    others = np.delete(np.arange(len(vectors)), position)
+    nearest = others[np.argsort(distances[others], kind="stable")[:n_neighbors]]
+    return make_frame(
+        {
+            "category": vocabulary.categories[nearest],
+            "distance": distances[nearest],
+            "count": vocabulary.counts[nearest],
+        }
+    )

@@ -1,0 +1,188 @@
+"""The target: from what the user gives to an array, a loss and a way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import assert_all_finite
+
+# More classes than this in an integer target are more likely numbers than names.
+_MOST_INTEGER_CLASSES = 20
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target ready for a loss.
+
+    Attributes
+    ----------
+    values : ndarray
+        Float32 of shape ``(n, n_outputs)``: standardised numbers, or 0 and 1; class numbers ``(n,)`` if there
+        are more than two classes.
+    kind : str
+        ``"continuous"``, ``"continuous-multioutput"``, ``"binary"``, ``"multiclass"`` or
+        ``"multilabel-indicator"``.
+    loss : str
+        Name of the loss that fits the kind.
+    n_outputs : int
+        Raw predictions per row.
+    classes : ndarray or None
+        The labels in order.
+    center, scale : ndarray of shape (n_outputs,)
+        ``values * scale + center`` is the target in its own unit.
+    """
+
+    values: NDArray[Any]
+    kind: str
+    loss: str
+    n_outputs: int
+    classes: NDArray[Any] | None
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.integer]) -> Target:
+        """The same target for some rows."""
+        return replace(self, values=self.values[rows])
+
+    def columns(self) -> NDArray[np.float64]:
+        """The target as one column per output in its own unit; for classes, one 0/1 column each."""
+        if self.values.ndim == 1:
+            return (self.values[:, None] == np.arange(self.n_outputs)).astype(np.float64)
+        return self.values * self.scale + self.center
+
+
+def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
+    """Read ``y`` under ``task`` in {"auto", "regression", "classification"}.
+
+    Rows of weight 0 are left out. ``weight`` has shape ``(n_rows,)``.
+    """
+    if y is None:
+        raise ValueError(
+            f"requires y to be passed, but the target y is None: task={task!r} learns from a "
+            "target. Pass y."
+        )
+    array = _as_array(y)
+    if len(array) != len(weight):
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {len(weight)} rows, "
+            f"y has {len(array)}."
+        )
+    array, weight = array[weight > 0], weight[weight > 0]
+    _reject_missing(array)
+    if task == "auto":
+        task = _infer_task(array)
+    if task == "regression":
+        return _regression(array, weight)
+    return _classification(array)
+
+
+def _as_array(y: Any) -> NDArray[Any]:
+    array = np.asarray(y)
+    if array.dtype.kind in "US":
+        array = array.astype(object)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = column_or_1d(array, warn=True)
+    if array.ndim not in (1, 2) or array.shape[-1:] == (0,):
+        raise ValueError(f"y must have 1 or 2 dimensions and not be empty. Got shape {array.shape}.")
+    return array
+
+
+def _reject_missing(array: NDArray[Any]) -> None:
+    if array.dtype.kind == "f":
+        assert_all_finite(array, input_name="y")
+    elif array.dtype == object:
+        missing = np.array([value is None or value != value for value in array.ravel()], dtype=bool)
+        if missing.any():
+            row = int(np.flatnonzero(missing)[0])
+            raise ValueError(f"Input y contains NaN or None (first in row {row}). Drop these rows.")
+
+
+def _infer_task(array: NDArray[Any]) -> str:
+    if array.dtype.kind == "f":
+        n_distinct = len(np.unique(array))
+        return "regression" if array.ndim == 2 or n_distinct > 2 else "classification"
+    kind = type_of_target(array, input_name="y")
+    if kind == "multiclass" and array.dtype.kind in "iu":
+        n_classes = len(np.unique(array))
+        if n_classes > _MOST_INTEGER_CLASSES:
+            raise ValueError(
+                f"y holds {n_classes} distinct integers, which may be classes or numbers. Set "
+                "task='classification' or task='regression'."
+            )
+    return "regression" if kind.startswith("continuous") else "classification"
+
+
+def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
+    try:
+        numbers = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"y must hold numbers with task='regression'. Got dtype {array.dtype} such as "
+            f"{array.ravel()[0]!r}."
+        ) from error
+    assert_all_finite(numbers, input_name="y")
+    columns = numbers.reshape(len(numbers), -1)
+    center = np.average(columns, axis=0, weights=weight)
+    residual = columns - center
+    # Scaled before squaring, so that neither huge nor tiny targets leave the range of floats.
+    largest = np.abs(residual).max(axis=0)
+    largest[largest == 0] = 1
+    scale = largest * np.sqrt(np.average((residual / largest) ** 2, axis=0, weights=weight))
+    # What is left of a constant column is rounding, not signal.
+    scale[scale <= 1e-12 * np.abs(center)] = 1
+    scale[scale == 0] = 1
+    return Target(
+        values=(residual / scale).astype(np.float32),
+        kind="continuous" if array.ndim == 1 else "continuous-multioutput",
+        loss="squared_error",
+        n_outputs=columns.shape[1],
+        classes=None,
+        center=center,
+        scale=scale,
+    )
+
+
+def _classification(array: NDArray[Any]) -> Target:
+    kind = type_of_target(array, input_name="y")
+    if kind.startswith("continuous"):
+        raise ValueError(
+            "Unknown label type: continuous. y holds fractions, but task='classification' needs "
+            "labels. Use task='regression'."
+        )
+    if kind == "multilabel-indicator":
+        n_outputs = array.shape[1]
+        return Target(
+            values=array.astype(np.float32),
+            kind=kind,
+            loss="binary_cross_entropy",
+            n_outputs=n_outputs,
+            classes=np.arange(n_outputs),
+            center=np.zeros(n_outputs),
+            scale=np.ones(n_outputs),
+        )
+    if array.ndim == 2:
+        raise ValueError(
+            f"y of shape {array.shape} must hold 0 and 1 only (multilabel), or numbers with "
+            "task='regression'."
+        )
+    classes, numbers = np.unique(array, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y must have at least two classes. Got one class only: {classes[0]!r}."
+        )
+    binary = len(classes) == 2
+    n_outputs = 1 if binary else len(classes)
+    return Target(
+        values=numbers.astype(np.float32)[:, None] if binary else numbers.astype(np.int32),
+        kind="binary" if binary else "multiclass",
+        loss="binary_cross_entropy" if binary else "multinomial_cross_entropy",
+        n_outputs=n_outputs,
+        classes=classes,
+        center=np.zeros(n_outputs),
+        scale=np.ones(n_outputs),
+    )

@@ -1,0 +1,251 @@
+"""Layers joined to a network, one after the other or side by side, and names for the parameters."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from string import Formatter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._rows import RowGradient
+from ._simple import Array, Back, Found, Gradient
+
+
+class Concatenate:
+    """Branches side by side, each with its own input; their outputs are joined at the last axis.
+
+    Parameters
+    ----------
+    *branches : layers
+        At least one; a branch of several layers is a :class:`Sequential`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skembed.nn import Concatenate, Embedding, Input
+    >>> both = Concatenate(Embedding(10, 3, random_state=0), Input())
+    >>> both((np.array([1, 7]), np.zeros((2, 5), np.float32))).shape
+    (2, 8)
+    """
+
+    def __init__(self, *branches: Any) -> None:
+        if not branches:
+            raise ValueError("Concatenate needs at least one branch. Got none.")
+        self.layers = branches
+
+    def __call__(self, inputs: Any = None) -> NDArray[Any]:
+        """Return the joined outputs for a sequence of inputs, one per branch."""
+        output: NDArray[Any] = self.run(inputs)[0]
+        return output
+
+    def run(self, inputs: Any) -> tuple[NDArray[Any], Back]:
+        """Return the output, and the function that leads back."""
+        parts = [None] * len(self.layers) if inputs is None else list(inputs)
+        if len(parts) != len(self.layers):
+            raise ValueError(
+                f"This network takes {len(self.layers)} inputs, one per branch. Got {len(parts)}."
+            )
+        outputs, backs = zip(*map(run_layer, self.layers, parts), strict=True)
+        ends = np.cumsum([np.shape(output)[-1] for output in outputs])
+
+        def back(grad: Any) -> tuple[None, Found]:
+            pieces = np.split(np.asarray(grad), ends[:-1], axis=-1)
+            return None, [f for b, piece in zip(backs, pieces, strict=True) for f in b(piece)[1]]
+
+        return np.concatenate(outputs, axis=-1), back
+
+    def output_shape(self, input_shapes: Any) -> tuple[int | None, ...]:
+        """Return the shape of the output for one input shape per branch."""
+        pairs = zip(self.layers, input_shapes, strict=True)
+        shapes = [layer.output_shape(shape) for layer, shape in pairs]
+        return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+
+
+class Sequential:
+    """Layers joined one after the other.
+
+    The network holds no values of a forward pass: :meth:`forward` returns the output together with
+    the function that leads back to the gradients.
+
+    Parameters
+    ----------
+    *layers : layers or callables
+        The first may be callables that prepare the data, such as a :class:`Vocabulary`. A layer
+        that stands in the network twice is one layer: its gradients are added.
+
+    Attributes
+    ----------
+    layers : tuple
+        The layers.
+    named_layers : dict of str to layer
+        All layers with a name, also those of branches. Patterns are numbered from 1 in this order.
+
+    Raises
+    ------
+    ValueError
+        If two layers have the same name, a pattern takes no number, or what passes no gradient back
+        (an embedding, branches, a plain callable) stands behind a layer with parameters.
+
+    Examples
+    --------
+    >>> from skembed.nn import Dense, Embedding, Flatten, Sequential
+    >>> network = Sequential(Embedding(10, 3), Flatten(), Dense(6, 1))
+    >>> {name: array.shape for name, array in network.parameters().items()}
+    {'embedding-1.weight': (10, 3), 'dense-1.weight': (6, 1), 'dense-1.bias': (1,)}
+    >>> network.output_shape((None, 2))
+    (None, 1)
+    >>> output, backward = network.forward([[1, 2], [3, 4]])
+    >>> backward(output)["embedding-1.weight"].rows
+    array([1, 2, 3, 4])
+    """
+
+    def __init__(self, *layers: Any) -> None:
+        if not layers:
+            raise ValueError("Sequential needs at least one layer. Got none.")
+        trained = False
+        for layer in layers:
+            if trained and _is_first(layer):
+                raise ValueError(
+                    f"{layer!r} passes no gradient back, so it must not stand behind a layer with "
+                    f"parameters."
+                )
+            trained = trained or any(hasattr(leaf, "parameters") for leaf in _leaves(layer))
+        self.layers = layers
+        self.named_layers = number_names(_leaves(self))
+
+    def __call__(self, inputs: Any = None) -> Any:
+        """Return the output for `inputs`; None takes what the :class:`Input` layers hold."""
+        return self.run(inputs)[0]
+
+    def forward(self, inputs: Any = None) -> tuple[Any, Callable[[Any], dict[str, Gradient]]]:
+        """Return the output and the function that leads back.
+
+        Parameters
+        ----------
+        inputs : as the first layer takes them, default=None
+            None takes what the :class:`Input` layers hold.
+
+        Returns
+        -------
+        output : ndarray
+            What the last layer returns.
+        backward : callable
+            From the gradient of the output to those of all parameters, under their names.
+        """
+        output, back = self.run(inputs)
+        names = {id(layer): name for name, layer in self.named_layers.items()}
+
+        def backward(grad_output: Any) -> dict[str, Gradient]:
+            gradients: dict[str, Gradient] = {}
+            for layer, parameter, gradient in back(grad_output)[1]:
+                name = f"{names[id(layer)]}.{parameter}"
+                gradients[name] = _add(gradients[name], gradient) if name in gradients else gradient
+            return gradients
+
+        return output, backward
+
+    def run(self, inputs: Any) -> tuple[Any, Back]:
+        """Return the output, and the function that leads back through all layers."""
+        backs: list[Back] = []
+        for layer in self.layers:
+            inputs, back = run_layer(layer, inputs)
+            backs.append(back)
+
+        def back_through(grad: Any) -> tuple[Any, Found]:
+            found: Found = []
+            for back in reversed(backs):
+                grad, more = back(grad)
+                found += more
+            return grad, found
+
+        return inputs, back_through
+
+    def parameters(self) -> dict[str, Array]:
+        """Return the trainable arrays as ``"layer.parameter"``; not copies."""
+        return self._collect("parameters")
+
+    def multipliers(self) -> dict[str, Array]:
+        """Return the factors of the learning rate, one per row, for the tables that have one."""
+        return self._collect("multipliers")
+
+    def output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output for inputs of a given shape."""
+        for layer in self.layers:
+            input_shape = layer.output_shape(input_shape)
+        return input_shape
+
+    def _collect(self, method: str) -> dict[str, Array]:
+        """What a method of every layer returns, under the full names."""
+        return {
+            f"{name}.{key}": value
+            for name, layer in self.named_layers.items()
+            if hasattr(layer, method)
+            for key, value in getattr(layer, method)().items()
+        }
+
+
+def run_layer(layer: Any, inputs: Any) -> tuple[Any, Back]:
+    """Output of a layer, an embedding or a callable, and the function that leads back."""
+    if hasattr(layer, "run"):
+        output, back = layer.run(inputs)
+        return output, back
+    output = layer() if inputs is None else layer(inputs)
+
+    def back_to_rows(grad: Any) -> tuple[None, Found]:
+        gradient = layer.backward(inputs, grad) if hasattr(layer, "backward") else None
+        if gradient is None:
+            return None, []
+        if isinstance(gradient, RowGradient):
+            gradient = {"weight": gradient}
+        return None, [(layer, name, part) for name, part in gradient.items()]
+
+    return output, back_to_rows
+
+
+def number_names(layers: Iterator[Any]) -> dict[str, Any]:
+    """Name the layers: fixed names stay, patterns are numbered from 1, each for itself."""
+    named: dict[str, Any] = {}
+    counts: Counter[str] = Counter()
+    for layer in layers:
+        if not hasattr(layer, "name") or any(layer is other for other in named.values()):
+            continue
+        pattern = layer.name
+        if pattern is None:
+            pattern = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(layer).__name__).lower() + "-{}"
+        name = pattern
+        try:
+            if any(field is not None for _, field, _, _ in Formatter().parse(pattern)):
+                counts[pattern] += 1
+                name = pattern.format(counts[pattern])
+        except (ValueError, IndexError, KeyError) as error:
+            raise ValueError(f"The name {pattern!r} takes no number: {error}.") from None
+        if name in named:
+            raise ValueError(f"Two layers of this network have the name {name!r}.")
+        named[name] = layer
+    return named
+
+
+def _leaves(layer: Any) -> Iterator[Any]:
+    """The layers in a network of networks, in order."""
+    if isinstance(layer, Sequential | Concatenate):
+        for inner in layer.layers:
+            yield from _leaves(inner)
+    else:
+        yield layer
+
+
+def _is_first(layer: Any) -> bool:
+    """Whether a layer passes no gradient back to what stands in front of it."""
+    if isinstance(layer, Sequential):
+        return any(map(_is_first, layer.layers))
+    return isinstance(layer, Concatenate) or not hasattr(layer, "run")
+
+
+def _add(left: Any, right: Any) -> Gradient:
+    """Sum of two gradients of one parameter."""
+    total: Gradient = left.add(right) if isinstance(left, RowGradient) else left + right
+    return total

@@ -1,0 +1,240 @@
+"""Learn the tables again while the upper network rests, from any part of the rows, in one common space.
+
+Training shapes the whole network, but the vectors it leaves behind depend on the path that stochastic steps took,
+and cannot be compared with those of another run.  Here they get a definition instead.  With the layers above
+frozen, every category starts at its table's mean vector and takes two Gauss-Newton steps towards the penalised
+optimum of the loss over its rows.  A second call with fewer rows starts at the same place and moves through the
+same network, so its vectors live in the same space: this is what out-of-fold vectors need.  The start is the mean,
+not the trained vector, which has seen the rows that a fold leaves out.
+
+The coordinates are those in which the prediction varies equally along each axis on average over the rows, ordered
+from the direction that mattered most in training.  Swapping a category for one at distance 1 changes the raw
+prediction by about 1 (root mean square), and ``m`` pseudo-counts shrink a vector seen in ``n`` rows by ``n / (n + m)``
+where its coordinates do not interact, as they would an intercept.
+
+References: Fletcher 1987, "Practical Methods of Optimization", chapter 6 (Gauss-Newton); Green 1984,
+doi:10.1111/j.2517-6161.1984.tb01288.x (iteratively reweighted least squares).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._network import Data, Network, Parameters, table_views
+from ._rows import sum_by_row
+
+Array = NDArray[np.floating]
+Codes = NDArray[np.int32]
+
+_N_STEPS = 2
+_N_SWEEPS = 2
+# Directions in which the prediction varies less than this share of the strongest are not stretched further.
+_LEAST_VARIATION = 0.1
+
+UNKNOWN = 0
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Coordinates of one table: ``vector = mean + coordinates @ axes``."""
+
+    mean: Array
+    axes: Array
+
+
+def find_bases(network: Network, parameters: Parameters, data: Data, codes: Codes) -> list[Basis]:
+    """A basis for each table, from the sensitivity of the trained network to its vectors.
+
+    ``codes`` are those of ``data`` before they were placed in stacks, ``(n, n_columns)``.
+    """
+    raw, gradients = network.input_gradients(parameters, data)
+    weight = _working_weight(network, raw, data)
+    slices = network.architecture.input_slices()
+    bases = []
+    for table, vectors in enumerate(table_views(network.architecture, parameters)):
+        columns = [j for j, t in enumerate(network.architecture.columns) if t == table]
+        counts = sum(np.bincount(codes[:, j], minlength=len(vectors)) for j in columns)
+        variation = sum(
+            (g[:, slices[j]] * weight[:, k, None]).T @ g[:, slices[j]]
+            for j in columns
+            for k, g in enumerate(gradients)
+        ) / (weight.sum() * len(columns) / len(gradients))
+        mean = np.average(vectors, axis=0, weights=counts).astype(np.float64)
+        bases.append(Basis(mean, _axes(np.asarray(variation, dtype=np.float64))))
+    return bases
+
+
+def _axes(variation: Array) -> Array:
+    """Rows along which a step of 1 changes the raw prediction by 1, the most used first."""
+    values, directions = np.linalg.eigh(variation)
+    values, directions = values[::-1], directions[:, ::-1]
+    # The sign of an eigenvector is arbitrary: fix it, so that it does not depend on the machine.
+    largest = np.abs(directions).argmax(axis=0)
+    directions = directions * np.sign(directions[largest, np.arange(len(values))])
+    scale = np.sqrt(np.maximum(values, _LEAST_VARIATION**2 * max(values[0], 1e-12)))
+    return (directions / scale).T
+
+
+def relearn(
+    network: Network,
+    parameters: Parameters,
+    bases: Sequence[Basis],
+    data: Data,
+    codes: Codes,
+    pseudo_count: float,
+    frozen: Sequence[bool],
+) -> list[Array]:
+    """Coordinates of all tables, ``(n_codes, width)`` each, learned from the rows of ``data``.
+
+    The unknown code learns from rows of rare categories, each with the weight ``1 / (1 + count)``; a code without
+    rows gets the unknown coordinates.
+
+    Parameters
+    ----------
+    network, parameters
+        The trained network; nothing of it is changed.
+    bases : list of Basis
+        One per table.
+    data : Data
+        Rows to learn from.
+    codes : ndarray of shape (n, n_columns)
+        Their codes before they were placed in stacks.
+    pseudo_count : float
+        Rows at the mean vector that every category is given beside its own.
+    frozen : sequence of bool
+        Tables that keep their trained vectors.
+    """
+    architecture = network.architecture
+    moving = dict(parameters)
+    for stack in network.stacks:
+        moving[stack.name] = parameters[stack.name].copy()
+    views = table_views(architecture, moving)
+    trained = table_views(architecture, parameters)
+    coordinates = [
+        # A frozen table stays where it is: its coordinates are the way from the mean to its vectors.
+        (trained[t] - basis.mean) @ np.linalg.inv(basis.axes) if frozen[t] else
+        np.zeros((architecture.n_codes[t], len(basis.mean)))
+        for t, basis in enumerate(bases)
+    ]
+    for _ in range(_N_STEPS):
+        for view, basis, place in zip(views, bases, coordinates, strict=True):
+            view[...] = basis.mean + place @ basis.axes
+        step = _Linearised(network, moving, bases, data, codes, coordinates)
+        for _ in range(_N_SWEEPS):
+            for table in range(len(bases)):
+                if not frozen[table]:
+                    coordinates[table] = step.solve(table, pseudo_count)
+    return coordinates
+
+
+def _working_weight(network: Network, raw: Array, data: Data) -> NDArray[np.float64]:
+    """Curvature of the loss of each row and output, ``(n, n_outputs)``.
+
+    It is kept above the curvature at the best constant prediction: where the network is sure, the true one is
+    tiny and a Gauss-Newton step would overshoot.
+    """
+    weight = np.ones(len(raw)) if data.weight is None else data.weight.astype(np.float64)
+    constant = np.asarray(network.loss.baseline(data.y, weight), dtype=np.float64)
+    curvature = np.maximum(
+        network.loss.curvature(raw.astype(np.float64)), network.loss.curvature(constant[None, :])
+    )
+    return curvature * weight[:, None]
+
+
+class _Linearised:
+    """The loss around the present vectors as a weighted least-squares problem in the coordinates."""
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: Mapping[str, Array],
+        bases: Sequence[Basis],
+        data: Data,
+        codes: Codes,
+        coordinates: Sequence[Array],
+    ) -> None:
+        architecture = network.architecture
+        raw, gradients = network.input_gradients(parameters, data)
+        self._weight = _working_weight(network, raw, data)
+        self._scale = float(self._weight.sum() / len(raw))
+        _, slope = network.loss.rows(raw, data.y)
+        if data.weight is not None:
+            slope = slope * data.weight[:, None]
+        # What is still missing from each raw prediction, were the loss quadratic.
+        self._residual = -slope / self._weight
+        self._coordinates = list(coordinates)
+        self._columns: list[list[int]] = [[] for _ in bases]
+        for j, table in enumerate(architecture.columns):
+            self._columns[table].append(j)
+        self._codes = codes
+        slices = architecture.input_slices()
+        # slopes[j][k]: gradient of output k by the coordinates of column j, (n, width).
+        self._slopes = [
+            [g[:, slices[j]].astype(np.float64) @ bases[t].axes.T for g in gradients]
+            for j, t in enumerate(architecture.columns)
+        ]
+        self._normal = [self._normal_matrices(t) for t in range(len(bases))]
+
+    def _sum(self, column: int, values: Array, n_codes: int) -> Array:
+        return sum_by_row(self._codes[:, column], values, n_codes)
+
+    def _normal_matrices(self, table: int) -> Array:
+        """Sum of weighted outer products of the slopes per code, ``(n_codes, width, width)``."""
+        n_codes, width = self._coordinates[table].shape
+        upper = np.triu_indices(width)
+        total = np.zeros((n_codes, len(upper[0])))
+        for j in self._columns[table]:
+            products = sum(
+                self._weight[:, k, None] * slope[:, upper[0]] * slope[:, upper[1]]
+                for k, slope in enumerate(self._slopes[j])
+            )
+            total += self._sum(j, products, n_codes)
+        normal = np.empty((n_codes, width, width))
+        normal[:, upper[0], upper[1]] = total
+        normal[:, upper[1], upper[0]] = total
+        return normal
+
+    def _contribution(self, column: int, coordinates: Array) -> Array:
+        """What a column's coordinates add to the raw predictions, ``(n, n_outputs)``."""
+        rows = coordinates[self._codes[:, column]]
+        parts = [np.einsum("nd,nd->n", slope, rows) for slope in self._slopes[column]]
+        return np.stack(parts, axis=1)
+
+    def solve(self, table: int, pseudo_count: float) -> Array:
+        """Best coordinates of one table while the others stay."""
+        columns, present = self._columns[table], self._coordinates[table]
+        n_codes, width = present.shape
+        right, counts = np.zeros((n_codes, width)), np.zeros(n_codes)
+        before = {j: self._contribution(j, present) for j in columns}
+        for j in columns:
+            wanted = self._weight * (self._residual + before[j])
+            moments = sum(
+                wanted[:, k, None] * slope for k, slope in enumerate(self._slopes[j])
+            )
+            right += self._sum(j, moments, n_codes)
+            counts += np.bincount(self._codes[:, j], minlength=n_codes)
+        solved = _ridge(self._normal[table], right, counts, pseudo_count * self._scale)
+        self._coordinates[table] = solved
+        for j in columns:
+            self._residual += before[j] - self._contribution(j, solved)
+        return solved
+
+
+def _ridge(normal: Array, right: Array, counts: Array, penalty: float) -> Array:
+    """Penalised solution per code; the unknown code learns from the rare ones, and stands in for the unseen."""
+    # A category that was seen once is the best model of one that was never seen.
+    rarity = np.where(counts > 0, 1 / (1 + counts), 0)
+    rarity[UNKNOWN] = 1
+    normal, right = normal.copy(), right.copy()
+    normal[UNKNOWN] = np.tensordot(rarity, normal, axes=1)
+    right[UNKNOWN] = rarity @ right
+    normal += penalty * np.eye(right.shape[1])
+    solved = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
+    unseen = counts == 0
+    unseen[UNKNOWN] = False
+    solved[unseen] = solved[UNKNOWN]
+    return solved

@@ -1,0 +1,295 @@
+"""What the layers with one table share: options and their rules, weights and the report."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sized
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from ._indices import Indices, check_range, flatten_ragged, read_indices, rows_needed
+from ._initializers import initialize
+from ._rows import RowGradient, check_norm_type, clip_norms, lookup, sum_sorted
+
+Array = NDArray[np.floating]
+Weight = ArrayLike | Callable[..., Any] | None
+RandomState = int | np.random.Generator | np.random.RandomState | None
+
+
+class Table:
+    """A table of vectors, its options and its report; base of `Embedding` and `EmbeddingBag`."""
+
+    def __init__(
+        self,
+        num_embeddings: int | Sized | None,
+        embedding_dim: int,
+        *,
+        weight: Weight,
+        padding_idx: int | None,
+        max_norm: float | None,
+        norm_type: float,
+        scale_grad_by_freq: bool,
+        learning_rate_multiplier: float,
+        name: str | None,
+        dtype: DTypeLike,
+        random_state: RandomState,
+    ) -> None:
+        owner = type(self).__name__
+        self.embedding_dim = check_integer(owner, "embedding_dim", embedding_dim, 1)
+        self.padding_idx = padding_idx
+        self.max_norm = max_norm
+        self.norm_type = norm_type
+        self.scale_grad_by_freq = scale_grad_by_freq
+        self.learning_rate_multiplier = learning_rate_multiplier
+        self.name = name
+        self.dtype = check_dtype(owner, dtype)
+        self.random_state = random_state
+        self._start: Any = "he_normal" if weight is None else weight
+        self._weight: Array | None = None
+        self._check_options()
+        if (
+            num_embeddings is None
+            and weight is not None
+            and not callable(weight)
+            and np.ndim(weight) == 2
+        ):
+            num_embeddings = len(np.asarray(weight))
+        if num_embeddings is not None:
+            self.build(num_embeddings)
+
+    def _check_options(self) -> None:
+        """Raise for an option outside its range."""
+        owner, factor, limit = type(self).__name__, self.learning_rate_multiplier, self.max_norm
+        if self.padding_idx is not None:
+            self.padding_idx = check_integer(owner, "padding_idx", self.padding_idx, 0)
+        if limit is not None and not limit > 0:
+            raise ValueError(
+                f"The 'max_norm' parameter of {owner} must be above 0 or None. Got {limit!r}."
+            )
+        check_norm_type(self.norm_type)
+        if not (factor >= 0 and math.isfinite(factor)):
+            raise ValueError(
+                f"The 'learning_rate_multiplier' parameter of {owner} must be a finite number "
+                f"of at least 0. Got {factor!r} instead."
+            )
+
+    @property
+    def num_embeddings(self) -> int | None:
+        """Number of rows; None until it is known."""
+        return None if self._weight is None else len(self._weight)
+
+    @property
+    def weight(self) -> Array:
+        """The table, of shape ``(num_embeddings, embedding_dim)``; it may be changed in place.
+
+        Assigning copies the values, and checks their shape and that they are finite.
+        """
+        if self._weight is None:
+            raise RuntimeError(
+                f"This {type(self).__name__} has no weights yet, as num_embeddings is not known: "
+                f"call the layer on data, or call build(num_embeddings)."
+            )
+        return self._weight
+
+    @weight.setter
+    def weight(self, values: ArrayLike) -> None:
+        self._weight = initialize(values, self.weight.shape, make_rng(0), self.dtype)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the table is never trained: its `learning_rate_multiplier` is 0."""
+        return self.learning_rate_multiplier == 0
+
+    def build(self, num_embeddings: int | Sized) -> None:
+        """Fix the number of rows and make the first weights.
+
+        Parameters
+        ----------
+        num_embeddings : int or sized object
+            Number of rows, or something whose length it is, such as a fitted vocabulary.
+
+        Raises
+        ------
+        ValueError
+            If the number is below 1, `padding_idx` is not below it, or the layer has weights
+            already.
+        """
+        owner = type(self).__name__
+        if self._weight is not None:
+            raise ValueError(f"This {owner} has {len(self._weight)} rows already.")
+        rows = len(num_embeddings) if isinstance(num_embeddings, Sized) else num_embeddings
+        rows = check_integer(owner, "num_embeddings", rows, 1)
+        if self.padding_idx is not None:
+            check_integer(owner, "padding_idx", self.padding_idx, 0, rows)
+        shape = (rows, self.embedding_dim)
+        weight = initialize(self._start, shape, make_rng(self.random_state), self.dtype)
+        if self.padding_idx is not None:
+            weight[self.padding_idx] = 0
+        self._weight = weight
+        if not isinstance(self._start, str):
+            self._start = None  # The values given live on in the table alone.
+
+    def _build_for(self, codes: Any) -> None:
+        """Make the table large enough for these first `codes` and the padding row."""
+        self.build(max(rows_needed(codes), 0 if self.padding_idx is None else self.padding_idx + 1))
+
+    def parameters(self) -> dict[str, Array]:
+        """Return the trainable arrays by name, ``{"weight": table}``; not copies."""
+        return {"weight": self.weight}
+
+    def multipliers(self) -> dict[str, Array]:
+        """Return the factors of the learning rate, one per row, as the optimisers take them."""
+        if self.learning_rate_multiplier == 1:
+            return {}
+        factor = self.dtype.type(self.learning_rate_multiplier)
+        return {"weight": np.broadcast_to(factor, (len(self.weight),))}
+
+    def apply_max_norm(self, indices: ArrayLike) -> None:
+        """Shorten the rows at `indices` that are longer than `max_norm`, in the table itself.
+
+        The lookup gives shortened vectors and leaves the table alone. A training loop that calls
+        this before each step bounds the table as well.
+
+        Parameters
+        ----------
+        indices : array-like of int, or ragged list
+            Rows of the table.
+        """
+        if self.max_norm is not None:
+            rows = np.unique(self._codes(indices)[0])
+            self.weight[rows] = clip_norms(self.weight[rows], self.max_norm, self.norm_type)
+
+    def info(self) -> dict[str, Any]:
+        """Return a small report of the layer.
+
+        Returns
+        -------
+        dict
+            ``layer``, ``name``, ``num_embeddings``, ``embedding_dim``, ``dtype``, ``parameters``
+            (their number), ``bytes``, ``padding_idx``, ``max_norm``, ``learning_rate_multiplier``,
+            ``frozen`` and ``initialised``. What is not known yet is None.
+        """
+        table = self._weight
+        return {
+            "layer": type(self).__name__,
+            "name": self.name,
+            "num_embeddings": self.num_embeddings,
+            "embedding_dim": self.embedding_dim,
+            "dtype": self.dtype.name,
+            "parameters": None if table is None else table.size,
+            "bytes": None if table is None else table.nbytes,
+            "padding_idx": self.padding_idx,
+            "max_norm": self.max_norm,
+            "learning_rate_multiplier": self.learning_rate_multiplier,
+            "frozen": self.frozen,
+            "initialised": table is not None,
+        }
+
+    def __repr__(self) -> str:
+        """The call that makes such a layer; weights given as values are left out."""
+        shown = [repr(self.num_embeddings), repr(self.embedding_dim)]
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            if parameter.kind is not parameter.KEYWORD_ONLY:
+                continue
+            value: Any = getattr(self, name) if name != "weight" else self._start
+            if name == "weight":
+                default = value if not isinstance(value, str) else "he_normal"
+            elif name == "dtype":
+                value, default = value.name, "float32"
+            else:
+                default = parameter.default
+            if value != default:
+                shown.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _codes(self, indices: Any) -> tuple[Indices, Any]:
+        """Checked row numbers in one flat array, and their shape (a list for a ragged list)."""
+        codes = read_indices(indices)
+        if isinstance(codes, list):
+            arrays, shapes = flatten_ragged(codes)
+            return check_range(np.concatenate(arrays), len(self.weight)), shapes
+        return check_range(codes, len(self.weight)).reshape(-1), codes.shape
+
+    def _gather(self, codes: Indices) -> Array:
+        """The vectors of checked `codes`, shortened to `max_norm`."""
+        vectors = lookup(self.weight, codes)
+        if self.max_norm is None:
+            return vectors
+        return clip_norms(vectors, self.max_norm, self.norm_type)
+
+    def _row_gradient(self, codes: Indices, values: Array) -> RowGradient:
+        """Sum ``values[i]``, the gradient of the vector of ``codes[i]``, by row."""
+        if self.scale_grad_by_freq and len(codes):
+            _, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
+            values = values / counts[places, None].astype(values.dtype)
+        rows, sums = sum_sorted(codes, values, len(self.weight))
+        if self.padding_idx is not None:
+            place = np.searchsorted(rows, self.padding_idx)
+            if place < len(rows) and rows[place] == self.padding_idx:
+                rows, sums = np.delete(rows, place), np.delete(sums, place, axis=0)
+        return RowGradient(rows, sums)
+
+    def _no_gradient(self) -> RowGradient:
+        """The gradient of a frozen table."""
+        return RowGradient(np.zeros(0, np.intp), np.zeros((0, self.embedding_dim), self.dtype))
+
+
+def pretrained(
+    layer_class: type[Any], weight: ArrayLike, freeze: bool, padding_idx: int | None, **options: Any
+) -> Any:
+    """A layer with the vectors given, frozen or not; the padding row keeps its values."""
+    values, dtype = np.asarray(weight), getattr(weight, "dtype", None)
+    if values.ndim != 2 or 0 in values.shape:
+        raise ValueError(
+            f"weight must be a matrix (num_embeddings, embedding_dim) that is not empty. "
+            f"Got shape {values.shape} instead."
+        )
+    layer = layer_class(
+        *values.shape,
+        weight=values,
+        padding_idx=padding_idx,
+        learning_rate_multiplier=0.0 if freeze else 1.0,
+        dtype=dtype if dtype in (np.float32, np.float64) else np.float32,
+        **options,
+    )
+    if padding_idx is not None:
+        layer.weight[padding_idx] = values[padding_idx]
+    return layer
+
+
+def check_grad(grad_output: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """`grad_output` as an array of `dtype` if it has the shape of the output."""
+    grad = np.asarray(grad_output, dtype=dtype)
+    if grad.shape != shape:
+        raise ValueError(f"grad_output must have shape {shape}. Got {grad.shape} instead.")
+    return grad
+
+
+def make_rng(random_state: RandomState) -> np.random.Generator:
+    """A generator from an int, a generator of either kind, or None for a new one each time."""
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31))
+    return np.random.default_rng(random_state)
+
+
+def check_dtype(owner: str, dtype: DTypeLike) -> np.dtype[Any]:
+    """`dtype` as a NumPy dtype if it is float32 or float64."""
+    if dtype is None or np.dtype(dtype) not in (np.float32, np.float64):
+        raise ValueError(
+            f"The 'dtype' parameter of {owner} must be float32 or float64. Got {dtype!r} instead."
+        )
+    return np.dtype(dtype)
+
+
+def check_integer(owner: str, name: str, value: Any, low: int, high: int | None = None) -> int:
+    """`value` as an int if it is an integer in ``[low, high)``."""
+    allowed = f"an int of at least {low}" if high is None else f"an int in [{low}, {high})"
+    message = f"The {name!r} parameter of {owner} must be {allowed}. Got {value!r} instead."
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(message)
+    if value < low or (high is not None and value >= high):
+        raise ValueError(message)
+    return int(value)

@@ -1,0 +1,82 @@
+"""Every example runs on its own, is short, and prints what the README claims it prints."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sklearn
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
+MAX_LINES = 80
+
+pytestmark = pytest.mark.skipif(
+    tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9),
+    reason="the examples give TargetEncoder a splitter, which scikit-learn takes from 1.9 on",
+)
+every_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Return a function that runs an example once, as a script in an empty folder."""
+    finished = {}
+
+    def run_once(example):
+        if example not in finished:
+            folder = tmp_path_factory.mktemp(example.stem)
+            environment = {
+                **os.environ,
+                "MPLBACKEND": "Agg",
+                "PYTHONPATH": str(ROOT),
+                "PYTHONWARNINGS": "error",
+            }
+            process = subprocess.run(
+                [sys.executable, str(example)],
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=300,
+            )
+            finished[example] = (process, folder)
+        return finished[example]
+
+    return run_once
+
+
+def test_there_is_a_quickstart():
+    assert ROOT / "examples" / "plot_quickstart.py" in EXAMPLES
+
+
+@every_example
+def test_example_is_short(example):
+    assert len(example.read_text(encoding="utf-8").splitlines()) < MAX_LINES
+
+
+@every_example
+def test_example_runs(example, run):
+    process, _ = run(example)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip()
+    assert not process.stderr
+
+
+def test_quickstart_draws(run):
+    _, folder = run(ROOT / "examples" / "plot_quickstart.py")
+    assert (folder / "quickstart.png").stat().st_size > 10_000
+
+
+def test_readme_shows_what_the_quickstart_prints(run):
+    """Word by word; scores may differ by 0.01 between versions of scikit-learn."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- quickstart -->\n```text\n(.*?)```", readme, re.DOTALL).group(1)
+    assert "EmbeddingEncoder" in shown
+    process, _ = run(ROOT / "examples" / "plot_quickstart.py")
+    number = r"\d+\.\d+"
+    assert re.sub(number, "#", shown).split() == re.sub(number, "#", process.stdout).split()
+    printed = [float(x) for x in re.findall(number, process.stdout)]
+    assert [float(x) for x in re.findall(number, shown)] == pytest.approx(printed, abs=0.01)
