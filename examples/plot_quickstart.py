@@ -43,10 +43,11 @@ folds = KFold(n_splits=3, shuffle=True, random_state=0)
 
 print(f"{'R2 (mean ± sd)':<18}" + "".join(f"{model:>16}" for model in models))
 for name, encoder in encoders.items():
-    columns = make_column_transformer(
+    table = make_column_transformer(
         (encoder, categorical), (StandardScaler(), ["year_first_hired"])
     )
-    scores = [cross_val_score(make_pipeline(columns, m), X, y, cv=folds) for m in models.values()]
+    pipelines = [make_pipeline(table, model) for model in models.values()]
+    scores = [cross_val_score(model, X, y, cv=folds, n_jobs=2) for model in pipelines]
     print(f"{name:<18}" + "".join(f"{s.mean():>8.3f} ± {s.std():.3f}" for s in scores))
 
 # %%

@@ -1,4 +1,6 @@
-"""Learned dense vectors for categorical columns, inside any scikit-learn pipeline, with NumPy alone."""
+"""Learned dense vectors for categorical columns, inside any scikit-learn pipeline, with NumPy
+alone.
+"""
 
 from ._encoder import EmbeddingEncoder
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from itertools import pairwise
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ from ._warm_start import start_from
 class EmbeddingModel(BaseEstimator):
     """Learns tables of vectors; subclasses say what else they keep and do."""
 
-    _rules: Mapping[str, Rule]
+    _rules: ClassVar[Mapping[str, Rule]]
 
     def _learn(
         self, X: Any, y: Any, sample_weight: Any
@@ -115,7 +116,10 @@ class EmbeddingModel(BaseEstimator):
         self._parameters = trained.parameters if self.warm_start else None
 
     def _fill(
-        self, tables: list[NDArray[np.float32]], sample: Sample, vocabularies: list[ColumnVocabulary]
+        self,
+        tables: list[NDArray[np.float32]],
+        sample: Sample,
+        vocabularies: list[ColumnVocabulary],
     ) -> list[NDArray[np.float32]]:
         """Tables whose rows for unknown and missing values follow the parameters."""
         return [
@@ -170,7 +174,7 @@ class EmbeddingModel(BaseEstimator):
 
     def _slices(self) -> list[slice]:
         starts = self._starts()
-        return [slice(a, b) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+        return [slice(start, stop) for start, stop in pairwise(starts)]
 
     def inverse_transform(self, X: Any) -> NDArray[Any]:
         """Nearest category of each vector.
@@ -183,8 +187,8 @@ class EmbeddingModel(BaseEstimator):
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_categorical), dtype object
-            The category at the least Euclidean distance, the most frequent one where several share a vector; None
-            where the nearest vector is that of missing or unknown values.
+            The category at the least Euclidean distance, the most frequent one where several share
+            a vector; None where the nearest vector is that of missing or unknown values.
         """
         check_is_fitted(self)
         X = check_array(X, dtype=np.float32, input_name="X")
@@ -225,7 +229,8 @@ class EmbeddingModel(BaseEstimator):
         given = list(input_features)
         if known is not None and given != list(known):
             raise ValueError(
-                f"input_features is not equal to feature_names_in_. Expected {list(known)}, got {given}."
+                f"input_features is not equal to feature_names_in_. Expected {list(known)}, "
+                f"got {given}."
             )
         if len(given) != self.n_features_in_:
             raise ValueError(
@@ -289,8 +294,8 @@ class EmbeddingModel(BaseEstimator):
         Returns
         -------
         frame : pandas.DataFrame
-            ``category``, ``distance`` and ``count`` (rows seen in fit), nearest first, without the category
-            itself.
+            ``category``, ``distance`` and ``count`` (rows seen in fit), nearest first, without the
+            category itself.
         """
         check_is_fitted(self)
         j = self._position(feature)
@@ -298,8 +303,8 @@ class EmbeddingModel(BaseEstimator):
         position = vocabulary.position(category)
         if position < 0:
             raise ValueError(
-                f"Column {feature!r} has no category {category!r}. It has {len(vocabulary.categories)}, "
-                f"such as {vocabulary.categories[:3].tolist()!r}."
+                f"Column {feature!r} has no category {category!r}. It has "
+                f"{len(vocabulary.categories)}, such as {vocabulary.categories[:3].tolist()!r}."
             )
         return neighbour_frame(self.embeddings_[j], vocabulary, position, n_neighbors, metric)
 

@@ -1,4 +1,6 @@
-"""Out-of-fold vectors that live in one space: which rows are held out when, and what each part learns."""
+"""Out-of-fold vectors that live in one space: which rows are held out when, and what each part
+learns.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from sklearn.model_selection import check_cv
 
 from ._frames import n_rows_of
 from ._sample import Sample
+from ._vocabulary import UNKNOWN
 
 Array = NDArray[np.float64]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -33,12 +36,11 @@ def deal_folds(sample: Sample, n_folds: int, rng: np.random.Generator) -> list[S
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]
 
 
-def read_splits(
-    cv: Any, X: Any, y: Any, sample: Sample, params: dict[str, Any]
-) -> list[Split]:
+def read_splits(cv: Any, X: Any, y: Any, sample: Sample, params: dict[str, Any]) -> list[Split]:
     """Splits of a splitter or an iterable, whose test parts must hold every row exactly once.
 
-    They come in rows of the input and are returned in rows of the sample, which lacks rows of weight 0.
+    They come in rows of the input and are returned in rows of the sample, which lacks rows of
+    weight 0.
     """
     n_rows = n_rows_of(X)
     position = np.full(n_rows, -1, dtype=np.intp)
@@ -55,8 +57,8 @@ def read_splits(
     if (tested != 1).any():
         row = int(np.flatnonzero(tested != 1)[0])
         raise ValueError(
-            "The test parts of 'cv' must hold every row exactly once, so that each training row gets one "
-            f"out-of-fold vector. Row {row} is in {tested[row]} of them."
+            "The test parts of 'cv' must hold every row exactly once, so that each training row "
+            f"gets one out-of-fold vector. Row {row} is in {tested[row]} of them."
         )
     return splits
 
@@ -79,8 +81,9 @@ def out_of_fold(
     tables : list of ndarray of shape (n_codes, width)
         Learned from all rows.
     frequent_from : float
-        Rows whose category has so many rows keep the vector of ``tables``.  Such a category hardly depends on any
-        of its rows, while its out-of-fold vectors would tell the folds apart, which trees exploit.
+        Rows whose category has so many rows keep the vector of ``tables``. Such a category hardly
+        depends on any of its rows, while its out-of-fold vectors would tell the folds apart, which
+        trees exploit.
     """
     codes = sample.codes
     vectors = [table[codes[:, j]] for j, table in enumerate(tables)]
@@ -88,6 +91,10 @@ def out_of_fold(
     for train, test in splits:
         part = learn(sample.take(train))
         for j, table in enumerate(part):
+            unseen = np.bincount(codes[train, j], minlength=len(table)) == 0
+            # The unknown vector of all rows, not of the fold: as `transform` gives it, and the same
+            # for all folds, which could be told apart by theirs.
+            table[unseen] = tables[j][UNKNOWN]
             rare = test[counts[j][test] < frequent_from]
             vectors[j][rare] = table[codes[rare, j]]
     return vectors

@@ -1,13 +1,14 @@
 """Shrunken target effects of categories, jointly over the columns.
 
-The model is one of additive crossed random intercepts, ``y = mean + sum_j effect_j[category_j] + noise``, each effect
-drawn from a normal distribution with a variance of its own per column.  Given the variances, the best linear
-unbiased prediction of an effect is ``(sum of the residuals of its rows) / (count + m)``, where ``m``, the ratio of
-the noise variance to that of the column's effects, acts as so many rows of the overall mean.  The columns are
-visited in turn (backfitting) and the variances estimated by expectation-maximisation on the way.
+The model is one of additive crossed random intercepts, ``y = mean + sum_j effect_j[category_j] +
+noise``, each effect drawn from a normal distribution with a variance of its own per column. Given
+the variances, the best linear unbiased prediction of an effect is ``(sum of the residuals of its
+rows) / (count + m)``, where ``m``, the ratio of the noise variance to that of the column's effects,
+acts as so many rows of the overall mean. The columns are visited in turn (backfitting) and the
+variances estimated by expectation-maximisation on the way.
 
-References: Henderson 1975, doi:10.2307/2529430 (prediction); Searle, Casella and McCulloch 1992, "Variance
-Components", chapter 8 (estimation).
+References: Henderson 1975, doi:10.2307/2529430 (prediction); Searle, Casella and McCulloch 1992,
+"Variance Components", chapter 8 (estimation).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ Array = NDArray[np.float64]
 _N_SWEEPS = 15
 _FIRST_ESTIMATE = 10.0
 _PSEUDO_COUNT_RANGE = (1e-3, 1e6)
+# Keeps 0 / 0, a code without rows and without shrinkage, at 0.
+_SMALLEST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Effects:
     Attributes
     ----------
     values : list of ndarray of shape (n_codes, n_outputs)
-        One table per column, in the unit of the target. A code that was never seen has the effect of the rare
-        categories, pooled.
+        One table per column, in the unit of the target. A code that was never seen has the effect
+        of the rare categories, pooled.
     pseudo_counts : ndarray of shape (n_columns, n_outputs)
         Rows of the overall mean that each effect was shrunken by.
     """
@@ -55,10 +58,10 @@ class _Column:
     def shrunken_mean(self, residual: Array, m: Array) -> Array:
         """Effect of every code, ``(n_codes, n_outputs)``."""
         total = self._sum @ residual
-        effects = total / (self.counts + m)
+        effects = total / np.maximum(self.counts + m, _SMALLEST)
         # A category that was seen once is the best model of one that was never seen.
         rarity = np.where(self.seen, 1 / (1 + self.counts[:, 0]), 0)
-        effects[~self.seen] = (rarity @ total) / (rarity @ self.counts + m)
+        effects[~self.seen] = (rarity @ total) / np.maximum(rarity @ self.counts + m, _SMALLEST)
         return effects
 
 
@@ -101,13 +104,11 @@ def _estimate_pseudo_counts(
 ) -> Array:
     """One step of expectation-maximisation for the ratio of noise variance to effect variance."""
     n = weight.sum()
-    used = sum(
-        (c.counts / (c.counts + m_c)).sum(axis=0) for c, m_c in zip(columns, m, strict=True)
-    )
+    used = sum((c.counts / (c.counts + m_c)).sum(axis=0) for c, m_c in zip(columns, m, strict=True))
     noise = weight @ residual**2 / np.maximum(n - used, 0.2 * n)
     new = np.empty_like(m)
     for column, table, m_column, target in zip(columns, values, m, new, strict=True):
         counts = column.counts[column.seen]
         variance = np.mean(table[column.seen] ** 2 + noise / (counts + m_column), axis=0)
-        target[...] = np.clip(noise / np.maximum(variance, 1e-300), *_PSEUDO_COUNT_RANGE)
+        target[...] = np.clip(noise / np.maximum(variance, _SMALLEST), *_PSEUDO_COUNT_RANGE)
     return new

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,50 +20,59 @@ from ._threads import single_blas_thread
 # Rows of a category this frequent keep the full-data vector in `fit_transform`.
 _FREQUENT = 50
 
+
 class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     """Encode categorical columns as dense vectors learned from the target.
 
-    Each category of each column gets a short vector.  The first coordinate is the category's *effect*: by how much
-    it shifts the target, estimated jointly over the columns and shrunken towards 0 when the category is rare.  The
-    others are *learned* by a small neural network that predicts the target from the vectors of all columns; they
-    hold what the category does in combination with others.
+    Each category of each column gets a short vector. The first coordinate is the category's
+    *effect*: by how much it shifts the target, estimated jointly over the columns and shrunken
+    towards 0 when the category is rare. The others are *learned* by a small neural network that
+    predicts the target from the vectors of all columns; they hold what the category does in
+    combination with others.
 
-    ``fit_transform`` gives the training rows *out-of-fold* vectors, learned without the row itself, and therefore
-    differs from ``fit(...).transform(...)`` on the same rows, which would leak the target to the model that
-    comes after. In a :class:`~sklearn.pipeline.Pipeline` the right one is called by itself.
+    ``fit_transform`` gives the training rows *out-of-fold* vectors, learned without the row itself,
+    and therefore differs from ``fit(...).transform(...)`` on the same rows, which would leak the
+    target to the model that comes after. In a :class:`~sklearn.pipeline.Pipeline` the right one is
+    called by itself.
 
     Parameters
     ----------
     embedding_dim : "auto", int, dict or callable, default="auto"
-        Learned coordinates per column: a number for all, a dict column -> number (``"auto"`` for the rest), or a
-        function of the number of categories. ``"auto"`` takes 4, or one less than there are categories.
+        Learned coordinates per column: a number for all, a dict column -> number (``"auto"`` for
+        the rest), or a function of the number of categories. ``"auto"`` takes 4, or one less than
+        there are categories.
     target_effect : bool, default=True
         Put the effect on the target (one per output or class) in front of the learned coordinates.
     categories : "auto", list of lists or dict column -> list, default="auto"
-        The categories of each column. ``"auto"`` takes what was seen. Given values are all kept, in sorted order,
-        seen or not.
+        The categories of each column. ``"auto"`` takes what was seen. Given values are all kept, in
+        sorted order, seen or not.
     min_frequency : int, float or None, default=None
-        Categories seen in fewer rows (a float: a smaller share of them) are infrequent: they share one vector.
+        Categories seen in fewer rows (a float: a smaller share of them) are infrequent: they share
+        one vector.
     max_categories : int or None, default=None
         Keep at most so many vectors per column, that of the infrequent categories included.
     handle_unknown : {"embed", "infrequent_if_exist", "mean", "zeros", "error"}, default="embed"
-        Vector of a value that was not seen: one learned from the rare categories, that of the infrequent
-        categories (the learned one if there are none), the mean over the rows, zeros, or a ValueError.
+        Vector of a value that was not seen: one learned from the rare categories, that of the
+        infrequent categories (the learned one if there are none), the mean over the rows, zeros, or
+        a ValueError.
     handle_missing : {"embed", "unknown", "error"}, default="embed"
-        Missing values are a category of their own, are unknown, or raise a ValueError. With ``"embed"`` a column
-        that had none in ``fit`` gives them the mean vector of its rows.
+        Missing values are a category of their own, are unknown, or raise a ValueError. With
+        ``"embed"`` a column that had none in ``fit`` gives them the mean vector of its rows.
     learning_rate_multipliers : dict column -> float or None, default=None
         Factor of the learning rate of a column's table; 0 leaves its vectors at their first values.
     max_norm : float or None, default=None
         Largest Euclidean norm of a learned vector, in units of the raw prediction.
     numeric_features : list of str or int, or None, default=None
-        Columns, by name or position, that the network may use as numbers. They are not part of the output.
+        Columns, by name or position, that the network may use as numbers. They are not part of the
+        output.
     task : {"auto", "regression", "classification"}, default="auto"
-        ``"auto"``: a float target of more than two values is regression; strings, booleans and integers are
-        classes, but more than 20 different integers raise an error that asks for a choice.
+        ``"auto"``: a float target of more than two values is regression; strings, booleans and
+        integers are classes, but more than 20 different integers raise an error that asks for a
+        choice.
     cv : int, splitter, iterable or None, default=5
-        Folds of ``fit_transform``. The test parts must hold every row once. With an int, rows of categories seen
-        at least 50 times keep the vector learned from all rows. None switches cross-fitting off.
+        Folds of ``fit_transform``. The test parts must hold every row once. With an int, rows of
+        categories seen at least 50 times keep the vector learned from all rows. None switches
+        cross-fitting off.
     hidden_layer_sizes : sequence of int, default=(64,)
         Units of the hidden layers.
     activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"
@@ -79,8 +88,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     alpha : float, default=1e-4
         L2 penalty of the dense weights, divided by the batch size.
     shrinkage : "auto" or float, default="auto"
-        How many rows at the prior a category is given beside its own. ``"auto"`` estimates it for the effects
-        of each column.
+        How many rows at the prior a category is given beside its own. ``"auto"`` estimates it for
+        the effects of each column.
     learning_rate_init : float, default=1e-3
         First learning rate.
     learning_rate : {"cosine", "linear", "constant"}, default="cosine"
@@ -94,15 +103,16 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     tol : float, default=1e-4
         Least improvement of the loss that counts.
     early_stopping : bool, default=False
-        Hold out ``validation_fraction`` of the rows and keep the network of the epoch that was best on them.
+        Hold out ``validation_fraction`` of the rows and keep the network of the epoch that was best
+        on them.
     validation_fraction : float, default=0.1
         Share of the rows held out.
     n_iter_no_change : int, default=10
-        Stop after so many epochs in which the loss (held-out with ``early_stopping``) did not improve by
-        ``tol``.
+        Stop after so many epochs in which the loss (held-out with ``early_stopping``) did not
+        improve by ``tol``.
     warm_start : bool, default=False
-        Let the next ``fit`` start from the network of the last; categories that are still there keep their
-        vectors as a start.
+        Let the next ``fit`` start from the network of the last; categories that are still there
+        keep their vectors as a start.
     random_state : int, RandomState or None, default=None
         Source of all randomness. The same int gives the same bits.
     verbose : bool or int, default=False
@@ -113,9 +123,9 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     categories_ : list of ndarray
         Sorted categories of each categorical column, without missing values.
     embeddings_ : list of ndarray of shape (n_codes, width), dtype float32
-        The tables that ``transform`` gathers from, effects first. Row 0 is the unknown value, then come the
-        categories (in order, without the infrequent ones), the infrequent ones' row if there are any, and last the
-        missing value.
+        The tables that ``transform`` gathers from, effects first. Row 0 is the unknown value, then
+        come the categories (in order, without the infrequent ones), the infrequent ones' row if
+        there are any, and last the missing value.
     embedding_dims_ : list of int
         Learned coordinates of each column.
     classes_ : ndarray or None
@@ -141,19 +151,23 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
 
     Notes
     -----
-    *Unit.* In regression effects and learned coordinates are in the unit of the target; in classification both are
-    on the scale of the probability. The distance of two categories tells by how much predictions differ when one
+    *Unit.* All coordinates are in standard deviations of the target; for a classification target in
+    those of the 0/1 indicator of the label. So they need no scaling before a linear model or
+    neighbours. The distance of two categories tells by how much predictions differ when one
     replaces the other.
 
-    *Effects* are best linear unbiased predictions of additive random intercepts [1]_. *Learned coordinates* come
-    from a network with one embedding per column [2]_, whose tables are learned once more with the layers above at
-    rest; the same step without the rows of a fold gives vectors in the same space.
+    *Effects* are best linear unbiased predictions of additive random intercepts [1]_. *Learned
+    coordinates* come from a network with one embedding per column [2]_, whose tables are learned
+    once more with the layers above at rest; the same step without the rows of a fold gives vectors
+    in the same space.
 
     References
     ----------
-    .. [1] Henderson, C. R. (1975). Best linear unbiased estimation and prediction under a selection model.
+    .. [1] Henderson, C. R. (1975). Best linear unbiased estimation and prediction under a selection
+    model.
        Biometrics 31. :doi:`10.2307/2529430`
-    .. [2] Guo, C. and Berkhahn, F. (2016). Entity embeddings of categorical variables. :arxiv:`1604.06737`
+    .. [2] Guo, C. and Berkhahn, F. (2016). Entity embeddings of categorical variables.
+    :arxiv:`1604.06737`
 
     Examples
     --------
@@ -167,7 +181,7 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     ['gender_effect', 'gender_0', 'gender_1']
     """
 
-    _rules = {
+    _rules: ClassVar = {
         **p.CATEGORY_RULES,
         **p.VECTOR_RULES,
         "task": p.one_of("auto", "regression", "classification"),
@@ -282,8 +296,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     ) -> NDArray[np.float32]:
         """Learn the vectors and return out-of-fold vectors of the training rows.
 
-        Not the same as ``fit(X, y).transform(X)``: here the vector of a row was learned without it (unless
-        ``cv=None``).
+        Not the same as ``fit(X, y).transform(X)``: here the vector of a row was learned without it
+        (unless ``cv=None``).
 
         Parameters
         ----------
@@ -305,9 +319,7 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
                 vectors = out_of_fold(
                     sample,
                     splits,
-                    lambda part: self._fill(
-                        learn_tables(part, trained, recipe), part, self._vocabularies
-                    ),
+                    lambda part: learn_tables(part, trained, recipe),
                     self.embeddings_,
                     frequent_from,
                 )
@@ -317,7 +329,9 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     def _splits(
         self, X: Any, y: Any, sample: Sample, rng: np.random.Generator, params: dict[str, Any]
     ) -> tuple[list[Split], float]:
-        """The splits of ``cv``, and from which frequency on a category's rows need no held-out vector."""
+        """The splits of ``cv``, and from which frequency on a category's rows need no held-out
+        vector.
+        """
         if isinstance(self.cv, int | np.integer):
             if given := sorted(name for name, value in params.items() if value is not None):
                 raise ValueError(

@@ -21,7 +21,7 @@ from ._input_arrays import (
     padding_mask,
     read_for_block,
 )
-from ._input_read import Ragged, check_length, is_nested, read_input
+from ._input_read import Ragged, check_length, has_no_rows, is_nested, read_input
 from ._input_rows import RowsMixin
 from ._input_settings import RULES, read_settings
 from ._input_table import (
@@ -31,7 +31,6 @@ from ._input_table import (
     inverse_table,
     learn_table,
     output_names,
-    read_like,
 )
 from ._input_target import learn_target
 
@@ -41,7 +40,7 @@ Array = NDArray[Any]
 class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
     """Scale, one-hot encode, split and batch data of any shape.
 
-    The preparation of data for a network as one transformer; it trains nothing.  Tables of mixed
+    The preparation of data for a network as one transformer; it trains nothing. Tables of mixed
     columns become one two-dimensional array: numbers stay numbers (scaled into [0, 1] if asked),
     everything else becomes one-hot cells. Sequences of symbols, sequences of vectors, images and
     sequences of unequal length keep their shape, and symbols gain an axis with one cell per
@@ -52,11 +51,11 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
     scale : {False, "global", "feature"}, default=False
         Min-max scaling of numbers into [0, 1]: over all numbers of the training data, or by
         column (by entry of the last axis above rank 2; sequences of single numbers have one
-        column).  What is constant becomes 0.  Later values outside the range seen in fit fall
-        outside [0, 1].  One-hot cells are never scaled.
+        column). What is constant becomes 0. Later values outside the range seen in fit fall
+        outside [0, 1]. One-hot cells are never scaled.
     encode : {"auto", True, False}, default="auto"
         What becomes one-hot: whatever is not numeric, everything, or nothing, which raises an
-        error for anything but numbers.  Booleans are numbers; categorical columns and dates are
+        error for anything but numbers. Booleans are numbers; categorical columns and dates are
         not.
     vocabulary : {"per_column", "joint"}, default="per_column"
         One vocabulary per column of a table (two-dimensional output) or one for all cells (output
@@ -67,7 +66,7 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
         Relative sizes of the training, validation and test parts of :meth:`split`; 0 gives an
         empty part.
     batch_size : int or None, default=None
-        Rows per batch in :meth:`batches`.  None makes one batch of all rows.
+        Rows per batch in :meth:`batches`. None makes one batch of all rows.
     stratify : bool, default=False
         Whether :meth:`split` shares out each class of ``y`` in the same proportions.
     shuffle : bool, default=True
@@ -77,17 +76,17 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
         vectors seen in fit (the frequencies), or an error.
     handle_missing : {"embed", "unknown", "error"}, default="embed"
         Missing categories have a cell of their own if there were any in fit (otherwise they count
-        as unknown), always count as unknown, or raise an error.  Missing numbers stay NaN unless
+        as unknown), always count as unknown, or raise an error. Missing numbers stay NaN unless
         this is "error".
     sparse_output : bool, default=False
-        Whether :meth:`transform` returns a ``scipy.sparse.csr_matrix``.  Tables only.
+        Whether :meth:`transform` returns a ``scipy.sparse.csr_matrix``. Tables only.
     padding : {"post", "pre"} or None, default="post"
         Where sequences shorter than ``max_length`` are padded with zeros; longer ones are cut at
         the same end. None keeps them as they are: the output is then a list of arrays.
     max_length : int or None, default=None
-        Length of padded sequences.  None takes the longest of the training data.
+        Length of padded sequences. None takes the longest of the training data.
     dtype : dtype, default=numpy.float32
-        Type of the output.  Numbers need a float dtype.
+        Type of the output. Numbers need a float dtype.
     random_state : int, RandomState instance or None, default=None
         Seed of the split and of the batches.
 
@@ -97,14 +96,14 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
         Sorted categories of each column of a table (None for columns that stay numbers), or those
         of the joint vocabulary (None for numbers).
     vocabulary_ : dict
-        Category -> position of its 1; for a table, column name -> such a dict.  The key None
+        Category -> position of its 1; for a table, column name -> such a dict. The key None
         stands for the missing value where it has a cell of its own.
     classes_ : ndarray of shape (n_classes,)
-        The sorted classes of ``y``.  Only with ``encode_target=True``.
+        The sorted classes of ``y``. Only with ``encode_target=True``.
     n_samples_ : int
         Number of training rows.
     shape_ : tuple
-        Shape of the training data, after padding.  None for the length of sequences that stay
+        Shape of the training data, after padding. None for the length of sequences that stay
         ragged.
     output_shape_ : tuple
         Shape of the transformed training data.
@@ -120,13 +119,12 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    ----- Fit on the training part only, ``InputEmbedding().fit(parts.train.X)``: then nothing of
-    the other parts leaks into ranges and vocabularies.  In a pipeline under cross-validation this
-    happens by itself.
+    Fit on the training part only, ``InputEmbedding().fit(parts.train.X)``: then nothing of the
+    others leaks into ranges and vocabularies. In a pipeline under cross-validation this is so.
 
-    A list is read as a table if its rows are of equal length and ``vocabulary="per_column"``.
-    Symbols in lists with ``vocabulary="joint"``, lists of unequal length and anything with
-    ``max_length`` are sequences, whose length may change from call to call.
+    A list is a table if its rows are of equal length and ``vocabulary="per_column"``. Symbols in
+    lists with ``vocabulary="joint"``, lists of unequal length and anything with ``max_length`` are
+    sequences, whose length may change from call to call.
 
     Examples
     --------
@@ -189,7 +187,7 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
             Tables of mixed columns, arrays or nested lists of any rank from 2, or sequences of
             unequal length.
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Labels of any type, or one-hot vectors.  Used with ``encode_target=True`` only.
+            Labels of any type, or one-hot vectors. Used with ``encode_target=True`` only.
 
         Returns
         -------
@@ -263,8 +261,7 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
             If X does not have the shape that :meth:`transform` returns.
         """
         check_is_fitted(self)
-        inverse = inverse_table if isinstance(self._plan, Table) else inverse_block
-        return inverse(X, self._plan)
+        return (inverse_table if isinstance(self._plan, Table) else inverse_block)(X, self._plan)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of the output columns of a table.
@@ -278,7 +275,7 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
         -------
         names : ndarray of shape (n_outputs,), dtype object
             ``age`` for a number; ``city_Paris``, ``city_missing``, ``city_unknown`` for one-hot
-            cells.  A number is added to names that would repeat.
+            cells. A number is added to names that would repeat.
 
         Raises
         ------
@@ -311,10 +308,10 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
             Nothing is padding in tables, arrays and sequences that stay ragged.
         """
         check_is_fitted(self)
-        data = read_input(X)
+        data = self._read(X)
         if isinstance(self._plan, Table):
-            return np.zeros((data.shape[0], self.n_features_in_), dtype=bool)
-        return padding_mask(read_for_block(data, self._plan.layout), self._plan.layout)
+            return np.zeros((data.n_rows, self.n_features_in_), dtype=bool)
+        return padding_mask(data, self._plan.layout)
 
     def set_output(self, *, transform: Any = None) -> InputEmbedding:
         """Choose the container of the output of a table.
@@ -359,7 +356,8 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
         layout = choose_layout(data, settings, nested=is_nested(X))
         if layout is None:
             validate_data(self, data, skip_check_array=True)
-            self._plan, cells = learn_table(read(data), settings)
+            data = read(data)
+            self._plan = learn_table(data, settings)
             self.shape_ = (n_samples, self.n_features_in_)
         else:
             if self.sparse_output:
@@ -370,18 +368,18 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
             # A sample of any rank counts as one row of cells.
             flat = data if is_frame(data) else np.broadcast_to(0, (1, layout.n_cells))
             validate_data(self, flat, skip_check_array=True)
-            cells = read_for_block(data, layout)
-            self._plan = learn_block(cells, layout, settings)
+            data = read_for_block(data, layout)
+            self._plan = learn_block(data, layout, settings)
             self.shape_ = (n_samples, *layout.shape)
         self.n_samples_ = n_samples
         self.output_shape_ = (n_samples, *self._plan.output_shape)
         self.categories_ = self._plan.categories
         self._keep_target(target)
-        return cells
+        return data
 
     def _read(self, X: Any) -> Any:
         """Data like those of fit, in the form in which :meth:`_apply` takes them."""
-        data = read_input(X)
+        data = self._plan.no_rows() if has_no_rows(X) else read_input(X, min_rows=0)
         is_table = not isinstance(data, Ragged) and len(data.shape) == 2
         if is_table and len(self.shape_) == 2 and not self._plan.is_sequence:
             validate_data(self, data, reset=False, skip_check_array=True)
@@ -389,14 +387,14 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
             return read_for_block(data, self._plan.layout)
         if not is_table:
             raise ValueError("X must be a table as in fit: of rank 2, with rows of equal length.")
-        return read_like(read(data), self._plan)
+        return read(data)
 
-    def _apply(self, cells: Any) -> Any:
+    def _apply(self, data: Any) -> Any:
         if isinstance(self._plan, Table):
-            return apply_table(cells, self._plan, sparse_output=self.sparse_output)
+            return apply_table(data, self._plan, sparse_output=self.sparse_output)
         if len(self.output_shape_) != 2 and getattr(self, "_wants_frame", False):
             raise ValueError(
                 f"Output of shape {self.output_shape_} fits no dataframe. Call "
                 "set_output(transform='default') and flatten the array."
             )
-        return apply_block(cells, self._plan)
+        return apply_block(data, self._plan)

@@ -61,6 +61,12 @@ class Block:
     refuse_missing: bool
     dtype: np.dtype[Any]
 
+    def no_rows(self) -> Array | Ragged:
+        """Data of this layout without rows."""
+        if self.layout.is_sequence:
+            return Ragged(np.empty((0, *self.layout.shape[1:])), np.empty(0, dtype=np.intp))
+        return np.empty((0, *self.layout.shape))
+
     @property
     def is_sequence(self) -> bool:
         """Whether samples may differ in length."""
@@ -179,7 +185,8 @@ def learn_block(data: Array | Frame | Ragged, layout: Layout, settings: InputSet
 
 def _read_numbers(values: Array) -> Array:
     if values.dtype.kind == "f":
-        if np.isinf(np.fmax.reduce(np.abs(values), axis=None, initial=0)):
+        # Without an array of the same size, as np.isinf would make.
+        if np.isinf(extremes(values, axis=None)).any():
             raise ValueError("X holds infinity. Numbers must be finite or missing.")
         return values
     if values.dtype.kind in "biu":
@@ -209,7 +216,8 @@ def arrange(
     if not isinstance(data, Ragged):
         return steps
     if layout.padding is None:
-        return [part[: layout.max_length] for part in np.split(steps, data.starts[1:])]
+        parts = np.split(steps, data.starts[1:]) if len(data.lengths) else []
+        return [part[: layout.max_length] for part in parts]
     rows, columns, kept = _positions(data, layout)
     out = np.full((len(data.lengths), *layout.shape[:1], *steps.shape[1:]), fill, steps.dtype)
     out[rows[kept], columns[kept]] = steps[kept]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import check_array
 
-from ._frames import is_frame
+from ._frames import is_frame, n_rows_of
 
 Array = NDArray[Any]
 _NESTED = list | tuple | np.ndarray
@@ -43,21 +43,29 @@ class Ragged:
         return np.cumsum(self.lengths) - self.lengths
 
 
-def read_input(X: Any) -> Any:
+def read_input(X: Any, min_rows: int = 1) -> Any:
     """A native dataframe, an array of rank 2 or more, or :class:`Ragged`."""
+    shape = getattr(X, "shape", None) or (len(X) if hasattr(X, "__len__") else 1,)
+    if shape[0] < min_rows or 0 in shape[1:]:
+        lacking = "0 sample(s)" if shape[0] == 0 else "0 feature(s)"
+        raise ValueError(
+            f"Found array with {lacking} (shape={tuple(shape)}) while a minimum of 1 is required."
+        )
     if is_frame(X):
-        if min(X.shape) == 0:
-            raise ValueError(
-                f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s) "
-                f"(shape={X.shape}) while a minimum of 1 of each is required."
-            )
         return X
     data = X if sparse.issparse(X) or isinstance(X, np.ndarray) else _unpack(X)
     if isinstance(data, np.ndarray) and data.dtype == object:
         data = _read_objects(data)
     if isinstance(data, Ragged):
         return data
-    return check_array(data, dtype=None, ensure_all_finite=False, allow_nd=True)
+    if isinstance(data, np.ndarray) and data.ndim == 1 and isinstance(data[0], str):
+        raise ValueError(
+            "Expected 2D array, got 1D array of strings instead. If their letters are the symbols, "
+            "make them lists, as in [list(x) for x in X]."
+        )
+    return check_array(
+        data, dtype=None, ensure_all_finite=False, allow_nd=True, ensure_min_samples=min_rows
+    )
 
 
 def is_nested(X: Any) -> bool:
@@ -65,19 +73,17 @@ def is_nested(X: Any) -> bool:
     return not (is_frame(X) or sparse.issparse(X)) and getattr(X, "ndim", 1) == 1
 
 
+def has_no_rows(X: Any) -> bool:
+    """Whether ``X`` is an empty list, which tells nothing of the shape of its rows."""
+    return is_nested(X) and hasattr(X, "__len__") and len(X) == 0
+
+
 def to_array(values: Any) -> Array:
     """A list, column or array as an array whose dtype keeps numbers numbers and strings strings."""
-    array = values if isinstance(values, np.ndarray) else _unpack(values)
+    array = np.asarray(values) if hasattr(values, "__array__") else _unpack(values)
     if not isinstance(array, np.ndarray):
         array = np.asarray(array)
     return _tidy(array) if array.dtype == object else array
-
-
-def n_rows_of(X: Any) -> int:
-    """Number of rows of any container."""
-    if hasattr(X, "shape"):
-        return int(X.shape[0])
-    return len(X if hasattr(X, "__len__") else np.asarray(X))
 
 
 def check_length(values: Any, name: str, n_rows: int) -> None:

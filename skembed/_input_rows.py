@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,14 +12,15 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from . import _params
-from ._frames import take_rows
-from ._input_read import check_length, n_rows_of, to_array
+from ._frames import n_rows_of, take_rows
+from ._input_read import check_length, to_array
 from ._input_settings import BATCH_RULES, SPLIT_RULES
 from ._input_target import Target, decode_target, encode_target
 from ._labels import class_balance
 from ._splitting import split_rows
 
 Array = NDArray[Any]
+CELLS_AT_ONCE = 2**20
 
 
 class RowsMixin:
@@ -72,8 +74,8 @@ class RowsMixin:
     def batches(self, X: Any, y: Any = None) -> Iterator[tuple[Any, Any]]:
         """Yield transformed rows in batches, in a new order at each call.
 
-        All rows come, the last batch may be short.  The orders follow from ``random_state`` and
-        the number of calls since ``fit``.  Rows are taken and transformed batch by batch, so that
+        All rows come, the last batch may be short. The orders follow from ``random_state`` and
+        the number of calls since ``fit``. Rows are taken and transformed piece by batch, so that
         memory-mapped arrays are never read whole.
 
         Parameters
@@ -101,15 +103,22 @@ class RowsMixin:
         if self.shuffle:
             order = np.random.default_rng([self._batch_seed, self._n_epochs]).permutation(n_rows)
         self._n_epochs += 1
-        size = self.batch_size or max(n_rows, 1)
-        chunks = (order[start : start + size] for start in range(0, n_rows, size))
-        return (
-            (
-                self.transform(take_rows(X, rows)),
-                None if y is None else self.transform_target(take_rows(y, rows)),
-            )
-            for rows in chunks
-        )
+        return self._iterate(X, y, order)
+
+    def _iterate(self, X: Any, y: Any, order: Array) -> Iterator[tuple[Any, Any]]:
+        size = self.batch_size or max(len(order), 1)
+        # Several small batches are transformed at once: a call costs more than its rows.
+        chunk = size * max(1, self._rows_at_once() // size)
+        for start in range(0, len(order), chunk):
+            rows = order[start : start + chunk]
+            X_chunk = self.transform(take_rows(X, rows))
+            y_chunk = None if y is None else self.transform_target(take_rows(y, rows))
+            for i in range(0, len(rows), size):
+                yield X_chunk[i : i + size], None if y is None else y_chunk[i : i + size]
+
+    def _rows_at_once(self) -> int:
+        sample = self.output_shape_[1:]
+        return 1 if None in sample else CELLS_AT_ONCE // max(math.prod(sample), 1)
 
     def transform_target(self, y: Any) -> Array:
         """Return ``y`` as an array, as one-hot vectors with ``encode_target=True``.
@@ -145,7 +154,7 @@ class RowsMixin:
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Members of ``classes_``; one-hot vectors if ``fit`` saw such.  Without
+            Members of ``classes_``; one-hot vectors if ``fit`` saw such. Without
             ``encode_target``, ``y`` unchanged.
         """
         check_is_fitted(self)

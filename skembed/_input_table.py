@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._frames import Coded, Frame
+from ._frames import Frame
 from ._input_settings import InputSettings
 from ._one_hot import ZEROS, OneHot, decode, fill_dense, learn_one_hot, mean_rows
 from ._scaling import Range, extremes, make_range
@@ -41,6 +42,10 @@ class Table:
         """Number of output columns."""
         return sum(column.width for column in self.columns)
 
+    def no_rows(self) -> Array:
+        """A table without rows."""
+        return np.empty((0, len(self.columns)))
+
     @property
     def output_shape(self) -> tuple[int, ...]:
         """Shape of a transformed row."""
@@ -60,16 +65,14 @@ class Table:
         ]
 
 
-def learn_table(frame: Frame, settings: InputSettings) -> tuple[Table, list[Any]]:
-    """Learn every column; also the cells that were read, for :func:`apply_table`."""
-    cells = read_cells(frame, [is_encoded(frame, j, settings) for j in range(len(frame.names))])
-    ranges = iter(_learn_ranges([c for c in cells if not isinstance(c, Coded)], settings.scale))
-    columns: list[Number | OneHot] = []
-    for name, column in zip(frame.names, cells, strict=True):
-        if isinstance(column, Coded):
-            columns.append(
+def learn_table(frame: Frame, settings: InputSettings) -> Table:
+    """Learn every column, one after another: the cells of all would take the room of the output."""
+    learned: list[Any] = []
+    for j, name in enumerate(frame.names):
+        if is_encoded(frame, j, settings):
+            learned.append(
                 learn_one_hot(
-                    column,
+                    frame.coded(j),
                     name,
                     handle_unknown=settings.handle_unknown,
                     handle_missing=settings.handle_missing,
@@ -77,11 +80,18 @@ def learn_table(frame: Frame, settings: InputSettings) -> tuple[Table, list[Any]
             )
         else:
             check_dtype(name, settings.dtype)
-            refuse = settings.handle_missing == "error"
-            if refuse:
-                check_missing(column, name)
-            columns.append(Number(name, next(ranges), refuse))
-    return Table(tuple(columns), settings.dtype), cells
+            numbers = frame.numeric(j)
+            if settings.handle_missing == "error":
+                check_missing(numbers, name)
+            learned.append(extremes(numbers, axis=0))
+    ranges = iter(_make_ranges([x for x in learned if isinstance(x, tuple)], settings.scale))
+    columns = [
+        Number(name, next(ranges), settings.handle_missing == "error")
+        if isinstance(column, tuple)
+        else column
+        for name, column in zip(frame.names, learned, strict=True)
+    ]
+    return Table(tuple(columns), settings.dtype)
 
 
 def is_encoded(frame: Frame, j: int, settings: InputSettings) -> bool:
@@ -96,23 +106,12 @@ def is_encoded(frame: Frame, j: int, settings: InputSettings) -> bool:
     return True
 
 
-def read_cells(frame: Frame, encoded: Sequence[bool]) -> list[Any]:
-    """Each column as :class:`Coded` or as float64 numbers."""
-    return [frame.coded(j) if coded else frame.numeric(j) for j, coded in enumerate(encoded)]
-
-
-def read_like(frame: Frame, table: Table) -> list[Any]:
-    """The columns of ``frame`` in the form in which ``table`` was learned."""
-    return read_cells(frame, [isinstance(column, OneHot) for column in table.columns])
-
-
-def _learn_ranges(numbers: list[Array], scale: Any) -> list[Range | None]:
-    if scale is False or not numbers:
-        return [None] * len(numbers)
-    lows, highs = np.array([extremes(column, axis=0) for column in numbers]).T
+def _make_ranges(ends: list[tuple[Array, Array]], scale: Any) -> list[Range | None]:
+    if scale is False or not ends:
+        return [None] * len(ends)
+    lows, highs = np.array(ends).T
     if scale == "global":
-        lows, highs = np.fmin.reduce(lows), np.fmax.reduce(highs)
-        return [make_range(lows, highs)] * len(numbers)
+        return [make_range(np.fmin.reduce(lows), np.fmax.reduce(highs))] * len(ends)
     return [make_range(low, high) for low, high in zip(lows, highs, strict=True)]
 
 
@@ -125,10 +124,11 @@ def check_missing(numbers: Array, name: Hashable) -> None:
         )
 
 
-def _numbers(cells: Array, column: Number) -> Array:
+def _read_numbers(frame: Frame, j: int, column: Number) -> Array:
+    numbers = frame.numeric(j)
     if column.refuse_missing:
-        check_missing(cells, column.name)
-    return cells if column.range is None else column.range.scale(cells)
+        check_missing(numbers, column.name)
+    return numbers if column.range is None else column.range.scale(numbers)
 
 
 def check_dtype(name: Hashable, dtype: np.dtype[Any]) -> None:
@@ -140,38 +140,37 @@ def check_dtype(name: Hashable, dtype: np.dtype[Any]) -> None:
         )
 
 
-def apply_table(cells: list[Any], table: Table, *, sparse_output: bool) -> Any:
-    """The output for columns that :func:`read_like` read, shape ``(n_rows, width)``."""
-    n_rows = len(getattr(cells[0], "codes", cells[0]))
-    return (_to_sparse if sparse_output else _to_dense)(cells, n_rows, table)
+def apply_table(frame: Frame, table: Table, *, sparse_output: bool) -> Any:
+    """The output, of shape ``(n_rows, width)``."""
+    return (_to_sparse if sparse_output else _to_dense)(frame, table)
 
 
-def _to_dense(cells: list[Any], n_rows: int, table: Table) -> Array:
-    out = np.zeros((n_rows, table.width), dtype=table.dtype)
+def _to_dense(frame: Frame, table: Table) -> Array:
+    out = np.zeros((frame.n_rows, table.width), dtype=table.dtype)
     offset = 0
-    for column, values in zip(table.columns, cells, strict=True):
+    for j, column in enumerate(table.columns):
         if isinstance(column, Number):
-            out[:, offset] = _numbers(values, column)
+            out[:, offset] = _read_numbers(frame, j, column)
         elif column.width:
-            fill_dense(out, column.encode(values), column, offset)
+            fill_dense(out, column.encode(frame.coded(j)), column, offset)
         offset += column.width
     return out
 
 
-def _to_sparse(cells: list[Any], n_rows: int, table: Table) -> sparse.csr_matrix:
+def _to_sparse(frame: Frame, table: Table) -> sparse.csr_matrix:
     """One stored value per row and column at most, and no stored zeros."""
-    n_cells = n_rows * len(cells)
-    index = np.int32 if max(n_cells, table.width) < 2**31 else np.int64
-    indices = np.empty((n_rows, len(cells)), dtype=index)
-    data = np.ones((n_rows, len(cells)), dtype=table.dtype)
+    shape = (frame.n_rows, len(table.columns))
+    index = np.int32 if max(math.prod(shape), table.width) < 2**31 else np.int64
+    indices = np.empty(shape, dtype=index)
+    data = np.ones(shape, dtype=table.dtype)
     means, holes, offset = [], False, 0
-    for j, (column, values) in enumerate(zip(table.columns, cells, strict=True)):
+    for j, column in enumerate(table.columns):
         if isinstance(column, Number):
-            data[:, j] = _numbers(values, column)
+            data[:, j] = _read_numbers(frame, j, column)
             indices[:, j] = offset
             holes = holes or not data[:, j].all()
         else:
-            places = column.encode(values)
+            places = column.encode(frame.coded(j))
             np.add(places, offset, out=indices[:, j])
             if places.min(initial=0) <= ZEROS:
                 data[places <= ZEROS, j] = 0
@@ -179,14 +178,16 @@ def _to_sparse(cells: list[Any], n_rows: int, table: Table) -> sparse.csr_matrix
                 means.append((offset, mean_rows(places, column, table.dtype)))
                 holes = True
         offset += column.width
-    starts = np.arange(0, n_cells + 1, len(cells), dtype=index)
-    matrix = sparse.csr_matrix((data.ravel(), indices.ravel(), starts), shape=(n_rows, offset))
+    starts = np.arange(0, data.size + 1, len(table.columns), dtype=index)
+    matrix = sparse.csr_matrix(
+        (data.ravel(), indices.ravel(), starts), shape=(frame.n_rows, offset)
+    )
     if holes:
         matrix.eliminate_zeros()
     for start, rows in means:
         if rows.nnz:
             rows.indices += start
-            rows.resize((n_rows, offset))
+            rows.resize((frame.n_rows, offset))
             matrix = sparse.csr_matrix(matrix + rows)
     return matrix
 

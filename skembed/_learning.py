@@ -1,29 +1,30 @@
 """From a sample to vectors: train the network, then give the tables their definition.
 
-    sample -> effects of the categories            --+
-           -> network trained -> tables learned     -+-> one table per column, effects first
-              once more with the network at rest
+sample -> effects of the categories            --+
+-> network trained -> tables learned     -+-> one table per column, effects first
+once more with the network at rest
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._sample import Sample
 from ._effects import joint_effects
+from ._sample import Sample
+from ._vocabulary import UNKNOWN
 from .nn._losses import make_loss
 from .nn._network import Architecture, Data, Network, Parameters, place_codes, table_views
 from .nn._relearn import Basis, find_bases, relearn
 from .nn._training import History, TableRules, TrainingSettings, train
-from ._vocabulary import UNKNOWN
 
 Array = NDArray[np.floating]
 
-# Decay of a trained vector per unit of learning rate, for a category of one row at the reference batch size.
+# Decay of a trained vector per unit of learning rate, for a category of one row at the reference
+# batch size.
 _DECAY = 300.0
 _REFERENCE_BATCH = 256
 # Rows at the mean that each learned vector is given by default; measured on ten tables.
@@ -71,8 +72,8 @@ class Recipe:
 class Trained:
     """A trained network, with what learning tables in its space needs.
 
-    The shrinkage of the effects belongs to it: estimated from all rows, so that every part of them is shrunken
-    alike and its vectors lie on one scale.
+    The shrinkage of the effects belongs to it: estimated from all rows, so that every part of them
+    is shrunken alike and its vectors lie on one scale.
     """
 
     network: Network
@@ -113,7 +114,10 @@ def train_network(
     parameters = network.initial_parameters(rng, baseline)
     if start:
         start(architecture, parameters)
-    data = _to_data(sample, architecture)
+    # Steps see weights of mean 1, so that their size does not depend on the unit of the weights.
+    equal = sample.weight.min() == sample.weight.max()
+    mean_one = None if equal else (sample.weight / sample.weight.mean()).astype(np.float32)
+    data = _to_data(sample, architecture, mean_one)
     training, validation = _hold_out(data, recipe.validation_fraction, rng)
     parameters, history = train(
         network,
@@ -129,7 +133,7 @@ def train_network(
     return Trained(
         network=network,
         parameters=parameters,
-        bases=find_bases(network, parameters, data, sample.codes),
+        bases=find_bases(network, parameters, replace(data, weight=sample.weight), sample.codes),
         pseudo_counts=_effect_pseudo_counts(sample, n_codes, recipe),
         unit=_unit(sample, network),
         history=history,
@@ -137,9 +141,9 @@ def train_network(
 
 
 def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array]:
-    """A table per column from the rows of ``sample``: effects on the target, then learned coordinates.
+    """A table per column from the rows of ``sample``: effects, then learned coordinates.
 
-    Regression: all in the unit of the target. Classification: all on the scale of the probability.
+    All are in standard deviations of the target, or of the 0/1 indicator of its label.
     """
     architecture = trained.network.architecture
     frozen = [multiplier == 0 for multiplier in recipe.multipliers]
@@ -148,7 +152,7 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
         trained.network,
         trained.parameters,
         trained.bases,
-        _to_data(sample, architecture),
+        _to_data(sample, architecture, sample.weight),
         sample.codes,
         pseudo_count,
         frozen,
@@ -157,14 +161,15 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
     tables = []
     for j, table in enumerate(coordinates):
         tables.append(
-            trained_tables[j]
-            if frozen[j]
-            else _limit_norm(table, recipe.max_norm) * trained.unit
+            trained_tables[j] if frozen[j] else _limit_norm(table, recipe.max_norm) * trained.unit
         )
     if recipe.target_effect:
-        y = sample.target.columns()
         effects = joint_effects(
-            sample.codes, architecture.n_codes, y, sample.weight, trained.pseudo_counts
+            sample.codes,
+            architecture.n_codes,
+            _standardised(sample),
+            sample.weight,
+            trained.pseudo_counts,
         )
         tables = [np.hstack(pair) for pair in zip(effects.values, tables, strict=True)]
     return [table.astype(np.float32) for table in tables]
@@ -174,9 +179,9 @@ def _effect_pseudo_counts(
     sample: Sample, n_codes: tuple[int, ...], recipe: Recipe
 ) -> NDArray[np.float64]:
     """Rows of the mean that the effects are shrunken by, ``(n_columns, n_outputs)``."""
-    y = sample.target.columns()
     if recipe.shrinkage is not None or not recipe.target_effect:
-        return np.full((len(n_codes), y.shape[1]), recipe.shrinkage or 0.0)
+        return np.full((len(n_codes), sample.target.n_outputs), recipe.shrinkage or 0.0)
+    y = _standardised(sample)
     return joint_effects(sample.codes, n_codes, y, sample.weight).pseudo_counts
 
 
@@ -187,28 +192,30 @@ def _limit_norm(table: Array, max_norm: float | None) -> Array:
     return table * np.where(norms > max_norm, max_norm / (norms + 1e-7), 1)
 
 
+def _standardised(sample: Sample) -> NDArray[np.float64]:
+    """The outputs ``(n, n_outputs)`` with mean 0 and standard deviation 1."""
+    y = sample.target.columns()
+    centred = y - np.average(y, axis=0, weights=sample.weight)
+    deviation = np.sqrt(np.average(centred**2, axis=0, weights=sample.weight))
+    return centred / np.where(deviation > 0, deviation, 1)
+
+
 def _unit(sample: Sample, network: Network) -> float:
-    """What a change of the raw prediction by 1 means on the scale of the effects."""
-    target = sample.target
-    if target.classes is None:
-        return float(np.sqrt(np.mean(target.scale**2)))
-    constant = np.atleast_2d(network.loss.baseline(target.values, sample.weight))
-    return float(np.mean(network.loss.curvature(constant)) * _averaged_outputs(sample))
+    """Standard deviations of the target that one unit of the raw prediction is worth.
+
+    For a loss of the exponential family its curvature is the variance of the label.
+    """
+    constant = np.atleast_2d(network.loss.baseline(sample.target.values, sample.weight))
+    averaged_over = sample.target.n_outputs if sample.target.values.ndim == 2 else 1
+    return float(np.sqrt(np.mean(network.loss.curvature(constant)) * averaged_over))
 
 
-def _averaged_outputs(sample: Sample) -> int:
-    """The losses of several labels are averaged over them, which divides their curvature."""
-    return sample.target.n_outputs if sample.target.values.ndim == 2 else 1
-
-
-def _to_data(sample: Sample, architecture: Architecture) -> Data:
-    weight = sample.weight
-    equal = weight.min() == weight.max()
+def _to_data(sample: Sample, architecture: Architecture, weight: Array | None) -> Data:
     return Data(
         codes=place_codes(architecture, sample.codes),
         numeric=sample.numeric,
         y=sample.target.values,
-        weight=None if equal else (weight / weight.mean()).astype(np.float32),
+        weight=weight,
     )
 
 
@@ -221,8 +228,8 @@ def _hold_out(
     n_held_out = max(1, round(fraction * len(data)))
     if n_held_out >= len(data):
         raise ValueError(
-            f"early_stopping=True holds out {n_held_out} of {len(data)} rows and leaves none to learn "
-            "from. Lower validation_fraction, or set early_stopping=False."
+            f"early_stopping=True holds out {n_held_out} of {len(data)} rows and leaves none to "
+            "learn from. Lower validation_fraction, or set early_stopping=False."
         )
     return data.take(order[n_held_out:]), data.take(order[:n_held_out])
 
@@ -264,7 +271,9 @@ def _table_rules(
 def _unknown_replacement(
     architecture: Architecture, sample: Sample
 ) -> Callable[[Data, np.random.Generator], Data]:
-    """Turn some codes into the unknown code, the rarer the likelier: it is trained where it would stand."""
+    """Turn some codes into the unknown code, the rarer the likelier: it is trained where it would
+    stand.
+    """
     counts = _code_counts(sample, architecture.n_codes)
     chances = _per_row_of_stack(
         architecture, [(1 / (1 + count)).astype(np.float32) for count in counts]

@@ -11,9 +11,9 @@ Array = NDArray[np.float64]
 class NumericScaler:
     """Scale columns by median and interquartile range, then bend the tails.
 
-    ``z = (x - median) / range``, then ``z / sqrt(1 + (z / 3)**2)``, which keeps the middle and never leaves
-    (-3, 3) (Holzmüller et al. 2024, arXiv:2407.04491). A missing value becomes 0; a column with missing values at
-    fit gets a second column that marks them.
+    ``z = (x - median) / range``, then ``z / sqrt(1 + (z / 3)**2)``, which keeps the middle and
+    never leaves (-3, 3) (Holzmüller et al. 2024, arXiv:2407.04491). A missing value becomes 0; a
+    column with missing values at fit gets a second column that marks them.
     """
 
     def fit(self, X: Array) -> NumericScaler:

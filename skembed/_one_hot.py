@@ -1,7 +1,7 @@
 """One-hot vectors of categories: cells -> places -> dense or sparse arrays, and back.
 
 The place of a cell is the position of the 1 in its vector: the categories in sorted order, then
-the missing and the unknown value where they have a place of their own.  Negative places stand for
+the missing and the unknown value where they have a place of their own. Negative places stand for
 vectors that are not one-hot.
 """
 
@@ -49,6 +49,12 @@ class OneHot:
         return len(self.mean)
 
     @property
+    def has_missing_place(self) -> bool:
+        """Whether missing values have a place of their own."""
+        place = self.places[self.vocabulary.missing_code]
+        return bool(place >= 0 and place != self.places[UNKNOWN])
+
+    @property
     def cells(self) -> Array:
         """What each place stands for: the categories, then None for missing and unknown values."""
         extra = np.full(self.width - len(self.vocabulary.categories), None)
@@ -60,7 +66,7 @@ class OneHot:
     def positions(self) -> dict[Any, int]:
         """Place by category, and by None for missing values that have a place."""
         places = {category: i for i, category in enumerate(self.vocabulary.categories.tolist())}
-        if self.places[self.vocabulary.missing_code] == len(places):
+        if self.has_missing_place:
             places[None] = len(places)
         return places
 
@@ -68,9 +74,10 @@ class OneHot:
     def labels(self) -> list[str]:
         """A name for each place."""
         labels = [str(category) for category in self.vocabulary.categories]
-        for code, label in ((self.vocabulary.missing_code, "missing"), (UNKNOWN, "unknown")):
-            if self.places[code] == len(labels):
-                labels.append(label)
+        if self.has_missing_place:
+            labels.append("missing")
+        if self.places[UNKNOWN] >= 0:
+            labels.append("unknown")
         return labels
 
     def encode(self, column: Coded) -> Places:

@@ -1,4 +1,6 @@
-"""Constructor rules and their messages: what each parameter must be, checked first thing in ``fit``."""
+"""Constructor rules and their messages: what each parameter must be, checked first thing in
+``fit``.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +108,9 @@ random_state = none | Rule(
 CATEGORY_RULES = {
     "categories": one_of("auto")
     | instance("a dict column -> list of values", dict)
-    | sequence_of("a list of lists, one per categorical column", lambda v: isinstance(v, Collection)),
+    | sequence_of(
+        "a list of lists, one per categorical column", lambda v: isinstance(v, Collection)
+    ),
     "min_frequency": none | integer(1) | real("(0, 1)"),
     "max_categories": none | integer(1),
     "handle_unknown": one_of("embed", "infrequent_if_exist", "mean", "zeros", "error"),

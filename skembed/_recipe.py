@@ -16,9 +16,7 @@ from .nn._training import TrainingSettings
 _AUTO_DIM = 4
 
 
-def make_recipe(
-    estimator: Any, columns: Columns, vocabularies: list[ColumnVocabulary]
-) -> Recipe:
+def make_recipe(estimator: Any, columns: Columns, vocabularies: list[ColumnVocabulary]) -> Recipe:
     """The recipe that an estimator's parameters describe, for these columns."""
     sizes = estimator.hidden_layer_sizes
     multipliers = estimator.learning_rate_multipliers or {}
@@ -55,9 +53,7 @@ def choose_dims(
     given = per_column(embedding_dim, columns, "embedding_dim", "auto")
     rule = integer(1)
     dims = []
-    for value, vocabulary, name in zip(
-        given, vocabularies, columns.categorical_names, strict=True
-    ):
+    for value, vocabulary, name in zip(given, vocabularies, columns.categorical_names, strict=True):
         n_categories = len(vocabulary.categories)
         if isinstance(value, str) and value == "auto":
             # More coordinates than differences between categories are collinear.
@@ -66,7 +62,8 @@ def choose_dims(
             value = value(n_categories)
         if not rule.holds(value):
             raise ValueError(
-                f"The 'embedding_dim' of column {name!r} must be {rule.words}. Got {value!r} instead."
+                f"The 'embedding_dim' of column {name!r} must be {rule.words}. "
+                f"Got {value!r} instead."
             )
         dims.append(int(value))
     return tuple(dims)

@@ -1,4 +1,6 @@
-"""From what a user gives to a :class:`Sample`: columns chosen, categories coded, target and weights read."""
+"""From what a user gives to a :class:`Sample`: columns chosen, categories coded, target and weights
+read.
+"""
 
 from __future__ import annotations
 
@@ -141,16 +143,16 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
         weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight", ensure_min_samples=0
     )
     if weight.ndim != 1:
-        raise ValueError(f"Sample weights must be 1D array or scalar. Got {weight.ndim} dimensions.")
+        raise ValueError(
+            f"Sample weights must be 1D array or scalar. Got {weight.ndim} dimensions."
+        )
     if len(weight) != n_rows:
         raise ValueError(
             f"sample_weight.shape == {weight.shape}, expected {(n_rows,)}: one weight per row."
         )
     if (weight < 0).any():
         row = int(np.flatnonzero(weight < 0)[0])
-        raise ValueError(
-            f"sample_weight must not be negative. Got {weight[row]} in row {row}."
-        )
+        raise ValueError(f"sample_weight must not be negative. Got {weight[row]} in row {row}.")
     if not weight.sum() > _SMALLEST_PART:
         raise ValueError("sample_weight must not be all zero: no row is left to learn from.")
     return weight
@@ -180,7 +182,7 @@ def learn_vocabularies(
 
 
 def given_categories(categories: Any, columns: Columns) -> list[NDArray[Any] | None]:
-    """The values of ``categories=`` per categorical column, checked; None where they are learned."""
+    """The checked values of ``categories=`` per column; None where they are learned."""
     n = len(columns.categorical)
     if isinstance(categories, str):
         return [None] * n
@@ -194,7 +196,9 @@ def given_categories(categories: Any, columns: Columns) -> list[NDArray[Any] | N
                 f"{n} lists, got {len(lists)}."
             )
     names = columns.categorical_names
-    return [None if v is None else _clean_list(v, name) for v, name in zip(lists, names, strict=True)]
+    return [
+        None if v is None else _clean_list(v, name) for v, name in zip(lists, names, strict=True)
+    ]
 
 
 def _clean_list(values: Any, name: Any) -> NDArray[Any]:

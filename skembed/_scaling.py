@@ -27,8 +27,10 @@ class Range:
         return np.asarray(values, dtype=np.float64) * self.span + self.low
 
 
-def extremes(values: Array, axis: int | tuple[int, ...]) -> tuple[Array, Array]:
+def extremes(values: Array, axis: int | tuple[int, ...] | None) -> tuple[Array, Array]:
     """Smallest and largest number along ``axis``, NaN left out; NaN where there is none."""
+    if values.size == 0:
+        return np.array(np.nan), np.array(np.nan)
     low = np.fmin.reduce(values, axis=axis)
     high = np.fmax.reduce(values, axis=axis)
     return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)

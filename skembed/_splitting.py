@@ -12,7 +12,8 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
 from . import _params
-from ._input_read import check_length, n_rows_of
+from ._frames import n_rows_of
+from ._input_read import check_length
 from ._labels import Labels, read_labels
 
 Indices = NDArray[np.intp]
@@ -33,26 +34,26 @@ relative_sizes = _params.satisfying(
 class RelativeSplit(BaseCrossValidator):
     """Split once into parts of relative sizes, wherever scikit-learn takes a ``cv``.
 
-    The first part is for training and the second for testing.  With three numbers the third part
-    is left untouched: it is neither trained nor tested on.  :meth:`skembed.InputEmbedding.split`
+    The first part is for training and the second for testing. With three numbers the third part
+    is left untouched: it is neither trained nor tested on. :meth:`skembed.InputEmbedding.split`
     makes the same parts from the same settings.
 
     Parameters
     ----------
     relative_size : sequence of two or three numbers, default=(2, 1)
-        Relative sizes of the parts: ``(2, 1)`` trains on two thirds.  Rows are shared out by the
+        Relative sizes of the parts: ``(2, 1)`` trains on two thirds. Rows are shared out by the
         largest remainder, so that each size is off by less than one row.
     shuffle : bool, default=True
-        Whether to assign rows at random.  Otherwise the parts are consecutive.
+        Whether to assign rows at random. Otherwise the parts are consecutive.
     stratify : bool, default=False
         Whether each class of ``y`` is shared out in the same proportions, off by less than one
-        row per class and part.  Each class then needs as many rows as there are parts.
+        row per class and part. Each class then needs as many rows as there are parts.
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffle.
 
     Notes
     -----
-    ----- With ``groups``, all rows of a group go to one part.  Groups are taken in random order
+    With ``groups``, all rows of a group go to one part. Groups are taken in random order
     (in order of appearance without ``shuffle``), each to the part that still lacks most rows
     (with ``stratify``, most rows of the group's classes), so that sizes and shares are
     approximate.

@@ -46,9 +46,7 @@ def nearest_codes(vectors: Table, table: Table) -> NDArray[np.intp]:
     return pairwise_distances_argmin(vectors, table)
 
 
-def vector_frame(
-    table: Table, vocabulary: ColumnVocabulary, feature: Any, names: list[str]
-) -> Any:
+def vector_frame(table: Table, vocabulary: ColumnVocabulary, feature: Any, names: list[str]) -> Any:
     """One row per category, infrequent ones with the vector they share."""
     return make_frame(
         dict(zip(names, table[vocabulary.category_codes].T, strict=True)),

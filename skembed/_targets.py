@@ -22,8 +22,8 @@ class Target:
     Attributes
     ----------
     values : ndarray
-        Float32 of shape ``(n, n_outputs)``: standardised numbers, or 0 and 1; class numbers ``(n,)`` if there
-        are more than two classes.
+        Float32 of shape ``(n, n_outputs)``: standardised numbers, or 0 and 1; class numbers
+        ``(n,)`` if there are more than two classes.
     kind : str
         ``"continuous"``, ``"continuous-multioutput"``, ``"binary"``, ``"multiclass"`` or
         ``"multilabel-indicator"``.
@@ -50,10 +50,10 @@ class Target:
         return replace(self, values=self.values[rows])
 
     def columns(self) -> NDArray[np.float64]:
-        """The target as one column per output in its own unit; for classes, one 0/1 column each."""
+        """One column per output: numbers, or the 0/1 indicators of labels (one per class)."""
         if self.values.ndim == 1:
             return (self.values[:, None] == np.arange(self.n_outputs)).astype(np.float64)
-        return self.values * self.scale + self.center
+        return self.values.astype(np.float64)
 
 
 def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
@@ -69,8 +69,8 @@ def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
     array = _as_array(y)
     if len(array) != len(weight):
         raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: X has {len(weight)} rows, "
-            f"y has {len(array)}."
+            "Found input variables with inconsistent numbers of samples: "
+            f"X has {len(weight)} rows, y has {len(array)}."
         )
     array, weight = array[weight > 0], weight[weight > 0]
     _reject_missing(array)
@@ -88,7 +88,9 @@ def _as_array(y: Any) -> NDArray[Any]:
     if array.ndim == 2 and array.shape[1] == 1:
         array = column_or_1d(array, warn=True)
     if array.ndim not in (1, 2) or array.shape[-1:] == (0,):
-        raise ValueError(f"y must have 1 or 2 dimensions and not be empty. Got shape {array.shape}.")
+        raise ValueError(
+            f"y must have 1 or 2 dimensions and not be empty. Got shape {array.shape}."
+        )
     return array
 
 
@@ -172,9 +174,7 @@ def _classification(array: NDArray[Any]) -> Target:
         )
     classes, numbers = np.unique(array, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(
-            f"y must have at least two classes. Got one class only: {classes[0]!r}."
-        )
+        raise ValueError(f"y must have at least two classes. Got one class only: {classes[0]!r}.")
     binary = len(classes) == 2
     n_outputs = 1 if binary else len(classes)
     return Target(

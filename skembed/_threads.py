@@ -13,9 +13,10 @@ from threadpoolctl import threadpool_limits
 class _SingleThread:
     """Limits BLAS to one thread while at least one fit runs, and restores what was before.
 
-    The products of a small network are faster on one thread than on two, and float32 products differ in bits
-    between thread counts: one thread everywhere makes results equal, in the parent process as in workers.  Limits
-    of threadpoolctl that overlap in time would restore a wrong number, hence one limit and a count of its users.
+    The products of a small network are faster on one thread than on two, and float32 products
+    differ in bits between thread counts: one thread everywhere makes results equal, in the parent
+    process as in workers. Limits of threadpoolctl that overlap in time would restore a wrong
+    number, hence one limit and a count of its users.
     """
 
     def __init__(self) -> None:

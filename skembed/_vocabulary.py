@@ -1,7 +1,7 @@
 """Values <-> codes for one column.
 
-Codes are the rows of the column's embedding table, in this order: the unknown value, the categories, one row
-for all infrequent categories if there are any, the missing value.
+Codes are the rows of the column's embedding table, in this order: the unknown value, the
+categories, one row for all infrequent categories if there are any, the missing value.
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ def _find_infrequent(
     min_frequency: int | float | None,
     max_categories: int | None,
 ) -> NDArray[np.bool_]:
-    """The rule of scikit-learn's OneHotEncoder: below ``min_frequency``, or beyond the most frequent."""
+    """The rule of scikit-learn's OneHotEncoder: below ``min_frequency``, or beyond the most
+    frequent.
+    """
     infrequent = np.zeros(len(counts), dtype=bool)
     if min_frequency is not None:
         least = min_frequency * n_rows if isinstance(min_frequency, float) else min_frequency

@@ -15,17 +15,15 @@ def start_from(
     before: Mapping[Any, ColumnVocabulary],
     now: Mapping[Any, ColumnVocabulary],
 ) -> Callable[[Architecture, Parameters], None]:
-    """A function that copies what still fits into new parameters: dense layers of the same size, vectors of
-    categories that are still there.
+    """A function that copies what still fits into new parameters: dense layers of the same size,
+    vectors of categories that are still there.
     """
 
     def overwrite(new_architecture: Architecture, new_parameters: Parameters) -> None:
         if new_architecture.layer_shapes() == architecture.layer_shapes():
             new_parameters["dense"][...] = parameters["dense"]
         old_tables = dict(zip(before, table_views(architecture, parameters), strict=True))
-        for name, new_table in zip(
-            now, table_views(new_architecture, new_parameters), strict=True
-        ):
+        for name, new_table in zip(now, table_views(new_architecture, new_parameters), strict=True):
             old_table = old_tables.get(name)
             if old_table is None or old_table.shape[1] != new_table.shape[1]:
                 continue
@@ -35,9 +33,7 @@ def start_from(
     return overwrite
 
 
-def _matching_codes(
-    before: ColumnVocabulary, now: ColumnVocabulary
-) -> list[tuple[Any, Any]]:
+def _matching_codes(before: ColumnVocabulary, now: ColumnVocabulary) -> list[tuple[Any, Any]]:
     """Pairs (new codes, old codes) that mean the same."""
     found = before.find(now.categories)
     kept = found >= 0

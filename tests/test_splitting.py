@@ -80,7 +80,7 @@ def test_stratified_shares_are_off_by_less_than_one(counts, relative_size, seed)
 
 
 def test_shares_of_all_small_strata():
-    """Every table of three strata and three parts: cells and sums are rounded, never by a row or more."""
+    """Three strata in three parts: cells and sums are rounded, never by a row or more."""
     for counts in itertools.product(range(3, 10), repeat=3):
         for weights in ((2, 1, 0), (1, 1, 1), (7, 2, 1), (3, 5, 4)):
             shares = share_out(np.array(counts), weights)

@@ -159,7 +159,10 @@ def _as_weights(weight: Any, shape: Shape, dtype: DTypeLike) -> Weights:
     if given.ndim and given.shape != shape:
         raise ValueError(f"weight must have shape {shape}. Got {given.shape} instead.")
     values = np.empty(shape, dtype=dtype)
-    values[...] = given
+    with np.errstate(
+        over="ignore"
+    ):  # What is too large for `dtype` becomes infinite, an error below.
+        values[...] = given
     finite = np.isfinite(values)
     if not finite.all():
         place = tuple(int(axis[0]) for axis in np.nonzero(~finite))

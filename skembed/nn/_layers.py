@@ -1,7 +1,7 @@
 """Dense layer, activations and dropout: forward and backward side by side.
 
-A forward function returns its output and what is needed to go back, so that nothing stale stays on an object.
-All arrays are of shape ``(batch, units)``.
+A forward function returns its output and what is needed to go back, so that nothing stale stays on
+an object. All arrays are of shape ``(batch, units)``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Losses: plain functions of the raw prediction and the target, with their gradient.
 
-Each loss function takes ``(raw_prediction, y)`` of shape ``(batch, n_outputs)`` and returns the loss of every
-row, shape ``(batch,)``, averaged over the outputs, and its gradient with respect to ``raw_prediction``.  For the
-multinomial loss ``y`` holds class numbers, shape ``(batch,)``.  The link turns a raw prediction into a
-prediction: identity, logistic, softmax or exponential.
+Each loss function takes ``(raw_prediction, y)`` of shape ``(batch, n_outputs)`` and returns the
+loss of every row, shape ``(batch,)``, averaged over the outputs, and its gradient with respect to
+``raw_prediction``. For the multinomial loss ``y`` holds class numbers, shape ``(batch,)``. The link
+turns a raw prediction into a prediction: identity, logistic, softmax or exponential.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _LARGEST_EXPONENT = 80.0
 class Loss:
     """A loss with its link and the constant raw prediction that is best without any feature.
 
-    ``curvature`` is the second derivative of the loss of a row with respect to each of its raw predictions (an
-    upper bound where the loss has kinks), which Gauss-Newton steps need.
+    ``curvature`` is the second derivative of the loss of a row with respect to each of its raw
+    predictions (an upper bound where the loss has kinks), which Gauss-Newton steps need.
     """
 
     rows: Callable[[Array, Array], tuple[Array, Array]]
@@ -41,8 +41,8 @@ class Loss:
     ) -> tuple[float, Array]:
         """Mean of the weighted losses of a batch, and its gradient (batch, n_outputs).
 
-        Weights are used as given and the sum is divided by the number of rows, so that weights of mean 1
-        over all rows keep the scale of the loss.
+        Weights are used as given and the sum is divided by the number of rows, so that weights of
+        mean 1 over all rows keep the scale of the loss.
         """
         losses, gradient = self.rows(raw_prediction, y)
         if sample_weight is not None:
@@ -81,7 +81,9 @@ def _quantile(raw: Array, y: Array, q: float) -> tuple[Array, Array]:
 
 
 def _poisson(raw: Array, y: Array) -> tuple[Array, Array]:
-    """Negative log-likelihood of a count with mean exp(raw), without the part that depends on y alone."""
+    """Negative log-likelihood of a count with mean exp(raw), without the part that depends on y
+    alone.
+    """
     mean = np.exp(np.minimum(raw, _LARGEST_EXPONENT))
     return _outputs_mean(mean - y * raw, mean - y)
 
@@ -172,9 +174,7 @@ def make_loss(name: str, *, quantile: float = 0.5, delta: float = 1.35) -> Loss:
         "huber": Loss(partial(_huber, delta=delta), _identity, median, _one),
         "quantile": Loss(partial(_quantile, q=quantile), _identity, at_quantile, _one),
         "poisson": Loss(_poisson, _exponential, _log_mean, _mean_of_count),
-        "binary_cross_entropy": Loss(
-            _binary_cross_entropy, expit, _logit_mean, _variance_of_label
-        ),
+        "binary_cross_entropy": Loss(_binary_cross_entropy, expit, _logit_mean, _variance_of_label),
         "multinomial_cross_entropy": Loss(
             _multinomial_cross_entropy, partial(softmax, axis=1), _log_shares, _variance_of_class
         ),

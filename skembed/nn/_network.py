@@ -1,18 +1,20 @@
 """The network: tables, dense layers and a loss as one function of flat parameters.
 
     codes -> rows of the tables --+
-                                  +--> [dense, activation, dropout] ... -> dense -> raw prediction -> loss
+                                  +--> [dense, activation, dropout] ... -> dense -> raw prediction
+                                  -> loss
     numeric block ----------------+
 
-Parameters are a flat dict.  All weights and biases lie in one array, ``"dense"``, so that an optimiser passes over
-them once; tables of one width lie below each other in one array, ``"table_<width>"``, so that one lookup, one
-gradient and one update serve any number of columns.
+Parameters are a flat dict. All weights and biases lie in one array, ``"dense"``, so that an
+optimiser passes over them once; tables of one width lie below each other in one array,
+``"table_<width>"``, so that one lookup, one gradient and one update serve any number of columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -101,7 +103,7 @@ class Architecture:
         """Shape of each dense layer's weight."""
         n_inputs = sum(self.embedding_dims[t] for t in self.columns) + self.n_numeric
         sizes = (n_inputs, *self.hidden_layer_sizes, self.n_outputs)
-        return tuple(zip(sizes[:-1], sizes[1:], strict=True))
+        return tuple(pairwise(sizes))
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Data:
 
 
 class Batch(NamedTuple):
-    """Rows of one step, with the distinct table rows they touch and each code's place among these."""
+    """Rows of one step, the distinct table rows they touch and each code's place among these."""
 
     data: Data
     rows: tuple[NDArray[np.intp], ...]
@@ -138,7 +140,8 @@ def place_codes(
     for stack in architecture.stacks():
         starts = dict(zip(stack.tables, stack.offsets, strict=True))
         offsets = [starts[architecture.columns[j]] for j in stack.columns]
-        placed.append(codes[:, stack.columns] + np.asarray(offsets, dtype=np.int32))
+        rows = codes[:, stack.columns] + np.asarray(offsets, dtype=np.int32)
+        placed.append(rows.astype(np.int32, copy=False))
     return tuple(placed)
 
 
@@ -260,7 +263,9 @@ class Network:
     def input_gradients(
         self, parameters: Mapping[str, Array], data: Data
     ) -> tuple[Array, list[Array]]:
-        """Raw prediction, and the gradient of each output by the first layer's input, ``(n, n_inputs)``."""
+        """Raw prediction, and the gradient of each output by the first layer's input, ``(n,
+        n_inputs)``.
+        """
         raw, saved = self._forward(parameters, self.inputs(parameters, data), None)
         gradients = []
         for output in range(raw.shape[1]):

@@ -242,7 +242,8 @@ class Adagrad:
 
 
 class RowDecay:
-    """Weight decay of a table whose rows have a strength each, exact although rows are visited rarely.
+    """Weight decay of a table whose rows have a strength each, exact although rows are visited
+    rarely.
 
     A row decays by ``exp(-strength * learning_rate)`` at every step of training. These factors
     multiply, so that a row is brought up to date by one factor, from the sum of the learning rates

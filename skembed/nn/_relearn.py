@@ -1,19 +1,23 @@
-"""Learn the tables again while the upper network rests, from any part of the rows, in one common space.
+"""Learn the tables again while the upper network rests, from any part of the rows, in one common
+space.
 
-Training shapes the whole network, but the vectors it leaves behind depend on the path that stochastic steps took,
-and cannot be compared with those of another run.  Here they get a definition instead.  With the layers above
-frozen, every category starts at its table's mean vector and takes two Gauss-Newton steps towards the penalised
-optimum of the loss over its rows.  A second call with fewer rows starts at the same place and moves through the
-same network, so its vectors live in the same space: this is what out-of-fold vectors need.  The start is the mean,
-not the trained vector, which has seen the rows that a fold leaves out.
+Training shapes the whole network, but the vectors it leaves behind depend on the path that
+stochastic steps took, and cannot be compared with those of another run. Here they get a definition
+instead. With the layers above frozen, the categories take two Gauss-Newton steps towards the
+penalised optimum of the loss over their rows. A second call with fewer rows starts at the same
+place and moves through the same network, so its vectors live in the same space: this is what
+out-of-fold vectors need. A rare category starts at its table's mean vector, since its trained
+vector tells what its few rows were; a frequent one starts at its trained vector, which hardly
+depends on any row, and without which a pure interaction, flat at the mean, would never be found.
 
-The coordinates are those in which the prediction varies equally along each axis on average over the rows, ordered
-from the direction that mattered most in training.  Swapping a category for one at distance 1 changes the raw
-prediction by about 1 (root mean square), and ``m`` pseudo-counts shrink a vector seen in ``n`` rows by ``n / (n + m)``
-where its coordinates do not interact, as they would an intercept.
+The coordinates are those in which the prediction varies equally along each axis on average over the
+rows, ordered from the direction that mattered most in training. Swapping a category for one at
+distance 1 changes the raw prediction by about 1 (root mean square), and ``m`` pseudo-counts shrink
+a vector seen in ``n`` rows by ``n / (n + m)`` where its coordinates do not interact, as they would
+an intercept.
 
-References: Fletcher 1987, "Practical Methods of Optimization", chapter 6 (Gauss-Newton); Green 1984,
-doi:10.1111/j.2517-6161.1984.tb01288.x (iteratively reweighted least squares).
+References: Fletcher 1987, "Practical Methods of Optimization", chapter 6 (Gauss-Newton); Green
+1984, doi:10.1111/j.2517-6161.1984.tb01288.x (iteratively reweighted least squares).
 """
 
 from __future__ import annotations
@@ -32,7 +36,10 @@ Codes = NDArray[np.int32]
 
 _N_STEPS = 2
 _N_SWEEPS = 2
-# Directions in which the prediction varies less than this share of the strongest are not stretched further.
+# A category of at least so many rows starts at its trained vector, a rarer one at the mean.
+_FREQUENT = 50
+# Directions in which the prediction varies less than this share of the strongest are not stretched
+# further.
 _LEAST_VARIATION = 0.1
 
 UNKNOWN = 0
@@ -40,10 +47,13 @@ UNKNOWN = 0
 
 @dataclass(frozen=True)
 class Basis:
-    """Coordinates of one table: ``vector = mean + coordinates @ axes``."""
+    """Coordinates of one table: ``vector = mean + coordinates @ axes``, and those that learning
+    starts from.
+    """
 
     mean: Array
     axes: Array
+    start: Array
 
 
 def find_bases(network: Network, parameters: Parameters, data: Data, codes: Codes) -> list[Basis]:
@@ -57,14 +67,17 @@ def find_bases(network: Network, parameters: Parameters, data: Data, codes: Code
     bases = []
     for table, vectors in enumerate(table_views(network.architecture, parameters)):
         columns = [j for j, t in enumerate(network.architecture.columns) if t == table]
-        counts = sum(np.bincount(codes[:, j], minlength=len(vectors)) for j in columns)
+        counts = sum(np.bincount(codes[:, j], _row_weight(data), len(vectors)) for j in columns)
         variation = sum(
             (g[:, slices[j]] * weight[:, k, None]).T @ g[:, slices[j]]
             for j in columns
             for k, g in enumerate(gradients)
         ) / (weight.sum() * len(columns) / len(gradients))
         mean = np.average(vectors, axis=0, weights=counts).astype(np.float64)
-        bases.append(Basis(mean, _axes(np.asarray(variation, dtype=np.float64))))
+        axes = _axes(np.asarray(variation, dtype=np.float64))
+        start = (vectors - mean) @ np.linalg.inv(axes)
+        start[counts < _FREQUENT] = 0
+        bases.append(Basis(mean, axes, start))
     return bases
 
 
@@ -90,8 +103,8 @@ def relearn(
 ) -> list[Array]:
     """Coordinates of all tables, ``(n_codes, width)`` each, learned from the rows of ``data``.
 
-    The unknown code learns from rows of rare categories, each with the weight ``1 / (1 + count)``; a code without
-    rows gets the unknown coordinates.
+    The unknown code learns from rows of rare categories, each with the weight ``1 / (1 + count)``;
+    a code without rows gets the unknown coordinates.
 
     Parameters
     ----------
@@ -113,16 +126,11 @@ def relearn(
     for stack in network.stacks:
         moving[stack.name] = parameters[stack.name].copy()
     views = table_views(architecture, moving)
-    trained = table_views(architecture, parameters)
-    coordinates = [
-        # A frozen table stays where it is: its coordinates are the way from the mean to its vectors.
-        (trained[t] - basis.mean) @ np.linalg.inv(basis.axes) if frozen[t] else
-        np.zeros((architecture.n_codes[t], len(basis.mean)))
-        for t, basis in enumerate(bases)
-    ]
+    coordinates = [basis.start for basis in bases]
     for _ in range(_N_STEPS):
-        for view, basis, place in zip(views, bases, coordinates, strict=True):
-            view[...] = basis.mean + place @ basis.axes
+        for table, (view, basis) in enumerate(zip(views, bases, strict=True)):
+            if not frozen[table]:
+                view[...] = basis.mean + coordinates[table] @ basis.axes
         step = _Linearised(network, moving, bases, data, codes, coordinates)
         for _ in range(_N_SWEEPS):
             for table in range(len(bases)):
@@ -131,13 +139,17 @@ def relearn(
     return coordinates
 
 
+def _row_weight(data: Data) -> NDArray[np.float64]:
+    return np.ones(len(data)) if data.weight is None else data.weight.astype(np.float64)
+
+
 def _working_weight(network: Network, raw: Array, data: Data) -> NDArray[np.float64]:
     """Curvature of the loss of each row and output, ``(n, n_outputs)``.
 
-    It is kept above the curvature at the best constant prediction: where the network is sure, the true one is
-    tiny and a Gauss-Newton step would overshoot.
+    It is kept above the curvature at the best constant prediction: where the network is sure, the
+    true one is tiny and a Gauss-Newton step would overshoot.
     """
-    weight = np.ones(len(raw)) if data.weight is None else data.weight.astype(np.float64)
+    weight = _row_weight(data)
     constant = np.asarray(network.loss.baseline(data.y, weight), dtype=np.float64)
     curvature = np.maximum(
         network.loss.curvature(raw.astype(np.float64)), network.loss.curvature(constant[None, :])
@@ -146,7 +158,7 @@ def _working_weight(network: Network, raw: Array, data: Data) -> NDArray[np.floa
 
 
 class _Linearised:
-    """The loss around the present vectors as a weighted least-squares problem in the coordinates."""
+    """The loss around the present vectors as weighted least squares in the coordinates."""
 
     def __init__(
         self,
@@ -160,10 +172,10 @@ class _Linearised:
         architecture = network.architecture
         raw, gradients = network.input_gradients(parameters, data)
         self._weight = _working_weight(network, raw, data)
-        self._scale = float(self._weight.sum() / len(raw))
-        _, slope = network.loss.rows(raw, data.y)
-        if data.weight is not None:
-            slope = slope * data.weight[:, None]
+        self._row_weight = _row_weight(data)
+        # Mean curvature of a row: what one pseudo-count weighs.
+        self._scale = float(self._weight.mean(axis=1).sum() / self._row_weight.sum())
+        slope = network.loss.rows(raw, data.y)[1] * self._row_weight[:, None]
         # What is still missing from each raw prediction, were the loss quadratic.
         self._residual = -slope / self._weight
         self._coordinates = list(coordinates)
@@ -188,10 +200,9 @@ class _Linearised:
         upper = np.triu_indices(width)
         total = np.zeros((n_codes, len(upper[0])))
         for j in self._columns[table]:
-            products = sum(
-                self._weight[:, k, None] * slope[:, upper[0]] * slope[:, upper[1]]
-                for k, slope in enumerate(self._slopes[j])
-            )
+            products = np.zeros((len(self._codes), len(upper[0])))
+            for k, slope in enumerate(self._slopes[j]):
+                products += self._weight[:, k, None] * slope[:, upper[0]] * slope[:, upper[1]]
             total += self._sum(j, products, n_codes)
         normal = np.empty((n_codes, width, width))
         normal[:, upper[0], upper[1]] = total
@@ -212,11 +223,11 @@ class _Linearised:
         before = {j: self._contribution(j, present) for j in columns}
         for j in columns:
             wanted = self._weight * (self._residual + before[j])
-            moments = sum(
-                wanted[:, k, None] * slope for k, slope in enumerate(self._slopes[j])
-            )
+            moments = np.zeros((len(wanted), width))
+            for k, slope in enumerate(self._slopes[j]):
+                moments += wanted[:, k, None] * slope
             right += self._sum(j, moments, n_codes)
-            counts += np.bincount(self._codes[:, j], minlength=n_codes)
+            counts += np.bincount(self._codes[:, j], self._row_weight, n_codes)
         solved = _ridge(self._normal[table], right, counts, pseudo_count * self._scale)
         self._coordinates[table] = solved
         for j in columns:
@@ -225,7 +236,9 @@ class _Linearised:
 
 
 def _ridge(normal: Array, right: Array, counts: Array, penalty: float) -> Array:
-    """Penalised solution per code; the unknown code learns from the rare ones, and stands in for the unseen."""
+    """Penalised solution per code; the unknown code learns from the rare ones, and stands in for
+    the unseen.
+    """
     # A category that was seen once is the best model of one that was never seen.
     rarity = np.where(counts > 0, 1 / (1 + counts), 0)
     rarity[UNKNOWN] = 1

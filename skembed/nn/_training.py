@@ -1,6 +1,7 @@
 """The training loop: epochs, batches, schedule, early stopping.
 
-It knows the model by what it needs of it, the value and gradient of a batch, and knows no estimator.
+It knows the model by what it needs of it, the value and gradient of a batch, and knows no
+estimator.
 """
 
 from __future__ import annotations
@@ -121,7 +122,8 @@ def train(
 ) -> tuple[Parameters, History]:
     """Train ``parameters``, which are changed in place, and return the best of them.
 
-    With a held-out part these are the parameters of the epoch with the lowest held-out loss, else the last ones.
+    With a held-out part these are the parameters of the epoch with the lowest held-out loss, else
+    the last ones.
 
     Parameters
     ----------
@@ -164,7 +166,11 @@ def train(
             rows = rng.permutation(len(data)) if settings.shuffle else slice(None)
             drawn = data.take(rows)
             drawn = augment(drawn, rng) if augment else drawn
-            loss = _run_epoch(network, parameters, drawn, settings, rng, tables, optimizer, state, schedule)
+            # A loss that overflows is reported below, in words.
+            with np.errstate(over="ignore", invalid="ignore"):
+                loss = _run_epoch(
+                    network, parameters, drawn, settings, rng, tables, optimizer, state, schedule
+                )
             _check_finite(loss, epoch, settings)
             tables.settle(schedule.total)
             held_out = None if validation is None else evaluate(network, parameters, validation)

@@ -2,9 +2,9 @@
 
 usage: python tests/nn/make_torch_reference.py        (needs torch; the tests do not)
 
-The file holds the JSON texts "cases", the options of each case, and "versions", the shared inputs, and
-the results of all cases one after the other in the vector "results": for each case the output, the
-gradient of the table and, with weights, the gradient of the weights.
+The file holds the JSON texts "cases", the options of each case, and "versions", the shared inputs,
+and the results of all cases one after the other in the vector "results": for each case the output,
+the gradient of the table and, with weights, the gradient of the weights.
 """
 
 import json
@@ -85,10 +85,37 @@ def run(case, inputs):
             arguments["offsets"] = torch.from_numpy(inputs["offsets"])
         if weights is not None:
             arguments["per_sample_weights"] = weights.requires_grad_()
-    output = layer(indices, **arguments)
+    if case["layer"] == "EmbeddingBag" and case["options"]["scale_grad_by_freq"]:
+        output = pool(layer, indices, case["options"], **arguments)
+    else:
+        output = layer(indices, **arguments)
     output.backward(torch.from_numpy(grad).to(dtype))
     results = [output.detach(), layer.weight.grad]
     return results if weights is None else [*results, weights.grad]
+
+
+def pool(bag, indices, options, offsets=None, per_sample_weights=None):
+    """Pool what nn.Embedding returns: the backward of nn.EmbeddingBag divides by wrong counts.
+
+    See https://github.com/pytorch/pytorch/issues/190063, which concerns the CPU in version 2.13.
+    """
+    options = {name: value for name, value in options.items() if name != "mode"}
+    vectors = torch.nn.functional.embedding(indices.flatten(), bag.weight, **options)
+    if offsets is None:
+        sizes = [indices.shape[1]] * len(indices)
+    else:
+        sizes = np.diff(offsets.numpy(), append=len(indices))
+    bag_of = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes))
+    padding_idx = -1 if options["padding_idx"] is None else options["padding_idx"]
+    factors = (indices.flatten() != padding_idx).to(vectors.dtype)
+    zeros = torch.zeros(len(sizes), dtype=vectors.dtype)
+    counts = zeros.index_add(0, bag_of, factors).clamp(min=1)
+    if per_sample_weights is not None:
+        factors = factors * per_sample_weights.flatten()
+    if bag.mode == "mean":
+        factors = factors / counts[bag_of]
+    zeros = torch.zeros(len(sizes), DIM, dtype=vectors.dtype)
+    return zeros.index_add(0, bag_of, vectors * factors[:, None])
 
 
 def train(inputs, max_norm):

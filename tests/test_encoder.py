@@ -1,0 +1,625 @@
+"""EmbeddingEncoder: what it learns, what it gives out, and how it behaves in scikit-learn."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy.spatial.distance import pdist
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
+from sklearn.pipeline import Pipeline, make_pipeline
+from threadpoolctl import threadpool_info
+
+from skembed import EmbeddingEncoder
+from skembed.datasets import load_employee_salaries
+
+FAST = {"max_iter": 3, "hidden_layer_sizes": (8,), "embedding_dim": 2, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def salaries():
+    frame = load_employee_salaries()
+    return frame.data[frame.categorical_feature_names], frame.target
+
+
+@pytest.fixture
+def shops():
+    """600 rows whose target is an effect per shop, an effect per day and noise; shop effects are
+    known.
+    """
+    rng = np.random.default_rng(0)
+    shop, day = rng.integers(0, 12, 600), rng.integers(0, 7, 600)
+    effect = np.linspace(-3, 3, 12)
+    y = effect[shop] + 0.5 * (day > 4) + 0.3 * rng.standard_normal(600)
+    X = pd.DataFrame({"shop": [f"s{i:02}" for i in shop], "day": day})
+    return X, y, effect
+
+
+def test_the_first_coordinate_is_the_effect_of_the_category(shops):
+    X, y, effect = shops
+    encoder = EmbeddingEncoder(**FAST).fit(X, y)
+    learned = encoder.embedding_frame("shop")["shop_effect"]
+    assert list(learned.index) == [f"s{i:02}" for i in range(12)]
+    np.testing.assert_allclose((learned - learned.mean()) * y.std(), effect, atol=0.15)
+
+
+def test_the_unit_of_the_target_does_not_matter(shops):
+    X, y, _ = shops
+    expected = EmbeddingEncoder(**FAST).fit_transform(X, y)
+    for scaled in (1e-12 * y, 1e12 * y, 1000 + y):
+        other = EmbeddingEncoder(**FAST).fit_transform(X, scaled)
+        np.testing.assert_allclose(other, expected, atol=2e-3)
+
+
+def test_learned_vectors_alone_carry_the_effects(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(target_effect=False, max_iter=40, random_state=0)
+    model = make_pipeline(encoder, Ridge()).fit(X[:400], y[:400])
+    assert model.score(X[400:], y[400:]) > 0.9
+
+
+def test_vectors_hold_interactions_that_no_effect_can():
+    """The target is an exclusive or: no category has an effect of its own."""
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(0, 6, (2, 3000))
+    y = ((a % 2) ^ (b % 2)) + 0.1 * rng.standard_normal(3000)
+    X = np.column_stack([a, b])
+    encoder = EmbeddingEncoder(max_iter=60, random_state=0).fit(X, y)
+    for frame, parity in ((encoder.embedding_frame(j), np.arange(6) % 2) for j in (0, 1)):
+        learned = frame.iloc[:, 1:].to_numpy()
+        gap = np.linalg.norm(learned[parity == 0].mean(0) - learned[parity == 1].mean(0))
+        spread = max(learned[parity == k].std(0).max() for k in (0, 1))
+        assert gap > 5 * spread
+        assert frame.iloc[:, 0].abs().max() < 0.05
+
+
+@pytest.mark.parametrize("cv", [5, KFold(4, shuffle=True, random_state=0)])
+def test_a_noise_column_of_unique_categories_leaks_nothing(cv):
+    rng = np.random.default_rng(2)
+    X = pd.DataFrame({"id": rng.permutation(8000), "two": rng.integers(0, 4000, 8000)})
+    y = rng.standard_normal(8000)
+    train, test = slice(0, 5000), slice(5000, None)
+    model = make_pipeline(EmbeddingEncoder(cv=cv, random_state=0), Ridge())
+    model.fit(X[train], y[train])
+    assert model.score(X[train], y[train]) < 0.5
+    encoder = model[0]
+    out_of_fold = encoder.fit_transform(X[train], y[train])
+    in_sample = encoder.fit(X[train], y[train]).transform(X[train])
+    assert Ridge().fit(out_of_fold, y[train]).score(out_of_fold, y[train]) < 0.02
+    assert Ridge().fit(in_sample, y[train]).score(in_sample, y[train]) > 0.3
+    assert -0.01 < model.score(X[test], y[test]) < 0.01
+
+
+def test_with_groups_a_target_that_depends_on_the_group_alone_leaks_nothing():
+    """Each group has categories of its own, so nothing about a held-out group can be known."""
+    rng = np.random.default_rng(3)
+    group = np.repeat(np.arange(40), 60)
+    X = pd.DataFrame({"category": group * 10 + rng.integers(0, 3, len(group))})
+    y = rng.standard_normal(40)[group]
+    encoder = EmbeddingEncoder(cv=GroupKFold(5), random_state=0)
+    vectors = encoder.fit_transform(X, y, groups=group)
+    for fold, (_, test) in enumerate(GroupKFold(5).split(X, y, group)):
+        assert len(np.unique(vectors[test], axis=0)) == 1, fold
+
+
+def test_out_of_fold_vectors_live_in_the_space_of_transform(salaries):
+    """For categories of many rows one fold more or less hardly matters: both vectors must nearly
+    agree.
+    """
+    X, y = salaries
+    encoder = EmbeddingEncoder(cv=KFold(5, shuffle=True, random_state=0), random_state=0)
+    out_of_fold = encoder.fit_transform(X, y)
+    in_sample = encoder.transform(X)
+    frequent = X.groupby("employee_position_title")["gender"].transform("size") > 300
+    for name in ("employee_position_title_effect", "employee_position_title_0"):
+        j = list(encoder.get_feature_names_out()).index(name)
+        a, b = out_of_fold[frequent, j], in_sample[frequent, j]
+        assert np.corrcoef(a, b)[0, 1] > 0.97, name
+
+
+def test_rows_of_frequent_categories_keep_the_full_vector_with_an_integer_cv(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST)
+    np.testing.assert_array_equal(
+        encoder.fit_transform(X[["day"]], y), encoder.transform(X[["day"]])
+    )
+    encoder.set_params(cv=KFold(5))
+    assert (encoder.fit_transform(X[["day"]], y) != encoder.transform(X[["day"]])).any()
+
+
+def test_cv_none_returns_the_same_as_transform(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(cv=None, **FAST)
+    np.testing.assert_array_equal(encoder.fit_transform(X, y), encoder.transform(X))
+
+
+def test_an_iterable_of_splits_is_a_cv(shops):
+    X, y, _ = shops
+    splits = list(KFold(3).split(X))
+    a = EmbeddingEncoder(cv=splits, **FAST).fit_transform(X, y)
+    b = EmbeddingEncoder(cv=KFold(3), **FAST).fit_transform(X, y)
+    np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("cv", "words"),
+    [
+        (ShuffleSplit(2, random_state=0), "exactly once"),
+        ([(np.arange(600), np.arange(600))], "training part and in its test part"),
+    ],
+)
+def test_splits_that_would_leak_or_leave_rows_out_are_refused(shops, cv, words):
+    X, y, _ = shops
+    with pytest.raises(ValueError, match=words):
+        EmbeddingEncoder(cv=cv, **FAST).fit_transform(X, y)
+
+
+def test_groups_need_a_splitter(shops):
+    X, y, _ = shops
+    with pytest.raises(ValueError, match="GroupKFold"):
+        EmbeddingEncoder(**FAST).fit_transform(X, y, groups=np.zeros(600))
+
+
+def test_the_same_seed_gives_the_same_bits_here_and_in_another_process(shops, tmp_path):
+    X, y, _ = shops
+    first = EmbeddingEncoder(**FAST).fit_transform(X, y)
+    np.testing.assert_array_equal(first, EmbeddingEncoder(**FAST).fit_transform(X, y))
+    X.assign(y=y).to_pickle(tmp_path / "shops.pkl")
+    script = (
+        "import pandas as pd, numpy as np; from skembed import EmbeddingEncoder\n"
+        f"X = pd.read_pickle({str(tmp_path / 'shops.pkl')!r}); y = X.pop('y').to_numpy()\n"
+        f"np.save({str(tmp_path / 'out.npy')!r}, EmbeddingEncoder(**{FAST}).fit_transform(X, y))"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    np.testing.assert_array_equal(first, np.load(tmp_path / "out.npy"))
+
+
+def test_another_seed_gives_other_vectors(shops):
+    X, y, _ = shops
+    a = EmbeddingEncoder(**FAST).fit(X, y)
+    b = EmbeddingEncoder(**FAST | {"random_state": 1}).fit(X, y)
+    assert (a.embeddings_[0][:, 1:] != b.embeddings_[0][:, 1:]).any()
+
+
+def test_grid_search_scores_do_not_depend_on_n_jobs(salaries):
+    X, y = salaries[0][:1500], salaries[1][:1500]
+    encoder = make_column_transformer((EmbeddingEncoder(max_iter=3, random_state=0), list(X)))
+    model = Pipeline(
+        [("encoder", EmbeddingEncoder(max_iter=3, random_state=0)), ("ridge", Ridge())]
+    )
+    assert encoder.fit_transform(X, y).shape[0] == len(X)
+    grid = {"encoder__embedding_dim": [2, 3], "encoder__hidden_layer_sizes": [(8,), (16,)]}
+    scores = [
+        GridSearchCV(model, grid, cv=2, n_jobs=n_jobs).fit(X, y).cv_results_["mean_test_score"]
+        for n_jobs in (1, 2)
+    ]
+    np.testing.assert_array_equal(scores[0], scores[1])
+
+
+def test_the_pickle_is_hardly_larger_than_its_arrays(salaries):
+    encoder = EmbeddingEncoder(embedding_dim=16, max_iter=1, random_state=0).fit(*salaries)
+    arrays = sum(table.nbytes for table in encoder.embeddings_)
+    arrays += sum(len(pickle.dumps(categories)) for categories in encoder.categories_)
+    assert len(pickle.dumps(encoder)) <= 1.2 * arrays
+    copy = pickle.loads(pickle.dumps(encoder))
+    np.testing.assert_array_equal(copy.transform(salaries[0]), encoder.transform(salaries[0]))
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_set_output_makes_frames_with_names(shops, container):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST).set_output(transform=container)
+    frame = encoder.fit_transform(X.set_index(X.index + 5), y)
+    assert isinstance(frame, pd.DataFrame if container == "pandas" else pl.DataFrame)
+    names = ["shop_effect", "shop_0", "shop_1", "day_effect", "day_0", "day_1"]
+    assert list(frame.columns) == names == list(encoder.get_feature_names_out())
+    if container == "pandas":
+        assert frame.index[0] == 5
+
+
+def test_the_same_values_give_the_same_bits_whatever_their_dtype(shops):
+    X, y, _ = shops
+    X = X.assign(day=X["day"].astype(str))
+    expected = EmbeddingEncoder(**FAST).fit_transform(X, y)
+    unused = pd.CategoricalDtype(["zzz", *sorted(X["shop"].unique())[::-1], "aaa"])
+    for other in (
+        X.astype(object),
+        X.astype("category"),
+        X.assign(shop=X["shop"].astype(unused)),
+        pl.from_pandas(X),
+        pl.from_pandas(X).with_columns(pl.col("shop").cast(pl.Categorical)),
+        X.to_numpy(dtype=object),
+        X.to_numpy(dtype=object).tolist(),
+    ):
+        np.testing.assert_array_equal(EmbeddingEncoder(**FAST).fit_transform(other, y), expected)
+
+
+def test_order_of_rows_and_other_rows_do_not_matter_to_transform(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST).fit(X, y)
+    whole = encoder.transform(X)
+    order = np.random.default_rng(0).permutation(len(X))
+    np.testing.assert_array_equal(encoder.transform(X.iloc[order]), whole[order])
+    np.testing.assert_array_equal(encoder.transform(X.iloc[[7]]), whole[[7]])
+
+
+def test_unknown_values_get_a_learned_vector(shops):
+    X, y, _ = shops
+    rare = pd.DataFrame({"shop": [f"r{i}" for i in range(60)], "day": 0})
+    X = pd.concat([X, rare], ignore_index=True)
+    y = np.concatenate([y, np.full(60, 5.0)])
+    encoder = EmbeddingEncoder(**FAST).fit(X, y)
+    unknown = encoder.transform(pd.DataFrame({"shop": ["new"], "day": [0]}))[0, 0]
+    # The rare shops all sell much: so will a new one, as far as one can know.
+    assert 2 < unknown * y.std() + y.mean() < 5.5
+
+
+@pytest.mark.parametrize("handle", ["mean", "zeros"])
+def test_other_vectors_for_unknown_values(shops, handle):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(handle_unknown=handle, **FAST).fit(X, y)
+    vector = encoder.transform(pd.DataFrame({"shop": ["new"], "day": [99]}))[0]
+    expected = encoder.transform(X).mean(axis=0) if handle == "mean" else np.zeros(6)
+    np.testing.assert_allclose(vector, expected, atol=1e-5)
+
+
+def test_unknown_values_raise_on_demand(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(handle_unknown="error", **FAST).fit(X, y)
+    with pytest.raises(ValueError, match=r"unknown categories \['new'\] in column 'shop'"):
+        encoder.transform(pd.DataFrame({"shop": ["new"], "day": [0]}))
+
+
+def test_infrequent_categories_share_a_vector_and_unknown_ones_join_them(shops):
+    X, y, _ = shops
+    X = X.assign(shop=X["shop"].where(X.index >= 6, "rare" + X.index.astype(str)))
+    encoder = EmbeddingEncoder(min_frequency=2, handle_unknown="infrequent_if_exist", **FAST).fit(
+        X, y
+    )
+    probe = pd.DataFrame({"shop": ["rare0", "rare5", "new"], "day": 0})
+    assert len(np.unique(encoder.transform(probe), axis=0)) == 1
+    assert len(encoder.categories_[0]) == 12 + 6
+    pooled = EmbeddingEncoder(max_categories=4, **FAST).fit(X, y)
+    assert len(np.unique(pooled.embedding_frame("shop").to_numpy(), axis=0)) == 4
+
+
+def test_missing_is_a_category_of_its_own(shops):
+    X, y, _ = shops
+    X = X.assign(shop=X["shop"].where(X.index % 3 > 0, None))
+    y = np.where(X["shop"].isna(), 9.0, y)
+    encoder = EmbeddingEncoder(**FAST).fit(X, y)
+    vectors = encoder.transform(pd.DataFrame({"shop": [None, "new"], "day": [0, 0]}))
+    assert vectors[0, 0] > 1 > vectors[1, 0]
+    as_unknown = EmbeddingEncoder(handle_missing="unknown", **FAST).fit(X, y)
+    a, b = as_unknown.transform(pd.DataFrame({"shop": [None, "new"], "day": [0, 0]}))
+    np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="Column 'shop' has a missing value in row 0"):
+        EmbeddingEncoder(handle_missing="error", **FAST).fit(X, y)
+
+
+def test_missing_first_met_at_transform_gets_the_mean_vector(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST).fit(X, y)
+    missing, unknown = encoder.transform(pd.DataFrame({"shop": [None, "new"], "day": [0, 0]}))
+    np.testing.assert_allclose(missing[:3], encoder.transform(X).mean(axis=0)[:3], atol=1e-5)
+    assert (missing[:3] != unknown[:3]).any()
+
+
+def test_a_column_of_missing_values_alone_gets_the_missing_vector(shops):
+    X, y, _ = shops
+    X = X.assign(nothing=None)
+    vectors = EmbeddingEncoder(**FAST).fit_transform(X, y)
+    assert np.isfinite(vectors).all()
+    assert len(np.unique(vectors[:, 6:], axis=0)) == 1
+
+
+def test_given_categories_are_all_kept_in_sorted_order(shops):
+    X, y, _ = shops
+    given = [*sorted(X["shop"].unique()), "never"][::-1]
+    encoder = EmbeddingEncoder(categories={"shop": given}, **FAST).fit(X, y)
+    assert list(encoder.categories_[0]) == sorted(given)
+    assert len(encoder.embeddings_[0]) == 12 + 1 + 2
+    with pytest.raises(ValueError, match=r"Found unknown categories \['s11'\] in column 'shop'"):
+        EmbeddingEncoder(categories={"shop": given[2:]}, **FAST).fit(X, y)
+
+
+def test_rows_of_weight_zero_teach_nothing(shops):
+    X, y, _ = shops
+    weight = (np.arange(600) % 4 > 0).astype(float)
+    weighted = EmbeddingEncoder(**FAST).fit(X, y, sample_weight=weight)
+    alone = EmbeddingEncoder(**FAST).fit(X[weight > 0], y[weight > 0])
+    for a, b in zip(weighted.embeddings_, alone.embeddings_, strict=True):
+        np.testing.assert_array_equal(a, b)
+    out = EmbeddingEncoder(**FAST).fit_transform(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(out[weight == 0], weighted.transform(X[weight == 0]))
+
+
+def test_weights_mean_repetition_in_expectation(shops):
+    X, y, _ = shops
+    weight = np.random.default_rng(0).integers(1, 4, len(X))
+    repeated = X.iloc[np.repeat(np.arange(len(X)), weight)], np.repeat(y, weight)
+
+    # With one batch per epoch and nothing dropped the two differ only in which codes are replaced
+    # by the unknown one.
+    settings = FAST | {"batch_size": 5000, "dropout": 0.0, "max_iter": 100}
+    a = EmbeddingEncoder(**settings).fit(X, y, sample_weight=weight).embedding_frame("shop")
+    b = EmbeddingEncoder(**settings).fit(*repeated).embedding_frame("shop")
+    np.testing.assert_allclose(a["shop_effect"], b["shop_effect"], atol=1e-3)
+    # Distances do not depend on the choice of axes.
+    assert np.corrcoef(pdist(a.iloc[:, 1:]), pdist(b.iloc[:, 1:]))[0, 1] > 0.98
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "n_effects"),
+    [
+        (lambda y: y > 0, "binary", 1),
+        (lambda y: np.where(y > 0, "yes", "no"), "binary", 1),
+        (lambda y: np.digitize(y, [-1, 1]), "multiclass", 3),
+        (lambda y: y, "continuous", 1),
+        (lambda y: np.column_stack([y, -y]), "continuous-multioutput", 2),
+        (lambda y: np.column_stack([y > 0, y > 1, y > 2]).astype(int), "multilabel-indicator", 3),
+    ],
+)
+def test_every_kind_of_target(shops, target, kind, n_effects):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST)
+    vectors = encoder.fit_transform(X, target(y))
+    assert encoder.target_type_ == kind
+    assert vectors.shape == (600, 2 * (n_effects + 2))
+    assert np.isfinite(vectors).all()
+    assert len(set(encoder.get_feature_names_out())) == vectors.shape[1]
+
+
+def test_effects_of_classes_are_shares_in_standard_deviations(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST).fit(X, np.where(y > 0, "yes", "no"))
+    effect = encoder.embedding_frame("shop")["shop_effect"]
+    share = np.mean(y > 0)
+    assert effect.iloc[-1] * np.sqrt(share * (1 - share)) == pytest.approx(1 - share, abs=0.1)
+    labels = EmbeddingEncoder(**FAST).fit(X, np.digitize(y, [-1, 1]).astype(str))
+    names = labels.embedding_frame("shop").columns[:3]
+    assert list(names) == ["shop_effect_0", "shop_effect_1", "shop_effect_2"]
+
+
+def test_inverse_transform_finds_the_categories(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST).fit(X, y)
+    np.testing.assert_array_equal(
+        encoder.inverse_transform(encoder.transform(X)), X.to_numpy(object)
+    )
+    with pytest.raises(ValueError, match="6 coordinates"):
+        encoder.inverse_transform(np.zeros((2, 5)))
+
+
+def test_nearest_categories_are_sorted_and_leave_the_category_out(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST).fit(X, y)
+    near = encoder.nearest_categories("shop", "s05", n_neighbors=3)
+    assert list(near.columns) == ["category", "distance", "count"]
+    assert set(near["category"][:2]) == {"s04", "s06"}
+    assert near["distance"].is_monotonic_increasing
+    assert near["count"].tolist() == [int((X["shop"] == c).sum()) for c in near["category"]]
+    with pytest.raises(ValueError, match="no category 'x'"):
+        encoder.nearest_categories("shop", "x")
+
+
+def test_numeric_features_help_and_are_not_output(shops):
+    X, y, _ = shops
+    X = X.assign(size=np.where(np.arange(600) % 50 == 0, np.nan, np.arange(600.0)))
+    encoder = EmbeddingEncoder(numeric_features=["size"], **FAST)
+    vectors = encoder.fit_transform(X, y)
+    assert vectors.shape == (600, 6)
+    assert len(encoder.embeddings_) == 2
+    np.testing.assert_array_equal(
+        encoder.fit_transform(X, y),
+        EmbeddingEncoder(numeric_features=[2], **FAST).fit_transform(X, y),
+    )
+
+
+def test_a_multiplier_of_zero_freezes_a_table(shops):
+    X, y, _ = shops
+    multipliers = {"shop": 0.0}
+    tables = [
+        EmbeddingEncoder(
+            target_effect=False, learning_rate_multipliers=multipliers, **FAST | {"max_iter": n}
+        )
+        .fit(X, y)
+        .embeddings_
+        for n in (1, 4)
+    ]
+    np.testing.assert_array_equal(tables[0][0][1:-1], tables[1][0][1:-1])
+    assert (tables[0][1] != tables[1][1]).any()
+
+
+def test_max_norm_limits_the_learned_vectors(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(target_effect=False, max_norm=0.1, **FAST).fit(X, y)
+    norms = np.linalg.norm(encoder.embeddings_[0], axis=1)
+    assert norms.max() == pytest.approx(0.1, rel=1e-3)
+
+
+def test_early_stopping_keeps_the_best_epoch(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST | {"max_iter": 60}, early_stopping=True, n_iter_no_change=3)
+    encoder.fit(X, y)
+    assert len(encoder.validation_scores_) == len(encoder.loss_curve_) == encoder.n_iter_
+    assert EmbeddingEncoder(**FAST).fit(X, y).validation_scores_ is None
+
+
+def test_warm_start_goes_on_where_the_last_fit_ended(shops):
+    X, y, _ = shops
+    settings = FAST | {"max_iter": 20, "learning_rate": "constant", "learning_rate_init": 0.01}
+    cold = EmbeddingEncoder(**settings).fit(X, y)
+    warm = EmbeddingEncoder(warm_start=True, **settings).fit(X, y)
+    grown = pd.concat([X, pd.DataFrame({"shop": ["zz"], "day": [0]})], ignore_index=True)
+    warm.fit(grown, np.append(y, 0.0))
+    assert warm.loss_curve_[0] < 0.7 * cold.loss_curve_[0]
+    assert "zz" in warm.categories_[0]
+
+
+def test_fit_changes_no_parameter_and_transform_changes_nothing(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST)
+    before = pickle.dumps(encoder.get_params())
+    encoder.fit(X, y)
+    assert pickle.dumps(encoder.get_params()) == before
+    state = pickle.dumps(encoder)
+    encoder.transform(X)
+    encoder.transform(pd.DataFrame({"shop": ["new"], "day": [5]}))
+    assert pickle.dumps(encoder) == state
+    assert not hasattr(clone(encoder), "embeddings_")
+
+
+def test_an_interrupted_fit_keeps_what_it_has_and_raises_again(shops, monkeypatch):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(verbose=True, **FAST)
+
+    def interrupt(text):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.print", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        encoder.fit(X, y)
+    assert encoder.n_iter_ == 1
+    assert np.isfinite(encoder.transform(X)).all()
+
+
+def test_a_failed_fit_leaves_the_estimator_as_it_was(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        encoder.fit(X, y[:10])
+    assert not hasattr(encoder, "n_features_in_")
+    encoder.fit(X, y)
+    expected = encoder.transform(X)
+    with pytest.raises(ValueError, match="NaN"):
+        encoder.fit(X[["shop"]], np.full(600, np.nan))
+    np.testing.assert_array_equal(encoder.transform(X), expected)
+
+
+def test_a_diverging_fit_says_what_to_lower(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(
+        solver="sgd", learning_rate_init=1e6, activation="identity", learning_rate="constant"
+    )
+    with pytest.raises(FloatingPointError, match="Lower learning_rate_init"):
+        encoder.fit(X, y)
+
+
+def test_verbose_prints_a_line_per_epoch_and_is_silent_by_default(shops, capsys):
+    X, y, _ = shops
+    EmbeddingEncoder(**FAST).fit(X, y)
+    assert capsys.readouterr().out == ""
+    EmbeddingEncoder(verbose=1, **FAST).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("[EmbeddingEncoder] epoch 1/3: loss ")
+
+
+def test_the_number_of_blas_threads_is_what_it_was(shops):
+    X, y, _ = shops
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    EmbeddingEncoder(**FAST).fit(X, y)
+    assert [pool["num_threads"] for pool in threadpool_info()] == before
+
+
+@pytest.mark.parametrize(("solver", "rate"), [("adam", 0.03), ("sgd", 0.1)])
+@pytest.mark.parametrize("activation", ["relu", "silu", "tanh", "logistic", "identity"])
+def test_every_solver_and_activation_learns(shops, solver, rate, activation):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(
+        solver=solver,
+        activation=activation,
+        **FAST | {"max_iter": 30, "learning_rate_init": rate, "batch_size": 32},
+    ).fit(X, y)
+    assert encoder.loss_curve_[-1] < 0.9 * encoder.loss_curve_[0]
+
+
+SHOPS = pd.DataFrame({"shop": ["a", "b", "a", "c"], "size": [1.0, 2.0, np.nan, 4.0]})
+Y = [1.5, 2.5, 3.5, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "X", "y", "error", "words"),
+    [
+        ({}, SHOPS[:0], [], ValueError, "0 sample"),
+        ({}, SHOPS, None, ValueError, "requires y"),
+        ({}, SHOPS, [1.0, np.nan, 2.0, 3.0], ValueError, "NaN"),
+        ({}, SHOPS, [1.0, 2.0, 3.0], ValueError, "X has 4 rows, y has 3"),
+        ({}, SHOPS, ["a"] * 4, ValueError, "one class only: 'a'"),
+        ({"task": "classification"}, SHOPS, Y, ValueError, "task='classification'"),
+        ({"task": "regression"}, SHOPS, list("abcd"), ValueError, "must hold numbers"),
+        ({}, SHOPS, ["a", None, "b", "a"], ValueError, "row 1"),
+        ({"embedding_dim": 0}, SHOPS, Y, ValueError, "'embedding_dim' parameter of EmbeddingEnc"),
+        ({"embedding_dim": {"x": 2}}, SHOPS, Y, ValueError, "column 'x', which X does not have"),
+        ({"embedding_dim": {"shop": 0}}, SHOPS, Y, ValueError, "of column 'shop' must be an int"),
+        ({"embedding_dim": lambda n: 1.5}, SHOPS, Y, ValueError, "Got 1.5"),
+        ({"numeric_features": ["x"]}, SHOPS, Y, ValueError, "'numeric_features' .* column 'x'"),
+        ({"numeric_features": ["shop"]}, SHOPS, Y, ValueError, "'shop' must hold numbers.*'a'"),
+        ({"numeric_features": ["shop", "size"]}, SHOPS, Y, ValueError, "must be categorical"),
+        ({"dropout": 1.5}, SHOPS, Y, ValueError, r"a float in \[0, 1\). Got 1.5 instead"),
+        ({"activation": "swish"}, SHOPS, Y, ValueError, "'activation' .* one of {'relu'"),
+        ({"hidden_layer_sizes": (8, 0)}, SHOPS, Y, ValueError, "'hidden_layer_sizes'"),
+        ({"cv": 1}, SHOPS, Y, ValueError, "'cv'"),
+        ({"max_iter": 2.5}, SHOPS, Y, ValueError, "'max_iter' .* Got 2.5"),
+        ({"learning_rate_init": np.inf}, SHOPS, Y, ValueError, "'learning_rate_init'"),
+        ({"learning_rate_multipliers": {"shop": -1}}, SHOPS, Y, ValueError, "'shop' must be"),
+        ({"categories": [["a", "b", "c"]]}, SHOPS, Y, ValueError, "expected 2 lists, got 1"),
+        ({"categories": {"shop": ["a", "a"]}}, SHOPS, Y, ValueError, "'shop' must be distinct"),
+        ({}, SHOPS.assign(size=[1, 2, np.inf, 4]), Y, ValueError, "'size' holds infinity"),
+        (
+            {},
+            SHOPS.assign(shop=[["a"], [], ["b"], []]),
+            Y,
+            TypeError,
+            r"'shop' holds list .*\['a'\]",
+        ),
+        ({}, SHOPS.assign(shop=[{}] * 4), Y, TypeError, "'shop' holds dict"),
+        ({}, pd.concat([SHOPS, SHOPS], axis=1), Y, ValueError, "'shop' 2 times"),
+        ({}, SHOPS["size"].to_numpy(), Y, ValueError, "2D array"),
+    ],
+)
+def test_bad_input_is_named(parameters, X, y, error, words):
+    encoder = EmbeddingEncoder(**{"max_iter": 1} | parameters)
+    with pytest.raises(error, match=words):
+        encoder.fit(X, y)
+    assert not hasattr(encoder, "embeddings_")
+
+
+@pytest.mark.parametrize(
+    ("weight", "words"),
+    [
+        (np.zeros(4), "all zero"),
+        ([1, -1, 1, 1], "negative. Got -1.0 in row 1"),
+        (np.ones(3), r"expected \(4,\)"),
+        ([1, np.nan, 1, 1], "NaN"),
+    ],
+)
+def test_bad_weights_are_named(weight, words):
+    with pytest.raises(ValueError, match=words):
+        EmbeddingEncoder(max_iter=1).fit(SHOPS, Y, sample_weight=weight)
+
+
+def test_columns_at_transform_must_be_those_of_fit():
+    encoder = EmbeddingEncoder(max_iter=1).fit(SHOPS, Y)
+    with pytest.raises(ValueError, match="missing"):
+        encoder.transform(SHOPS[["shop"]])
+    with pytest.raises(ValueError, match="unseen at fit time"):
+        encoder.transform(SHOPS.rename(columns={"shop": "store"}))
+    with pytest.raises(ValueError, match="same order"):
+        encoder.transform(SHOPS[["size", "shop"]])
+    with pytest.raises(Exception, match="not fitted yet"):
+        EmbeddingEncoder().transform(SHOPS)
+
+
+def test_constant_targets_and_columns_and_single_categories_work():
+    X = pd.DataFrame({"one": ["a"] * 20, "many": range(20)})
+    for y in (np.full(20, 3.0), np.arange(20.0)):
+        vectors = EmbeddingEncoder(task="regression", **FAST).fit_transform(X, y)
+        assert np.isfinite(vectors).all()
