@@ -1,12 +1,13 @@
 """Lookup and backward plus row update of `skembed.nn.Embedding`, beside PyTorch's layer in one run.
 
-usage: python benchmarks/embedding_layer.py [--rows 1000,1000000] [--batches 32,4096] [--seconds 1.0]
+usage: python benchmarks/embedding_layer.py [--rows 1000,1000000] [--batches 32,4096] [--seconds 1]
 
-Needs torch beside skembed. Each figure is the median time of a call over fresh random indices; the sides
-take turns. "Backward plus update" is the gradient of the table from a given gradient of the output,
-and a step of plain gradient descent. "dense" is nn.Embedding, "sparse" is nn.Embedding(sparse=True).
-Ratios are the time of PyTorch over that of skembed: above 1 skembed is faster. The result is printed,
-and written as Markdown to benchmarks/results/embedding_layer.md.
+Needs torch beside skembed. Each figure is the median time of a call over fresh random indices; the
+sides take turns. A step is the gradient of the table from a given gradient of the output, and
+plain gradient descent. "dense" is nn.Embedding, "sparse" is nn.Embedding(sparse=True); "1 thread"
+is nn.Embedding after torch.set_num_threads(1), all else has torch's own number of threads. Ratios
+are the time of PyTorch over that of skembed: above 1 skembed is faster. The result is printed, and
+written as Markdown to benchmarks/results/embedding_layer.md.
 """
 
 import argparse
@@ -27,13 +28,14 @@ DIM = 32
 RATE = 0.01
 N_BATCHES = 8
 TURN = 4
+THREADS = torch.get_num_threads()
 
 
 def measure(calls, seconds, least=3):
     """Median seconds of each callable; they return the seconds of what counts, and take turns.
 
-    Turns of several calls let each side find its caches and threads as its own calls leave them; the
-    first call of a turn does not count.
+    Turns of several calls let each side find its caches and threads as its own calls leave them;
+    the first call of a turn does not count.
     """
     times = {name: [] for name in calls}
     end = time.perf_counter() + seconds
@@ -80,6 +82,12 @@ def theirs(table, indices, grads, sparse):
         with torch.no_grad():
             return timed(layer, indices[number % N_BATCHES])
 
+    def lookup_alone(number):
+        torch.set_num_threads(1)
+        seconds = lookup(number)
+        torch.set_num_threads(THREADS)
+        return seconds
+
     def train(output, grad):
         output.backward(grad)
         optimizer.step()
@@ -89,7 +97,7 @@ def theirs(table, indices, grads, sparse):
         output = layer(indices[number % N_BATCHES])
         return timed(train, output, grads[number % N_BATCHES])
 
-    return lookup, step
+    return lookup, lookup_alone, step
 
 
 def compare(n_rows, batch, seconds):
@@ -99,9 +107,10 @@ def compare(n_rows, batch, seconds):
     indices = [rng.integers(0, n_rows, batch) for _ in range(N_BATCHES)]
     grads = [rng.standard_normal((batch, DIM), dtype=np.float32) for _ in range(N_BATCHES)]
     lookup, step = ours(table, indices, grads)
-    dense_lookup, dense_step = theirs(table, indices, grads, sparse=False)
-    _, sparse_step = theirs(table, indices, grads, sparse=True)
-    lookups = measure({"skembed": lookup, "torch": dense_lookup}, seconds)
+    their_lookup, lookup_alone, dense_step = theirs(table, indices, grads, sparse=False)
+    *_, sparse_step = theirs(table, indices, grads, sparse=True)
+    sides = {"skembed": lookup, "torch": their_lookup, "alone": lookup_alone}
+    lookups = measure(sides, seconds)
     steps = measure({"skembed": step, "sparse": sparse_step}, seconds)
     # Apart from the others: its pass over the whole table empties the caches.
     steps |= measure({"dense": dense_step}, seconds / 2)
@@ -110,13 +119,13 @@ def compare(n_rows, batch, seconds):
 
 def row(n_rows, batch, lookups, steps):
     """One line of the table: microseconds and ratios."""
-    looked = [lookups["skembed"], lookups["torch"]]
+    looked = [lookups["skembed"], lookups["torch"], lookups["alone"]]
     stepped = [steps["skembed"], steps["dense"], steps["sparse"]]
-    ratios = [looked[1] / looked[0], stepped[1] / stepped[0], stepped[2] / stepped[0]]
-    cells = [f"{n_rows:,}", f"{batch:,}", *[f"{1e6 * t:,.1f}" for t in looked], f"**{ratios[0]:.2f}**"]
-    cells += [f"{1e6 * t:,.0f}" for t in stepped]
-    cells += [f"**{ratio:.2f}**" for ratio in ratios[1:]]
-    return f"| {' | '.join(cells)} |", ratios
+    cells = [f"{n_rows:,}", f"{batch:,}"]
+    for figures, form in ((looked, ",.1f"), (stepped, ",.0f")):
+        cells += [f"{1e6 * seconds:{form}}" for seconds in figures]
+        cells += [f"**{seconds / figures[0]:.2f}**" for seconds in figures[1:]]
+    return f"| {' | '.join(cells)} |"
 
 
 def main():
@@ -135,18 +144,18 @@ def main():
         "",
         f"Python {platform.python_version()}, "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + f"; {os.cpu_count()} CPUs, {torch.get_num_threads()} threads in torch, 1 in skembed.",
+        + f"; {os.cpu_count()} CPUs, {THREADS} threads in torch, 1 in skembed.",
         f"Tables x {DIM}, float32, int64 indices drawn evenly. Medians in microseconds; ratios are",
-        "torch / skembed, above 1 skembed is faster. A step is backward plus plain gradient descent.",
+        "torch / skembed, above 1 skembed is faster. A step is backward plus gradient descent.",
         "",
-        "| rows | batch | lookup skembed | lookup torch | ratio | step skembed | step torch dense "
-        "| step torch sparse | ratio to dense | ratio to sparse |",
-        "|---:" * 10 + "|",
+        "| rows | batch | lookup skembed | torch | torch, 1 thread | ratio | ratio, 1 thread "
+        "| step skembed | torch dense | torch sparse | ratio, dense | ratio, sparse |",
+        "|---:" * 12 + "|",
     ]
     print("\n".join(lines))
     for n_rows in map(int, arguments.rows.split(",")):
         for batch in map(int, arguments.batches.split(",")):
-            line, _ = row(n_rows, batch, *compare(n_rows, batch, arguments.seconds))
+            line = row(n_rows, batch, *compare(n_rows, batch, arguments.seconds))
             print(line, flush=True)
             lines.append(line)
     RESULTS.parent.mkdir(exist_ok=True)

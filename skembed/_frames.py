@@ -113,6 +113,16 @@ def take_rows(X: Any, rows: NDArray[np.integer]) -> Any:
     return [X[i] for i in rows]
 
 
+def has_categories(y: Any) -> bool:
+    """Whether a target comes with a dtype that says it is categorical."""
+    return isinstance(getattr(y, "dtype", None), pd.CategoricalDtype)
+
+
+def find_missing(values: Array) -> NDArray[np.bool_]:
+    """Where an array of objects holds a null of any kind."""
+    return np.asarray(pd.isna(values))
+
+
 # Reading a column as categories
 
 
@@ -206,9 +216,9 @@ def _hash(values: Any) -> tuple[Array, Any]:
     sample = addresses[:: len(addresses) // 5_000]
     if len(np.unique(sample)) > 0.99 * len(sample):
         return pd.factorize(values)
-    objects, distinct = pd.factorize(addresses)
-    first = np.empty(len(distinct), dtype=np.intp)
-    first[objects[::-1]] = np.arange(len(values))[::-1]  # the last to be written is the first row
+    objects, _ = pd.factorize(addresses)
+    # Numbers are given in the order of appearance: a new one is above all before it.
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(objects), prepend=-1))
     codes, categories = pd.factorize(values[first])
     return codes[objects], categories
 
@@ -263,6 +273,11 @@ def _plain(values: Any) -> Array:
     if array.dtype.kind not in "iufbmM":
         array = np.asarray(values, dtype=object)
     return array
+
+
+def as_objects(values: Array) -> Array:
+    """The values as Python objects, and dates as those of pandas: NumPy makes them integers."""
+    return np.asarray(_index(values).astype(object))
 
 
 # Finding values again

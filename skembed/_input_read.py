@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from numbers import Number
 from typing import Any
 
@@ -130,28 +131,18 @@ def _read_objects(array: Array) -> Array | Ragged:
     return _read_ragged(array)
 
 
-def _read_ragged(rows: Array) -> Ragged:
-    sequences = [_unpack(list(row)) if len(row) else row for row in rows]
-    shapes = {_sequence_shape(i, sequence) for i, sequence in enumerate(sequences) if len(sequence)}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"The lists of X are of unequal depth: steps of shape {sorted(shapes)[0]} and "
-            f"{sorted(shapes)[1]}. Every step of every sequence must have the same shape."
-        )
-    if not shapes:
+def _read_ragged(sequences: Array) -> Ragged:
+    rows = (row.tolist() if isinstance(row, np.ndarray) else row for row in sequences)
+    steps = list(chain.from_iterable(rows))
+    if not steps:
         raise ValueError("X holds only empty sequences. At least one must have a step.")
-    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.intp)
-    steps = np.concatenate([sequence for sequence in sequences if len(sequence)])
-    return Ragged(_tidy(steps), lengths)
-
-
-def _sequence_shape(i: int, sequence: Array) -> tuple[int, ...]:
-    if any(isinstance(value, _NESTED) for value in sequence.flat):
+    cells = _unpack(steps)
+    if any(isinstance(value, _NESTED) for value in cells.flat):
         raise ValueError(
-            f"The lists of X are of unequal depth: sequence {i} holds lists beside other values or "
-            "lists of unequal length. Every cell must be nested equally deep."
+            "The steps of the sequences of X are lists of unequal depth or length. Every cell must "
+            "be nested equally deep, and every step must have the same shape."
         )
-    return sequence.shape[1:]
+    return Ragged(_tidy(cells), np.fromiter(map(len, sequences), dtype=np.intp))
 
 
 def _tidy(array: Array) -> Array:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.multiclass import type_of_target
 
 from ._frames import encode_values
 from ._input_read import to_array
@@ -58,11 +57,13 @@ def is_one_hot(array: Array) -> bool:
 
 
 def class_balance(y: Any) -> dict[Any, int] | None:
-    """Rows per class, None for a target that has no classes."""
+    """Rows per class; None for a target without classes: several columns, or fractions."""
     array = to_array(y)
-    if len(array) == 0:
-        return {}
-    if not is_one_hot(array) and type_of_target(array) not in ("binary", "multiclass"):
+    if is_one_hot(array):
+        array = array.argmax(axis=1)
+    elif array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or (array.dtype.kind == "f" and (array != np.floor(array)).any()):
         return None
-    labels = read_labels(array, "y")
-    return dict(zip(labels.classes.tolist(), labels.counts.tolist(), strict=True))
+    vocabulary = learn_vocabulary(encode_values(array, "y"))
+    return dict(zip(vocabulary.categories.tolist(), vocabulary.counts.tolist(), strict=True))

@@ -133,7 +133,13 @@ def train_network(
     return Trained(
         network=network,
         parameters=parameters,
-        bases=find_bases(network, parameters, replace(data, weight=sample.weight), sample.codes),
+        bases=find_bases(
+            network,
+            parameters,
+            replace(data, weight=sample.weight),
+            sample.codes,
+            _pseudo_count(recipe),
+        ),
         pseudo_counts=_effect_pseudo_counts(sample, n_codes, recipe),
         unit=_unit(sample, network),
         history=history,
@@ -147,14 +153,13 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
     """
     architecture = trained.network.architecture
     frozen = [multiplier == 0 for multiplier in recipe.multipliers]
-    pseudo_count = _PSEUDO_COUNT if recipe.shrinkage is None else recipe.shrinkage
     coordinates = relearn(
         trained.network,
         trained.parameters,
         trained.bases,
         _to_data(sample, architecture, sample.weight),
         sample.codes,
-        pseudo_count,
+        _pseudo_count(recipe),
         frozen,
     )
     trained_tables = table_views(architecture, trained.parameters)
@@ -173,6 +178,11 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
         )
         tables = [np.hstack(pair) for pair in zip(effects.values, tables, strict=True)]
     return [table.astype(np.float32) for table in tables]
+
+
+def _pseudo_count(recipe: Recipe) -> float:
+    """Rows at the mean that each learned vector is shrunken by."""
+    return _PSEUDO_COUNT if recipe.shrinkage is None else recipe.shrinkage
 
 
 def _effect_pseudo_counts(

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+# Beyond this the bent tail is flat.
+_FAR = 1e100
+
 
 class NumericScaler:
     """Scale columns by median and interquartile range, then bend the tails.
@@ -24,21 +27,24 @@ class NumericScaler:
         for j in range(X.shape[1]):
             present = X[~np.isnan(X[:, j]), j]
             if len(present):
-                self.center_[j] = np.median(present)
+                # Halves, for the mean of two huge numbers would overflow.
+                self.center_[j] = 2 * np.median(present / 2)
                 self.range_[j] = _spread(present)
         return self
 
     def transform(self, X: Array) -> NDArray[np.float32]:
         """Scaled columns, then the flags, ``(n, n_columns + n_flagged)``."""
         missing = np.isnan(X)
-        z = (X - self.center_) / self.range_
+        with np.errstate(over="ignore"):
+            z = (X - self.center_) / self.range_
         z[missing] = 0
+        z = np.clip(z, -_FAR, _FAR)
         z = 3 * (z / np.hypot(3, z))
         return np.concatenate([z, missing[:, self.flagged_]], axis=1).astype(np.float32)
 
 
 def _spread(values: Array) -> float:
-    """Interquartile range; the range if half the values are equal; 1 for a constant."""
-    low, high = np.quantile(values, [0.25, 0.75])
-    spread = high - low or (values.max() - values.min()) / 2
-    return float(spread) if spread > 0 and np.isfinite(spread) else 1.0
+    """Interquartile range; half the range if the quartiles are equal; 1 for a constant."""
+    low, high = np.quantile(values / 4, [0.25, 0.75])
+    spread = 4 * float(high - low) or float(values.max() / 2 - values.min() / 2)
+    return spread if 0 < spread < np.inf else 1.0

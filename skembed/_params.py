@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Collection, Mapping
+import operator
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+# Collections without an order, or of characters.
+_NO_SEQUENCES = (str, bytes, bytearray, Mapping, Set)
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,6 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
 
 
-def _is_real(value: Any) -> bool:
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-    return is_number and bool(np.isfinite(value))
-
-
 def integer(low: int, high: float = np.inf) -> Rule:
     """An int in ``[low, high]``."""
     words = f"an int in [{low}, {high}]" if np.isfinite(high) else f"an int of at least {low}"
@@ -50,13 +49,19 @@ def integer(low: int, high: float = np.inf) -> Rule:
 
 
 def real(interval: str) -> Rule:
-    """A finite number in an interval written as in mathematics, such as ``"[0, 1)"``."""
+    """A number in an interval written as in mathematics, such as ``"[0, 1)"``; never NaN."""
     low, high = (float(end) for end in interval[1:-1].split(","))
-    above = np.less_equal if interval[0] == "[" else np.less
-    below = np.less_equal if interval[-1] == "]" else np.less
+    above = operator.le if interval[0] == "[" else operator.lt
+    below = operator.le if interval[-1] == "]" else operator.lt
 
     def holds(value: Any) -> bool:
-        return _is_real(value) and bool(above(low, value) and below(value, high))
+        if not isinstance(value, numbers.Real) or isinstance(value, bool | np.bool_):
+            return False
+        try:
+            number = float(value)
+        except OverflowError:
+            return False
+        return above(low, number) and below(number, high)
 
     return Rule(f"a float in {interval}", holds)
 
@@ -86,8 +91,8 @@ def sequence_of(words: str, holds: Callable[[Any], bool]) -> Rule:
     """A list, tuple or array whose every element satisfies ``holds``."""
 
     def all_hold(value: Any) -> bool:
-        is_collection = isinstance(value, Collection) and not isinstance(value, str | Mapping)
-        return is_collection and all(holds(element) for element in value)
+        is_sequence = isinstance(value, Collection) and not isinstance(value, _NO_SEQUENCES)
+        return is_sequence and getattr(value, "ndim", 1) > 0 and all(map(holds, value))
 
     return Rule(words, all_hold)
 
@@ -109,7 +114,8 @@ CATEGORY_RULES = {
     "categories": one_of("auto")
     | instance("a dict column -> list of values", dict)
     | sequence_of(
-        "a list of lists, one per categorical column", lambda v: isinstance(v, Collection)
+        "a list of lists, one per categorical column",
+        lambda v: isinstance(v, Collection) and not isinstance(v, str | bytes),
     ),
     "min_frequency": none | integer(1) | real("(0, 1)"),
     "max_categories": none | integer(1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Integral, Number
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import assert_all_finite
+
+from ._frames import find_missing, has_categories
 
 # More classes than this in an integer target are more likely numbers than names.
 _MOST_INTEGER_CLASSES = 20
@@ -72,10 +75,13 @@ def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
             "Found input variables with inconsistent numbers of samples: "
             f"X has {len(weight)} rows, y has {len(array)}."
         )
-    array, weight = array[weight > 0], weight[weight > 0]
-    _reject_missing(array)
+    rows = np.flatnonzero(weight > 0)
+    _reject_missing(array[rows], rows)
+    array, weight = _as_numbers(array[rows]), weight[rows]
+    if array.dtype.kind == "f":
+        assert_all_finite(array, input_name="y")
     if task == "auto":
-        task = _infer_task(array)
+        task = "classification" if has_categories(y) else _infer_task(array)
     if task == "regression":
         return _regression(array, weight)
     return _classification(array)
@@ -83,6 +89,8 @@ def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
 
 def _as_array(y: Any) -> NDArray[Any]:
     array = np.asarray(y)
+    if array.dtype.kind in "mMcV":
+        raise ValueError(f"y must hold numbers or labels. Got dtype {array.dtype}.")
     if array.dtype.kind in "US":
         array = array.astype(object)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -94,14 +102,28 @@ def _as_array(y: Any) -> NDArray[Any]:
     return array
 
 
-def _reject_missing(array: NDArray[Any]) -> None:
-    if array.dtype.kind == "f":
-        assert_all_finite(array, input_name="y")
-    elif array.dtype == object:
-        missing = np.array([value is None or value != value for value in array.ravel()], dtype=bool)
-        if missing.any():
-            row = int(np.flatnonzero(missing)[0])
-            raise ValueError(f"Input y contains NaN or None (first in row {row}). Drop these rows.")
+def _reject_missing(array: NDArray[Any], rows: NDArray[np.intp]) -> None:
+    """Raise for a null among objects; ``rows`` are the positions of the values in y."""
+    if array.dtype != object:
+        return
+    missing = find_missing(array).reshape(len(array), -1).any(axis=1)
+    if missing.any():
+        raise ValueError(
+            f"Input y contains NaN or None (first in row {rows[missing][0]}). Drop these rows."
+        )
+
+
+def _as_numbers(array: NDArray[Any]) -> NDArray[Any]:
+    """Objects that all are numbers as an array of numbers, so that their task can be told."""
+    if array.dtype != object:
+        return array
+    types = set(map(type, array.ravel()))
+    if not all(issubclass(t, Number | np.bool_) for t in types):
+        return array
+    natural = np.asarray(array.tolist())
+    if natural.dtype == object and not all(issubclass(t, Integral) for t in types):
+        return array.astype(np.float64)
+    return natural
 
 
 def _infer_task(array: NDArray[Any]) -> str:
@@ -122,19 +144,25 @@ def _infer_task(array: NDArray[Any]) -> str:
 def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
     try:
         numbers = array.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"y must hold numbers with task='regression'. Got dtype {array.dtype} such as "
             f"{array.ravel()[0]!r}."
         ) from error
     assert_all_finite(numbers, input_name="y")
     columns = numbers.reshape(len(numbers), -1)
-    center = np.average(columns, axis=0, weights=weight)
-    residual = columns - center
-    # Scaled before squaring, so that neither huge nor tiny targets leave the range of floats.
-    largest = np.abs(residual).max(axis=0)
-    largest[largest == 0] = 1
-    scale = largest * np.sqrt(np.average((residual / largest) ** 2, axis=0, weights=weight))
+    with np.errstate(over="ignore", invalid="ignore"):
+        center = np.average(columns, axis=0, weights=weight)
+        residual = columns - center
+        # Scaled before squaring, so that neither huge nor tiny targets leave the range of floats.
+        largest = np.abs(residual).max(axis=0)
+        largest[largest == 0] = 1
+        scale = largest * np.sqrt(np.average((residual / largest) ** 2, axis=0, weights=weight))
+    if not np.isfinite(scale).all():
+        raise ValueError(
+            f"y, or sample_weight, is too large for its mean to be a float. The largest absolute "
+            f"value of y is {np.abs(columns).max():g}. Rescale."
+        )
     # What is left of a constant column is rounding, not signal.
     scale[scale <= 1e-12 * np.abs(center)] = 1
     scale[scale == 0] = 1
@@ -172,7 +200,11 @@ def _classification(array: NDArray[Any]) -> Target:
             f"y of shape {array.shape} must hold 0 and 1 only (multilabel), or numbers with "
             "task='regression'."
         )
-    classes, numbers = np.unique(array, return_inverse=True)
+    try:
+        classes, numbers = np.unique(array, return_inverse=True)
+    except TypeError as error:
+        names = sorted({type(label).__name__ for label in array})
+        raise TypeError(f"y must hold labels of one type. Got {names}.") from error
     if len(classes) < 2:
         raise ValueError(f"y must have at least two classes. Got one class only: {classes[0]!r}.")
     binary = len(classes) == 2

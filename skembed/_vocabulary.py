@@ -6,12 +6,13 @@ categories, one row for all infrequent categories if there are any, the missing 
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._frames import Coded, Lookup
+from ._frames import Coded, Lookup, as_objects
 
 UNKNOWN = 0
 
@@ -85,7 +86,7 @@ class ColumnVocabulary:
         """
         values = np.full(self.n_codes, None, dtype=object)
         rare_first = np.argsort(self.counts, kind="stable")
-        values[self.category_codes[rare_first]] = self.categories[rare_first]
+        values[self.category_codes[rare_first]] = as_objects(self.categories)[rare_first]
         return values
 
 
@@ -121,7 +122,8 @@ def _find_infrequent(
     """
     infrequent = np.zeros(len(counts), dtype=bool)
     if min_frequency is not None:
-        least = min_frequency * n_rows if isinstance(min_frequency, float) else min_frequency
+        is_count = isinstance(min_frequency, Integral)
+        least = min_frequency if is_count else float(min_frequency) * n_rows
         infrequent = counts < least
     if max_categories is not None and len(counts) - infrequent.sum() + infrequent.any() > (
         max_categories
@@ -136,16 +138,29 @@ def sort_order(values: NDArray[Any]) -> NDArray[np.intp]:
     """Order that sorts the values; mixed types go numbers first, then by the name of the type."""
     if values.dtype != object:
         return np.argsort(values, kind="stable")
-    try:
-        order = sorted(range(len(values)), key=values.__getitem__)
-    except TypeError:
+    order = _natural_order(values)
+    if order is None:
         order = sorted(range(len(values)), key=lambda i: _mixed_key(values[i]))
     return np.asarray(order, dtype=np.intp)
 
 
+def _natural_order(values: NDArray[Any]) -> list[int] | None:
+    """Order by the values' own ``<``; None where that does not rank every two of them."""
+    try:
+        order = sorted(range(len(values)), key=values.__getitem__)
+        ordered = values[order]
+        # Sets compare by inclusion: whatever order they came in would pass for sorted.
+        return order if (ordered[:-1] < ordered[1:]).all() else None
+    except TypeError:
+        return None
+
+
 def _mixed_key(value: Any) -> tuple[str, Any, str]:
-    if isinstance(value, int | float | np.number):
+    if isinstance(value, Real | np.bool_):
         return ("", value, "")
     if isinstance(value, str):
         return ("str", 0, value)
+    if isinstance(value, frozenset):
+        # The order of a set's elements changes from process to process.
+        return ("frozenset", 0, repr(sorted(map(repr, value))))
     return (type(value).__name__, 0, repr(value))

@@ -1,7 +1,11 @@
 """InputEmbedding on tables: columns, targets, splits, batches, and its life inside scikit-learn."""
 
+import doctest
+import io
 import pickle
+import re
 import threading
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,6 +27,7 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skembed import InputEmbedding, RelativeSplit
+from skembed._frames import encode_values
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -106,6 +111,19 @@ def test_mixed_table_against_plain_loop(container, scale):
             out, again = out.toarray(), again.toarray()
         np.testing.assert_array_equal(out, oracle(mixed_table(), scale))
         np.testing.assert_array_equal(again, out)
+
+
+@pytest.mark.parametrize("n_objects", [1, 30, 9_000, 20_000])
+def test_cells_that_share_an_object_are_read_like_any_other(n_objects):
+    """Long columns of objects are hashed by address where addresses repeat."""
+    rng = np.random.default_rng(0)
+    pool = [f"value {i}" for i in range(n_objects)] + [None, np.nan, pd.NA, 1, True, 1.0, 2]
+    table = np.empty((20_000, 2), dtype=object)
+    table[:, 1] = np.array(pool, dtype=object)[rng.integers(0, len(pool), 20_000)]
+    coded = encode_values(table[:, 1])
+    codes, values = pd.factorize(table[:, 1])
+    np.testing.assert_array_equal(coded.codes, codes)
+    assert [(type(v), v) for v in coded.values] == [(type(v), v) for v in values]
 
 
 def test_fitted_attributes_of_a_table():
@@ -382,6 +400,20 @@ def test_wrong_parameters(name, value):
             embedding.split([["a"], ["b"]])
 
 
+def test_guide():
+    """Every block of the guide prints what it says, from top to bottom."""
+    guide = Path(__file__).parents[1] / "docs" / "guide" / "input_embedding.md"
+    text = guide.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 8
+    parser = doctest.DocTestParser()
+    test = parser.get_doctest("\n".join(blocks), {}, guide.name, str(guide), 0)
+    report = io.StringIO()
+    results = doctest.DocTestRunner(verbose=False).run(test, out=report.write)
+    assert results.attempted > 20
+    assert results.failed == 0, report.getvalue()
+
+
 # Targets
 
 
@@ -508,6 +540,11 @@ def test_class_balance():
     assert split(X, np.eye(2)[[0, 1, 1, 1]]).train.class_balance == {0: 1, 1: 3}
     assert split(X, [0.1, 0.2, 0.3, 0.35]).train.class_balance is None
     assert split(X, [True, False, True, True]).train.class_balance == {False: 1, True: 3}
+    assert split(X, [1, "a", None, 1]).train.class_balance == {1: 2, "a": 1}
+    assert split(X, [[1.0], [2.0], [2.0], [1.0]]).train.class_balance == {1: 2, 2: 2}
+    assert split(X, np.arange(8).reshape(4, 2)).train.class_balance is None
+    many = [f"label {i}" for i in range(100)]
+    assert split(np.zeros((100, 1)), many).train.class_balance == dict.fromkeys(many, 1)
 
 
 def test_split_by_group():

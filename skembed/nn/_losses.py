@@ -15,12 +15,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import expit, log1p, logsumexp, softmax
 
 Array = NDArray[Any]
 
 # exp() of more than this leaves float32.
 _LARGEST_EXPONENT = 80.0
+# Share of a class that was not seen: the logarithm of 0 is not finite.
+_LEAST_SHARE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,17 @@ class Loss:
 
     rows: Callable[[Array, Array], tuple[Array, Array]]
     link: Callable[[Array], Array]
-    baseline: Callable[[Array, Array], Array]
+    constant: Callable[[Array, Array], Array]
     curvature: Callable[[Array], Array]
+
+    def baseline(self, y: Array, weight: Array, n_outputs: int = 0) -> Array:
+        """Best constant raw prediction, ``(n_outputs,)``.
+
+        ``n_outputs`` tells of classes that these rows may lack, as those of a fold do.
+        """
+        constant = self.constant(y, weight)
+        n_lacking = max(n_outputs - len(constant), 0)
+        return np.append(constant, np.full(n_lacking, np.log(_LEAST_SHARE)))
 
     def __call__(
         self, raw_prediction: Array, y: Array, sample_weight: Array | None = None
@@ -121,18 +133,27 @@ def _weighted_quantile(y: Array, weight: Array, q: float) -> Array:
     return np.take_along_axis(y, order, axis=0)[at, np.arange(y.shape[1])]
 
 
+def _huber_center(y: Array, weight: Array, delta: float) -> Array:
+    """The constant at which the gradient, which grows with the constant, changes its sign."""
+
+    def slope(constant: float, column: Array) -> float:
+        return float(weight @ np.clip(constant - column, -delta, delta))
+
+    return np.array([brentq(slope, c.min(), c.max(), args=(c,)) for c in y.T.astype(np.float64)])
+
+
 def _log_mean(y: Array, weight: Array) -> Array:
     return np.log(np.maximum(_weighted_mean(y, weight), 1e-12))
 
 
 def _logit_mean(y: Array, weight: Array) -> Array:
-    share = np.clip(_weighted_mean(y, weight), 1e-6, 1 - 1e-6)
+    share = np.clip(_weighted_mean(y, weight), _LEAST_SHARE, 1 - _LEAST_SHARE)
     return np.log(share / (1 - share))
 
 
 def _log_shares(y: Array, weight: Array) -> Array:
     shares = np.bincount(y, weights=weight) / weight.sum()
-    return np.log(np.maximum(shares, 1e-6))
+    return np.log(np.maximum(shares, _LEAST_SHARE))
 
 
 def _one(raw: Array) -> Array:
@@ -171,7 +192,9 @@ def make_loss(name: str, *, quantile: float = 0.5, delta: float = 1.35) -> Loss:
     losses = {
         "squared_error": Loss(_squared_error, _identity, _weighted_mean, _one),
         "absolute_error": Loss(_absolute_error, _identity, median, _one),
-        "huber": Loss(partial(_huber, delta=delta), _identity, median, _one),
+        "huber": Loss(
+            partial(_huber, delta=delta), _identity, partial(_huber_center, delta=delta), _one
+        ),
         "quantile": Loss(partial(_quantile, q=quantile), _identity, at_quantile, _one),
         "poisson": Loss(_poisson, _exponential, _log_mean, _mean_of_count),
         "binary_cross_entropy": Loss(_binary_cross_entropy, expit, _logit_mean, _variance_of_label),

@@ -3,12 +3,15 @@ space.
 
 Training shapes the whole network, but the vectors it leaves behind depend on the path that
 stochastic steps took, and cannot be compared with those of another run. Here they get a definition
-instead. With the layers above frozen, the categories take two Gauss-Newton steps towards the
-penalised optimum of the loss over their rows. A second call with fewer rows starts at the same
-place and moves through the same network, so its vectors live in the same space: this is what
-out-of-fold vectors need. A rare category starts at its table's mean vector, since its trained
-vector tells what its few rows were; a frequent one starts at its trained vector, which hardly
-depends on any row, and without which a pure interaction, flat at the mean, would never be found.
+instead. With the layers above frozen, every category starts at its table's mean vector and takes
+three Gauss-Newton steps towards the penalised optimum of the loss over its rows. A second call with
+fewer rows starts at the same place and moves through the same network, so its vectors live in the
+same space: this is what out-of-fold vectors need. The start is not the trained vector, because that
+tells what the rows were which a fold leaves out.
+
+A pure interaction is flat at the mean and would never be found from there. Where the steps explain
+clearly less than the trained network does, frequent categories, which hardly depend on any one row,
+start at their trained vectors instead.
 
 The coordinates are those in which the prediction varies equally along each axis on average over the
 rows, ordered from the direction that mattered most in training. Swapping a category for one at
@@ -23,7 +26,7 @@ References: Fletcher 1987, "Practical Methods of Optimization", chapter 6 (Gauss
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +37,21 @@ from ._rows import sum_by_row
 Array = NDArray[np.floating]
 Codes = NDArray[np.int32]
 
-_N_STEPS = 2
+_N_STEPS = 3
 _N_SWEEPS = 2
-# A category of at least so many rows starts at its trained vector, a rarer one at the mean.
+# Shares of a step that are tried: a full one may overshoot where the network bends.
+_STEP_SHARES = (1.0, 0.5, 0.25, 0.1)
+# A category of at least so many rows may start at its trained vector.
 _FREQUENT = 50
+# Starts at the mean must end with this share of what the trained network explains.
+_ENOUGH = 0.9
 # Directions in which the prediction varies less than this share of the strongest are not stretched
 # further.
 _LEAST_VARIATION = 0.1
+# Without a penalty a category of fewer rows than coordinates has no solution.
+_LEAST_PSEUDO_COUNT = 1e-6
+# What is added to a diagonal at least, as a share of its sum, so that a matrix can be inverted.
+_LEAST_CONDITION = 1e-12
 
 UNKNOWN = 0
 
@@ -56,15 +67,17 @@ class Basis:
     start: Array
 
 
-def find_bases(network: Network, parameters: Parameters, data: Data, codes: Codes) -> list[Basis]:
+def find_bases(
+    network: Network, parameters: Parameters, data: Data, codes: Codes, pseudo_count: float
+) -> list[Basis]:
     """A basis for each table, from the sensitivity of the trained network to its vectors.
 
     ``codes`` are those of ``data`` before they were placed in stacks, ``(n, n_columns)``.
     """
     raw, gradients = network.input_gradients(parameters, data)
-    weight = _working_weight(network, raw, data)
+    weight = _curvature(network, raw, data) * _row_weight(data)[:, None]
     slices = network.architecture.input_slices()
-    bases = []
+    bases, trained = [], []
     for table, vectors in enumerate(table_views(network.architecture, parameters)):
         columns = [j for j, t in enumerate(network.architecture.columns) if t == table]
         counts = sum(np.bincount(codes[:, j], _row_weight(data), len(vectors)) for j in columns)
@@ -77,8 +90,18 @@ def find_bases(network: Network, parameters: Parameters, data: Data, codes: Code
         axes = _axes(np.asarray(variation, dtype=np.float64))
         start = (vectors - mean) @ np.linalg.inv(axes)
         start[counts < _FREQUENT] = 0
-        bases.append(Basis(mean, axes, start))
-    return bases
+        bases.append(Basis(mean, axes, np.zeros(vectors.shape)))
+        trained.append(replace(bases[-1], start=start))
+    problem = _Problem(network, parameters, bases, data, codes, pseudo_count)
+    return bases if _explains_enough(problem, parameters) else trained
+
+
+def _explains_enough(problem: _Problem, trained: Mapping[str, Array]) -> bool:
+    """Whether learning from the mean comes near to what the trained network explains."""
+    constant = problem.objective([basis.start for basis in problem.bases])
+    reached = problem.objective(problem.solve())
+    goal = problem.loss(trained)
+    return constant - reached >= _ENOUGH * (constant - goal)
 
 
 def _axes(variation: Array) -> Array:
@@ -121,40 +144,88 @@ def relearn(
     frozen : sequence of bool
         Tables that keep their trained vectors.
     """
-    architecture = network.architecture
-    moving = dict(parameters)
-    for stack in network.stacks:
-        moving[stack.name] = parameters[stack.name].copy()
-    views = table_views(architecture, moving)
-    coordinates = [basis.start for basis in bases]
-    for _ in range(_N_STEPS):
-        for table, (view, basis) in enumerate(zip(views, bases, strict=True)):
-            if not frozen[table]:
+    return _Problem(network, parameters, bases, data, codes, pseudo_count, frozen).solve()
+
+
+class _Problem:
+    """The penalised loss as a function of the coordinates of all tables."""
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: Parameters,
+        bases: Sequence[Basis],
+        data: Data,
+        codes: Codes,
+        pseudo_count: float,
+        frozen: Sequence[bool] | None = None,
+    ) -> None:
+        self._network = network
+        self.bases = bases
+        self._data = data
+        self._codes = codes
+        self._frozen = [False] * len(bases) if frozen is None else frozen
+        self._moving = dict(parameters)
+        for stack in network.stacks:
+            self._moving[stack.name] = parameters[stack.name].copy()
+        self._views = table_views(network.architecture, self._moving)
+        n_outputs = network.architecture.n_outputs
+        constant = network.loss.baseline(data.y, _row_weight(data), n_outputs)
+        # What one pseudo-count weighs: the mean curvature of a row at the best constant.
+        curvature = network.loss.curvature(constant[None, :].astype(np.float64))
+        self._penalty = max(pseudo_count, _LEAST_PSEUDO_COUNT) * float(curvature.mean())
+
+    def _place(self, coordinates: Sequence[Array]) -> None:
+        for table, (view, basis) in enumerate(zip(self._views, self.bases, strict=True)):
+            if not self._frozen[table]:
                 view[...] = basis.mean + coordinates[table] @ basis.axes
-        step = _Linearised(network, moving, bases, data, codes, coordinates)
-        for _ in range(_N_SWEEPS):
-            for table in range(len(bases)):
-                if not frozen[table]:
-                    coordinates[table] = step.solve(table, pseudo_count)
-    return coordinates
+
+    def loss(self, parameters: Mapping[str, Array]) -> float:
+        """Sum of the loss over the rows."""
+        raw = self._network.raw_prediction(parameters, self._data)
+        return float(self._network.loss.rows(raw, self._data.y)[0] @ _row_weight(self._data))
+
+    def objective(self, coordinates: Sequence[Array]) -> float:
+        """Sum of the loss over the rows, and the penalty."""
+        self._place(coordinates)
+        squares = sum(float(np.sum(c * c)) for c in coordinates)
+        return self.loss(self._moving) + 0.5 * self._penalty * squares
+
+    def solve(self) -> list[Array]:
+        """Coordinates after all steps."""
+        present = [basis.start for basis in self.bases]
+        for _ in range(_N_STEPS):
+            self._place(present)
+            step = _Linearised(
+                self._network, self._moving, self.bases, self._data, self._codes, present
+            )
+            wanted = list(present)
+            for _ in range(_N_SWEEPS):
+                for table in range(len(self.bases)):
+                    if not self._frozen[table]:
+                        wanted[table] = step.solve(table, self._penalty)
+            tried: list[list[Array]] = [
+                [a + share * (b - a) for a, b in zip(present, wanted, strict=True)]
+                for share in _STEP_SHARES
+            ]
+            present = min(tried, key=self.objective)
+        return present
 
 
 def _row_weight(data: Data) -> NDArray[np.float64]:
     return np.ones(len(data)) if data.weight is None else data.weight.astype(np.float64)
 
 
-def _working_weight(network: Network, raw: Array, data: Data) -> NDArray[np.float64]:
+def _curvature(network: Network, raw: Array, data: Data) -> NDArray[np.float64]:
     """Curvature of the loss of each row and output, ``(n, n_outputs)``.
 
     It is kept above the curvature at the best constant prediction: where the network is sure, the
     true one is tiny and a Gauss-Newton step would overshoot.
     """
-    weight = _row_weight(data)
-    constant = np.asarray(network.loss.baseline(data.y, weight), dtype=np.float64)
-    curvature = np.maximum(
+    constant = network.loss.baseline(data.y, _row_weight(data), raw.shape[1]).astype(np.float64)
+    return np.maximum(
         network.loss.curvature(raw.astype(np.float64)), network.loss.curvature(constant[None, :])
     )
-    return curvature * weight[:, None]
 
 
 class _Linearised:
@@ -171,13 +242,11 @@ class _Linearised:
     ) -> None:
         architecture = network.architecture
         raw, gradients = network.input_gradients(parameters, data)
-        self._weight = _working_weight(network, raw, data)
+        curvature = _curvature(network, raw, data)
         self._row_weight = _row_weight(data)
-        # Mean curvature of a row: what one pseudo-count weighs.
-        self._scale = float(self._weight.mean(axis=1).sum() / self._row_weight.sum())
-        slope = network.loss.rows(raw, data.y)[1] * self._row_weight[:, None]
+        self._weight = curvature * self._row_weight[:, None]
         # What is still missing from each raw prediction, were the loss quadratic.
-        self._residual = -slope / self._weight
+        self._residual = -network.loss.rows(raw, data.y)[1] / curvature
         self._coordinates = list(coordinates)
         self._columns: list[list[int]] = [[] for _ in bases]
         for j, table in enumerate(architecture.columns):
@@ -215,7 +284,7 @@ class _Linearised:
         parts = [np.einsum("nd,nd->n", slope, rows) for slope in self._slopes[column]]
         return np.stack(parts, axis=1)
 
-    def solve(self, table: int, pseudo_count: float) -> Array:
+    def solve(self, table: int, penalty: float) -> Array:
         """Best coordinates of one table while the others stay."""
         columns, present = self._columns[table], self._coordinates[table]
         n_codes, width = present.shape
@@ -228,7 +297,7 @@ class _Linearised:
                 moments += wanted[:, k, None] * slope
             right += self._sum(j, moments, n_codes)
             counts += np.bincount(self._codes[:, j], self._row_weight, n_codes)
-        solved = _ridge(self._normal[table], right, counts, pseudo_count * self._scale)
+        solved = _ridge(self._normal[table], right, counts, penalty)
         self._coordinates[table] = solved
         for j in columns:
             self._residual += before[j] - self._contribution(j, solved)
@@ -245,7 +314,9 @@ def _ridge(normal: Array, right: Array, counts: Array, penalty: float) -> Array:
     normal, right = normal.copy(), right.copy()
     normal[UNKNOWN] = np.tensordot(rarity, normal, axes=1)
     right[UNKNOWN] = rarity @ right
-    normal += penalty * np.eye(right.shape[1])
+    size = np.trace(normal, axis1=1, axis2=2)
+    strength = np.maximum(penalty, _LEAST_CONDITION * size)
+    normal += strength[:, None, None] * np.eye(right.shape[1])
     solved = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
     unseen = counts == 0
     unseen[UNKNOWN] = False

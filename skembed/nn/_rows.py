@@ -7,7 +7,7 @@ training.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ Indices = NDArray[np.intp]
 
 # Below this many numbers the flat form of `np.add.at` costs less than building a sparse matrix.
 _FEW_NUMBERS = 8192
+# Up to this many repeated indices, plus a few more for large batches, are cheaper to add one by
+# one.
+_FEW_REPEATS = 128
 # Rows changed at a time: blocks of 2048 x 32 numbers stay in the cache, and make no large
 # temporary.
 _BLOCK = 2048
@@ -247,12 +250,20 @@ def add_to_rows(table: Array, rows: Indices, values: Array, factor: float = 1.0)
     number = table.dtype.type(factor)
     moved = np.empty((min(len(rows), _BLOCK), table.shape[1]), table.dtype)
     step = np.empty_like(moved)
+    target, source = _row_items(table), _row_items(moved)
     for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK]
         size = len(block)
         lookup(table, block, out=moved[:size])
         moved[:size] += np.multiply(values[start : start + size], number, out=step[:size])
-        table[block] = moved[:size]
+        target[block] = source[:size]
+
+
+def _row_items(table: Array) -> NDArray[Any]:
+    """The same memory with one item for each row: NumPy then writes a row in one piece."""
+    if not table.flags.c_contiguous or not table.size:
+        return table
+    return table.view(np.dtype((np.void, table.strides[0]))).reshape(-1)
 
 
 def distinct_rows(
@@ -277,10 +288,9 @@ def sum_by_row(
     """Sum ``values[i]`` into row ``places[i]`` of an array of shape ``(n_rows, dim)``."""
     n, dim = values.shape
     if values.size < _FEW_NUMBERS:
-        sums = np.zeros(n_rows * dim, dtype=values.dtype)
-        cells = places.astype(np.intp)[:, None] * dim + np.arange(dim)
-        np.add.at(sums, cells.ravel(), values.ravel())
-        return sums.reshape(n_rows, dim)
+        sums = np.zeros((n_rows, dim), dtype=values.dtype)
+        _add_at(sums, places, values)
+        return sums
     # A product with a 0/1 matrix in column form is the fastest scatter-add of NumPy and SciPy.
     index = _index_type(max(n, n_rows))
     parts = (np.ones(n, values.dtype), places.astype(index), np.arange(n + 1, dtype=index))
@@ -296,22 +306,39 @@ def sum_sorted(
     dim).
     """
     n = len(indices)
-    if num_embeddings is not None and 2 * num_embeddings <= n:
+    if num_embeddings is not None and num_embeddings <= n:
         # A small table: one pass over it costs less than sorting the batch.
         rows = np.flatnonzero(np.bincount(indices, minlength=num_embeddings))
         sums = sum_by_row(indices, values, num_embeddings)
         return rows, sums if rows.size == num_embeddings else sums[rows]
-    order, starts = _sort(indices)
-    rows = indices[order[starts]]
-    if rows.size == n:
-        return rows, values.take(order, axis=0, mode="clip")
+    order, new = _sort(indices)
+    first = order[new]
+    rows, n_repeats = indices[first], n - len(first)
+    if n_repeats <= _FEW_REPEATS + n // 32:
+        # Hardly any repeats: copy the first value of each row, and add the others to them.
+        sums = values.take(first, axis=0, mode="clip")
+        if n_repeats:
+            others = order[~new]
+            _add_at(sums, np.cumsum(new)[~new] - 1, values.take(others, axis=0, mode="clip"))
+        return rows, sums
     index = _index_type(n)
-    parts = (np.ones(n, values.dtype), order.astype(index), np.append(starts, n).astype(index))
+    ends = np.append(np.flatnonzero(new), n)
+    parts = (np.ones(n, values.dtype), order.astype(index), ends.astype(index))
     return rows, sparse.csr_array(parts, shape=(rows.size, n)) @ values
 
 
-def _sort(indices: Indices) -> tuple[Indices, Indices]:
-    """Order that sorts `indices`, equal ones by position, and where each value starts in it."""
+def _add_at(sums: Array, places: NDArray[np.integer], values: Array) -> None:
+    """Add ``values[i]`` to ``sums[places[i]]``; `sums` is contiguous.
+
+    `np.add.at` is fast for vectors alone, so that the numbers are added cell by cell.
+    """
+    dim = sums.shape[1]
+    cells = places.astype(np.intp, copy=False)[:, None] * dim + np.arange(dim)
+    np.add.at(sums.reshape(-1), cells.reshape(-1), values.reshape(-1))
+
+
+def _sort(indices: Indices) -> tuple[Indices, NDArray[np.bool_]]:
+    """Order that sorts `indices`, equal ones by position, and where in it each value is new."""
     # Number and position packed into one integer: NumPy sorts integers several times faster than it
     # finds an order. 64 bits hold them: a table of 2**32 rows and a batch of 2**31.
     bits = len(indices).bit_length()
@@ -322,7 +349,7 @@ def _sort(indices: Indices) -> tuple[Indices, Indices]:
     keys &= (1 << bits) - 1
     new = np.ones(len(indices), dtype=bool)
     np.not_equal(numbers[1:], numbers[:-1], out=new[1:])
-    return keys.astype(np.intp, copy=False), np.flatnonzero(new)
+    return keys.astype(np.intp, copy=False), new
 
 
 def _index_type(size: int) -> type[np.signedinteger]:

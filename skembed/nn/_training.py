@@ -171,21 +171,27 @@ def train(
                 loss = _run_epoch(
                     network, parameters, drawn, settings, rng, tables, optimizer, state, schedule
                 )
-            _check_finite(loss, epoch, settings)
-            tables.settle(schedule.total)
-            held_out = None if validation is None else evaluate(network, parameters, validation)
+                _check_finite(loss, epoch, settings)
+                tables.settle(schedule.total)
+                held_out = None if validation is None else evaluate(network, parameters, validation)
             history.loss_curve.append(loss)
             if held_out is not None:
                 history.validation_losses.append(held_out)
+            # Before the call, which may be interrupted.
+            enough = best.update(parameters, loss if held_out is None else held_out, epoch)
             if on_epoch:
                 on_epoch(epoch, loss, held_out)
-            if best.update(parameters, loss if held_out is None else held_out, epoch):
+            if enough:
                 break
     except KeyboardInterrupt:
         history.interrupted = True
         tables.settle(schedule.total)
     history.best_epoch = best.epoch
-    return best.restore(parameters), history
+    parameters = best.restore(parameters)
+    if not all(np.isfinite(value).all() for value in parameters.values()):
+        # The loss of a batch is that before its step: the last step shows in no loss.
+        _check_finite(np.nan, len(history.loss_curve) - 1, settings)
+    return parameters, history
 
 
 class _Rates:
