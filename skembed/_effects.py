@@ -26,6 +26,8 @@ _FIRST_ESTIMATE = 10.0
 _PSEUDO_COUNT_RANGE = (1e-3, 1e6)
 # Keeps 0 / 0, a code without rows and without shrinkage, at 0.
 _SMALLEST = 1e-300
+# Of a constant in a column without shrinkage.
+_LEAST_PRICE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,24 @@ def joint_effects(
             residual += table[column.codes]
             table[...] = column.shrunken_mean(residual, m_column)
             residual -= table[column.codes]
+        _balance_constants(columns, values, m)
         if estimate and sweep > 0:
             m = _estimate_pseudo_counts(columns, values, residual, weight, m)
     return Effects(values, m)
+
+
+def _balance_constants(columns: list[_Column], values: list[Array], m: Array) -> None:
+    """Move constants from column to column, in place, to where the penalty is least.
+
+    The fit stays as it is. Visiting the columns in turn finds this only in the very long run, since
+    common categories are hardly shrunken.
+    """
+    n_seen = np.array([[column.seen.sum()] for column in columns])
+    mean = np.array([t[c.seen].mean(axis=0) for c, t in zip(columns, values, strict=True)])
+    price = np.maximum(m, _LEAST_PRICE) * n_seen
+    shift = mean.sum(axis=0) / (1 / price).sum(axis=0) / price - mean
+    for table, constant in zip(values, shift, strict=True):
+        table += constant
 
 
 def _estimate_pseudo_counts(

@@ -46,6 +46,17 @@ class Frame:
         """Column ``j`` as categories."""
         return encode_values(self.columns[j], self.names[j])
 
+    def distinct(self, j: int) -> Coded:
+        """Column ``j`` as categories where the rows do not matter: some may have been left out."""
+        column = self.columns[j]
+        if getattr(column, "dtype", None) == np.dtype(object):
+            try:
+                # A set is the fastest way there is to see each object once.
+                column = as_objects(list(set(np.asarray(column))))
+            except TypeError:
+                pass  # What has no hash is named below.
+        return encode_values(column, self.names[j])
+
     def numeric(self, j: int) -> NDArray[np.float64]:
         """Column ``j`` as float64, NaN where missing."""
         return _to_float(self.columns[j], self.names[j])
@@ -121,6 +132,21 @@ def has_categories(y: Any) -> bool:
 def find_missing(values: Array) -> NDArray[np.bool_]:
     """Where an array of objects holds a null of any kind."""
     return np.asarray(pd.isna(values))
+
+
+def to_array(y: Any) -> Array:
+    """A target as an array, nulls included."""
+    series = nw.from_native(y, series_only=True, pass_through=True)
+    is_series = isinstance(series, nw.Series) and not isinstance(y, pd.Series)
+    return _to_numpy(series) if is_series else np.asarray(y)
+
+
+def _to_numpy(column: nw.Series) -> Array:
+    if not isinstance(column.dtype, nw.Categorical):
+        return column.to_numpy()
+    # Arrow gives a null of a dictionary the last of its values.
+    coded = encode_values(column, column.name)
+    return np.append(as_objects(coded.values), np.array([None]))[coded.codes]
 
 
 # Reading a column as categories
@@ -332,9 +358,7 @@ def _is_numeric(column: Any) -> bool:
 
 
 def _to_float(column: Any, name: Hashable) -> NDArray[np.float64]:
-    if isinstance(column, nw.Series):
-        column = pd.Series(column.to_numpy())
-    series = pd.Series(column)
+    series = pd.Series(_to_numpy(column) if isinstance(column, nw.Series) else column)
     if series.dtype.kind in "mM":
         raise ValueError(
             f"Column {name!r} must hold numbers. Got dtype {series.dtype}; convert dates to "

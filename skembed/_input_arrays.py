@@ -138,7 +138,7 @@ def _holds_symbols(data: Any, settings: InputSettings) -> bool:
 
 
 def _flat(values: Array) -> Frame:
-    return Frame(("X",), (values.ravel(),), values.size)
+    return Frame((None,), (values.ravel(),), values.size)
 
 
 def to_symbols(values: Array | Frame) -> Coded:
@@ -166,15 +166,15 @@ def learn_block(data: Array | Frame | Ragged, layout: Layout, settings: InputSet
     if isinstance(values, Frame) or _holds_symbols(values, settings):
         one_hot = learn_one_hot(
             to_symbols(values),
-            "X",
+            None,
             handle_unknown=settings.handle_unknown,
             handle_missing=settings.handle_missing,
         )
         return Block(layout, one_hot, None, refuse, settings.dtype)
-    check_dtype("X", settings.dtype)
+    check_dtype(None, settings.dtype)
     numbers = _read_numbers(values)
     if refuse:
-        check_missing(numbers, "X")
+        check_missing(numbers, None)
     learned = None
     if settings.scale is not False:
         by_column = settings.scale == "feature" and len(layout.shape) > 1
@@ -204,7 +204,7 @@ def apply_block(data: Array | Frame | Ragged, block: Block) -> Array | list[Arra
         return to_dense(places, block.one_hot, block.dtype)
     numbers = _read_numbers(steps)
     if block.refuse_missing:
-        check_missing(numbers, "X")
+        check_missing(numbers, None)
     numbers = block.range.scale(numbers) if block.range else numbers
     return arrange(data, numbers.astype(block.dtype), block.layout, 0)
 

@@ -46,11 +46,11 @@ class Ragged:
 
 def read_input(X: Any, min_rows: int = 1) -> Any:
     """A native dataframe, an array of rank 2 or more, or :class:`Ragged`."""
-    shape = getattr(X, "shape", None) or (len(X) if hasattr(X, "__len__") else 1,)
-    if shape[0] < min_rows or 0 in shape[1:]:
+    shape = _outer_shape(X)
+    if shape and (shape[0] < min_rows or 0 in shape[1:]):
         lacking = "0 sample(s)" if shape[0] == 0 else "0 feature(s)"
         raise ValueError(
-            f"Found array with {lacking} (shape={tuple(shape)}) while a minimum of 1 is required."
+            f"Found array with {lacking} (shape={shape}) while a minimum of 1 is required."
         )
     if is_frame(X):
         return X
@@ -69,6 +69,12 @@ def read_input(X: Any, min_rows: int = 1) -> Any:
     )
 
 
+def _outer_shape(X: Any) -> tuple[int, ...]:
+    if hasattr(X, "shape"):
+        return tuple(X.shape)
+    return (len(X),) if hasattr(X, "__len__") else ()
+
+
 def is_nested(X: Any) -> bool:
     """Whether ``X`` is made of lists (or is a column of lists) rather than one array or frame."""
     return not (is_frame(X) or sparse.issparse(X)) and getattr(X, "ndim", 1) == 1
@@ -84,7 +90,7 @@ def to_array(values: Any) -> Array:
     array = np.asarray(values) if hasattr(values, "__array__") else _unpack(values)
     if not isinstance(array, np.ndarray):
         array = np.asarray(array)
-    return _tidy(array) if array.dtype == object else array
+    return _tidy(array, set(map(type, array.flat))) if array.dtype == object else array
 
 
 def check_length(values: Any, name: str, n_rows: int) -> None:
@@ -117,18 +123,18 @@ def _cells(values: Sequence[Any]) -> Array:
 
 def _read_objects(array: Array) -> Array | Ragged:
     """Objects of one depth as an array; sequences of unequal length as :class:`Ragged`."""
-    nested = np.fromiter((isinstance(v, _NESTED) for v in array.flat), dtype=bool, count=array.size)
-    if not nested.any():
-        return _tidy(array)
-    if array.ndim > 1 or not nested.all():
-        bad = int(np.flatnonzero(nested if array.ndim > 1 else ~nested)[0])
-        row = np.unravel_index(bad, array.shape)[0]
-        raise ValueError(
-            f"The lists of X differ in depth or in length below the sequences: row {row} holds "
-            f"{array.flat[bad]!r} beside values of another shape. Every cell must be nested "
-            "equally deep, and only the sequences (the second axis) may differ in length."
-        )
-    return _read_ragged(array)
+    types = set(map(type, array.flat))
+    if not any(issubclass(t, _NESTED) for t in types):
+        return _tidy(array, types)
+    if array.ndim == 1 and all(issubclass(t, _NESTED) for t in types):
+        return _read_ragged(array)
+    bad = next(i for i, v in enumerate(array.flat) if isinstance(v, _NESTED) == (array.ndim > 1))
+    raise ValueError(
+        "The lists of X differ in depth, or in length below the sequences: row "
+        f"{np.unravel_index(bad, array.shape)[0]} holds {array.flat[bad]!r} beside values of "
+        "another shape. Every cell must be nested equally deep, and only the sequences (the second "
+        "axis) may differ in length."
+    )
 
 
 def _read_ragged(sequences: Array) -> Ragged:
@@ -137,17 +143,17 @@ def _read_ragged(sequences: Array) -> Ragged:
     if not steps:
         raise ValueError("X holds only empty sequences. At least one must have a step.")
     cells = _unpack(steps)
-    if any(isinstance(value, _NESTED) for value in cells.flat):
+    types = set(map(type, cells.flat))
+    if any(issubclass(t, _NESTED) for t in types):
         raise ValueError(
             "The steps of the sequences of X are lists of unequal depth or length. Every cell must "
             "be nested equally deep, and every step must have the same shape."
         )
-    return Ragged(_tidy(cells), np.fromiter(map(len, sequences), dtype=np.intp))
+    return Ragged(_tidy(cells, types), np.fromiter(map(len, sequences), dtype=np.intp))
 
 
-def _tidy(array: Array) -> Array:
+def _tidy(array: Array, types: set[type]) -> Array:
     """Objects that are all numbers or booleans as an array of such; anything else unchanged."""
-    types = {type(value) for value in array.flat}
     if not types or not all(issubclass(t, Number | np.bool_) for t in types):
         return array
     tidied = np.array(array.tolist())

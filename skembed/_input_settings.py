@@ -56,7 +56,12 @@ class InputSettings:
 
 
 def read_settings(estimator: Any) -> InputSettings:
-    """The settings of an estimator whose parameters were checked."""
+    """The settings of an estimator whose parameters were checked one by one."""
+    if estimator.handle_unknown == "mean" and np.dtype(estimator.dtype).kind != "f":
+        raise ValueError(
+            "handle_unknown='mean' gives fractions and needs a float dtype. "
+            f"Got dtype={np.dtype(estimator.dtype)}."
+        )
     return InputSettings(
         scale=estimator.scale,
         encode=estimator.encode,

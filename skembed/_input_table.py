@@ -13,7 +13,7 @@ from scipy import sparse
 
 from ._frames import Frame
 from ._input_settings import InputSettings
-from ._one_hot import ZEROS, OneHot, decode, fill_dense, learn_one_hot, mean_rows
+from ._one_hot import ZEROS, OneHot, decode, fill_dense, learn_one_hot, mean_rows, where
 from ._scaling import Range, extremes, make_range
 
 Array = NDArray[Any]
@@ -70,9 +70,10 @@ def learn_table(frame: Frame, settings: InputSettings) -> Table:
     learned: list[Any] = []
     for j, name in enumerate(frame.names):
         if is_encoded(frame, j, settings):
+            counts_matter = settings.handle_unknown == "mean"
             learned.append(
                 learn_one_hot(
-                    frame.coded(j),
+                    frame.coded(j) if counts_matter else frame.distinct(j),
                     name,
                     handle_unknown=settings.handle_unknown,
                     handle_missing=settings.handle_missing,
@@ -100,7 +101,7 @@ def is_encoded(frame: Frame, j: int, settings: InputSettings) -> bool:
         return settings.encode is True
     if settings.encode is False:
         raise ValueError(
-            f"Column {frame.names[j]!r} does not hold numbers only, which encode=False needs. "
+            f"{where(frame.names[j])} does not hold numbers only, which encode=False needs. "
             "Set encode='auto' to one-hot encode what is not numeric, or encode=True for all."
         )
     return True
@@ -119,7 +120,7 @@ def check_missing(numbers: Array, name: Hashable) -> None:
     """Refuse missing numbers."""
     if numbers.dtype.kind == "f" and np.isnan(numbers).any():
         raise ValueError(
-            f"Column {name!r} holds missing values (NaN), which handle_missing='error' refuses. "
+            f"{where(name)} holds missing values (NaN), which handle_missing='error' refuses. "
             "Fill them, or set handle_missing='embed', which leaves them NaN where numbers are."
         )
 
@@ -135,7 +136,7 @@ def check_dtype(name: Hashable, dtype: np.dtype[Any]) -> None:
     """Refuse to round numbers to integers."""
     if dtype.kind != "f":
         raise ValueError(
-            f"{name!r} holds numbers, which dtype={dtype} cannot hold. Use a float dtype, or "
+            f"{where(name)} holds numbers, which dtype={dtype} cannot hold. Use a float dtype, or "
             "encode=True for one-hot cells only."
         )
 
@@ -175,7 +176,8 @@ def _to_sparse(frame: Frame, table: Table) -> sparse.csr_matrix:
             if places.min(initial=0) <= ZEROS:
                 data[places <= ZEROS, j] = 0
                 indices[places <= ZEROS, j] = 0
-                means.append((offset, mean_rows(places, column, table.dtype)))
+                if column.mean is not None:
+                    means.append((offset, mean_rows(places, column, table.dtype)))
                 holes = True
         offset += column.width
     starts = np.arange(0, data.size + 1, len(table.columns), dtype=index)

@@ -27,8 +27,8 @@ Array = NDArray[np.floating]
 # batch size.
 _DECAY = 300.0
 _REFERENCE_BATCH = 256
-# Rows at the mean that each learned vector is given by default; measured on ten tables.
-_PSEUDO_COUNT = 20.0
+# Bounds of the estimated rows at the mean that each learned vector is given beside its own.
+_PSEUDO_COUNT_RANGE = (5.0, 500.0)
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,7 @@ def train_network(
         augment=_unknown_replacement(architecture, sample),
         on_epoch=on_epoch,
     )
+    pseudo_counts = _effect_pseudo_counts(sample, n_codes, recipe)
     return Trained(
         network=network,
         parameters=parameters,
@@ -138,9 +139,9 @@ def train_network(
             parameters,
             replace(data, weight=sample.weight),
             sample.codes,
-            _pseudo_count(recipe),
+            _vector_pseudo_counts(pseudo_counts, recipe),
         ),
-        pseudo_counts=_effect_pseudo_counts(sample, n_codes, recipe),
+        pseudo_counts=pseudo_counts,
         unit=_unit(sample, network),
         history=history,
     )
@@ -159,7 +160,7 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
         trained.bases,
         _to_data(sample, architecture, sample.weight),
         sample.codes,
-        _pseudo_count(recipe),
+        _vector_pseudo_counts(trained.pseudo_counts, recipe),
         frozen,
     )
     trained_tables = table_views(architecture, trained.parameters)
@@ -180,19 +181,23 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
     return [table.astype(np.float32) for table in tables]
 
 
-def _pseudo_count(recipe: Recipe) -> float:
-    """Rows at the mean that each learned vector is shrunken by."""
-    return _PSEUDO_COUNT if recipe.shrinkage is None else recipe.shrinkage
-
-
 def _effect_pseudo_counts(
     sample: Sample, n_codes: tuple[int, ...], recipe: Recipe
 ) -> NDArray[np.float64]:
     """Rows of the mean that the effects are shrunken by, ``(n_columns, n_outputs)``."""
-    if recipe.shrinkage is not None or not recipe.target_effect:
-        return np.full((len(n_codes), sample.target.n_outputs), recipe.shrinkage or 0.0)
+    if recipe.shrinkage is not None:
+        return np.full((len(n_codes), sample.target.n_outputs), recipe.shrinkage)
     y = _standardised(sample)
     return joint_effects(sample.codes, n_codes, y, sample.weight).pseudo_counts
+
+
+def _vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
+    """Rows of the mean vector that the learned vectors of each column are shrunken by.
+
+    A column whose effects need much shrinkage is a noisy one for its vectors too.
+    """
+    mean = np.exp(np.mean(np.log(np.maximum(effects, 1e-6)), axis=1))
+    return mean if recipe.shrinkage is not None else np.clip(mean, *_PSEUDO_COUNT_RANGE)
 
 
 def _limit_norm(table: Array, max_norm: float | None) -> Array:

@@ -23,6 +23,11 @@ Places = NDArray[np.int32]
 ZEROS, MEAN, REFUSED = -1, -2, -3
 
 
+def where(name: Hashable) -> str:
+    """A column for messages."""
+    return "X" if name is None else f"Column {name!r}"
+
+
 @dataclass(frozen=True)
 class OneHot:
     """The one-hot vectors of one vocabulary.
@@ -30,23 +35,21 @@ class OneHot:
     Attributes
     ----------
     name : hashable
-        The column, for messages.
+        The column; None for the joint vocabulary of all cells.
     vocabulary : ColumnVocabulary
     places : ndarray of shape (n_codes,), dtype int32
         Place per code.
-    mean : ndarray of shape (width,), dtype float64
-        Mean of the vectors seen at fit.
+    width : int
+        Length of the vectors.
+    mean : ndarray of shape (width,), dtype float64, or None
+        Mean of the vectors seen at fit, if ``MEAN`` is a place.
     """
 
     name: Hashable
     vocabulary: ColumnVocabulary
     places: Places
-    mean: NDArray[np.float64]
-
-    @property
-    def width(self) -> int:
-        """Length of the vectors."""
-        return len(self.mean)
+    width: int
+    mean: NDArray[np.float64] | None
 
     @property
     def has_missing_place(self) -> bool:
@@ -93,11 +96,11 @@ class OneHot:
             shown = ", ".join(repr(value) for value in unknown[:5].tolist())
             more = ", ..." if len(unknown) > 5 else ""
             raise ValueError(
-                f"Column {self.name!r} holds values that were not seen in fit: {shown}{more}. "
+                f"{where(self.name)} holds values that were not seen in fit: {shown}{more}. "
                 "Set handle_unknown='zeros' or 'embed' to accept them."
             )
         raise ValueError(
-            f"Column {self.name!r} holds missing values and had none in fit, or they are refused. "
+            f"{where(self.name)} holds missing values and had none in fit, or they are refused. "
             "Fill them, or set handle_missing='embed' and handle_unknown='zeros' to accept them."
         )
 
@@ -105,33 +108,32 @@ class OneHot:
 def learn_one_hot(
     column: Coded, name: Hashable, *, handle_unknown: str, handle_missing: str
 ) -> OneHot:
-    """The one-hot vectors of a column; its codes may have any shape."""
+    """The one-hot vectors of a column; its codes may have any shape.
+
+    Every distinct cell once is enough, unless ``handle_unknown`` is "mean".
+    """
     column = Coded(column.values, column.codes.ravel())
     vocabulary = learn_vocabulary(column)
-    n_missing = len(column.codes) - int(vocabulary.counts.sum())
-    if n_missing and handle_missing == "error":
-        raise ValueError(
-            f"Column {name!r} holds {n_missing} missing value(s), which handle_missing='error' "
-            "refuses. Fill them (NaN, None), or set handle_missing='embed'."
-        )
-    counts = list(vocabulary.counts)
+    n_missing = int(np.count_nonzero(column.codes < 0))
     places = np.arange(-1, vocabulary.n_codes - 1, dtype=np.int32)
     own_missing = n_missing > 0 and handle_missing == "embed"
-    if own_missing:
-        counts.append(n_missing)
-    places[UNKNOWN] = {"zeros": ZEROS, "mean": MEAN, "error": REFUSED, "embed": len(counts)}[
+    width = len(vocabulary.categories) + own_missing
+    places[UNKNOWN] = {"zeros": ZEROS, "mean": MEAN, "error": REFUSED, "embed": width}[
         handle_unknown
     ]
-    if handle_unknown == "embed":
-        counts.append(0)
     if not own_missing:
         places[vocabulary.missing_code] = REFUSED if handle_missing == "error" else places[UNKNOWN]
     if n_missing and places[vocabulary.missing_code] == REFUSED:
         raise ValueError(
-            f"Column {name!r} holds {n_missing} missing value(s), which handle_missing='unknown' "
-            "with handle_unknown='error' refuses. Fill them, or set handle_missing='embed'."
+            f"{where(name)} holds missing values (None, NaN), which handle_missing="
+            f"{handle_missing!r} with handle_unknown={handle_unknown!r} refuses. Fill them, or set "
+            "handle_missing='embed'."
         )
-    return OneHot(name, vocabulary, places, np.array(counts) / max(len(column.codes), 1))
+    mean = None
+    if handle_unknown == "mean":
+        counts = np.append(vocabulary.counts, [n_missing] * own_missing)
+        mean = counts / max(len(column.codes), 1)
+    return OneHot(name, vocabulary, places, width + (handle_unknown == "embed"), mean)
 
 
 def fill_dense(out: Array, places: Places, one_hot: OneHot, offset: int = 0) -> None:
@@ -144,7 +146,7 @@ def fill_dense(out: Array, places: Places, one_hot: OneHot, offset: int = 0) -> 
     """
     cells = np.arange(offset, out.size, out.shape[1]) + places
     out.ravel()[cells if places.min(initial=0) >= 0 else cells[places >= 0]] = 1
-    if one_hot.places[UNKNOWN] == MEAN:
+    if one_hot.mean is not None:
         out[places == MEAN, offset : offset + one_hot.width] = one_hot.mean
 
 

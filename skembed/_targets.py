@@ -12,7 +12,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import assert_all_finite
 
-from ._frames import find_missing, has_categories
+from ._frames import find_missing, has_categories, to_array
 
 # More classes than this in an integer target are more likely numbers than names.
 _MOST_INTEGER_CLASSES = 20
@@ -88,7 +88,7 @@ def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
 
 
 def _as_array(y: Any) -> NDArray[Any]:
-    array = np.asarray(y)
+    array = to_array(y)
     if array.dtype.kind in "mMcV":
         raise ValueError(f"y must hold numbers or labels. Got dtype {array.dtype}.")
     if array.dtype.kind in "US":
@@ -164,8 +164,9 @@ def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
             f"value of y is {np.abs(columns).max():g}. Rescale."
         )
     # What is left of a constant column is rounding, not signal.
-    scale[scale <= 1e-12 * np.abs(center)] = 1
-    scale[scale == 0] = 1
+    constant = scale <= 1e-12 * np.abs(center)
+    residual[:, constant] = 0
+    scale[constant | (scale == 0)] = 1
     return Target(
         values=(residual / scale).astype(np.float32),
         kind="continuous" if array.ndim == 1 else "continuous-multioutput",

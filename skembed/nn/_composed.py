@@ -198,7 +198,7 @@ class QuotientRemainderEmbedding:
 
     def _parts(self, indices: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Row numbers in both tables."""
-        codes = read_indices(indices)
+        codes = read_indices(indices, self.num_embeddings)
         if isinstance(codes, list):
             raise TypeError(
                 "Indices must be an array. Got a ragged list: join its sequences first."

@@ -27,8 +27,8 @@ class Embedding(Table):
     embedding_dim : int
         Length of the vectors, at least 1.
     weight : array-like, float, str or callable, default=None
-        First values: a matrix (copied), one value for every cell, the name of an initializer
-        ("zeros", "normal", "uniform", "glorot_uniform", "glorot_normal", "he_uniform",
+        First values: a matrix (copied in `dtype`), one value for all cells, the name of an
+        initializer ("zeros", "normal", "uniform", "glorot_uniform", "glorot_normal", "he_uniform",
         "he_normal"), or a function ``(shape, rng)``. None means "he_normal": standard deviation
         ``sqrt(2 / num_embeddings)`` [1]_.
     padding_idx : int, default=None
@@ -135,7 +135,7 @@ class Embedding(Table):
         TypeError
             If an index is not an integer: a float, a boolean, a string.
         """
-        codes = read_indices(indices)
+        codes = read_indices(indices, self.num_embeddings)
         if self._weight is None:
             self._build_for(codes)
         if isinstance(codes, list):

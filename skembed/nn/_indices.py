@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 Indices = NDArray[np.intp]
 
 
-def read_indices(indices: Any) -> NDArray[np.integer] | list[Any]:
+def read_indices(
+    indices: Any, num_embeddings: int | None = None
+) -> NDArray[np.integer] | list[Any]:
     """`indices` as an integer array, or as a list of its items where these differ in shape.
 
-    Raises TypeError for anything but integers.
+    Raises TypeError for anything but integers; `num_embeddings` is for its message alone.
     """
     if isinstance(indices, np.ndarray) and indices.dtype.kind in "iu":
         return indices
@@ -33,7 +35,7 @@ def read_indices(indices: Any) -> NDArray[np.integer] | list[Any]:
         return codes
     if codes.size == 0 and not isinstance(indices, np.ndarray):
         return codes.astype(np.intp)
-    raise _not_integers(codes)
+    raise _not_integers(codes, "" if num_embeddings is None else f" in [0, {num_embeddings})")
 
 
 def check_range(codes: NDArray[np.integer], num_embeddings: int) -> Indices:
@@ -46,9 +48,11 @@ def check_range(codes: NDArray[np.integer], num_embeddings: int) -> Indices:
     return wide.astype(np.intp, copy=False)
 
 
-def flatten_ragged(items: Sequence[Any]) -> tuple[list[NDArray[np.int64]], list[tuple[int, ...]]]:
+def flatten_ragged(
+    items: Sequence[Any], num_embeddings: int | None = None
+) -> tuple[list[NDArray[np.int64]], list[tuple[int, ...]]]:
     """The arrays in a list whose items differ in shape, each made flat, and their shapes."""
-    arrays = [read_indices(item) for item in items]
+    arrays = [read_indices(item, num_embeddings) for item in items]
     for place, array in enumerate(arrays):
         if isinstance(array, list):
             raise TypeError(
@@ -111,18 +115,21 @@ def offset_columns(codes: ArrayLike, sizes: Sequence[int]) -> Indices:
     return array.astype(np.intp) + starts.astype(np.intp)
 
 
-def _not_integers(codes: NDArray[Any]) -> Exception:
+def _not_integers(codes: NDArray[Any], allowed: str) -> Exception:
     """The error for an array that holds no integers; it names the value that shows it."""
     values = codes.ravel().tolist()
     if codes.dtype == object:
         integers = [v for v in values if isinstance(v, int) and not isinstance(v, bool)]
         if values and len(integers) == len(values):
-            return IndexError(f"Index {max(values, key=abs)} is larger than any table.")
+            largest = max(values, key=abs)
+            return IndexError(
+                f"Index {largest} is out of range: indices must be{allowed or ' small'}."
+            )
         values = [v for v in values if not isinstance(v, int) or isinstance(v, bool)]
     elif codes.dtype.kind == "f":
         values = [v for v in values if v != v] or [v for v in values if v % 1] or values
     got = f"{values[0]!r}, " if values else ""
-    return TypeError(f"Indices must be integers. Got {got}dtype {codes.dtype}.")
+    return TypeError(f"Indices must be integers{allowed}. Got {got}dtype {codes.dtype}.")
 
 
 def _out_of_range(codes: NDArray[np.integer], num_embeddings: int) -> IndexError:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ._memory import empty_aligned
+
 Shape = tuple[int, ...]
 Weights = NDArray[np.floating]
 
@@ -22,14 +24,17 @@ def zeros(
     shape: Shape, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
 ) -> Weights:
     """All zeros; `rng` is not used."""
-    return np.zeros(shape, dtype=dtype)
+    values = empty_aligned(shape, dtype)
+    values[...] = 0
+    return values
 
 
 def normal(
     shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np.float32, *, scale: float = 1.0
 ) -> Weights:
     """Normal values with mean 0 and standard deviation `scale`."""
-    values: Weights = rng.standard_normal(shape, dtype=np.dtype(dtype).type)  # type: ignore[arg-type]
+    values = empty_aligned(shape, dtype)
+    rng.standard_normal(dtype=values.dtype.type, out=values)
     values *= scale
     return values
 
@@ -38,7 +43,8 @@ def uniform(
     shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np.float32, *, limit: float = 1.0
 ) -> Weights:
     """Uniform values in ``[-limit, limit)``."""
-    values: Weights = rng.random(shape, dtype=np.dtype(dtype).type)  # type: ignore[arg-type]
+    values = empty_aligned(shape, dtype)
+    rng.random(dtype=values.dtype.type, out=values)
     values -= 0.5
     values *= 2 * limit
     return values
@@ -158,7 +164,7 @@ def _as_weights(weight: Any, shape: Shape, dtype: DTypeLike) -> Weights:
         )
     if given.ndim and given.shape != shape:
         raise ValueError(f"weight must have shape {shape}. Got {given.shape} instead.")
-    values = np.empty(shape, dtype=dtype)
+    values = empty_aligned(shape, dtype)
     with np.errstate(
         over="ignore"
     ):  # What is too large for `dtype` becomes infinite, an error below.

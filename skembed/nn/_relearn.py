@@ -68,7 +68,11 @@ class Basis:
 
 
 def find_bases(
-    network: Network, parameters: Parameters, data: Data, codes: Codes, pseudo_count: float
+    network: Network,
+    parameters: Parameters,
+    data: Data,
+    codes: Codes,
+    pseudo_counts: Sequence[float],
 ) -> list[Basis]:
     """A basis for each table, from the sensitivity of the trained network to its vectors.
 
@@ -92,7 +96,7 @@ def find_bases(
         start[counts < _FREQUENT] = 0
         bases.append(Basis(mean, axes, np.zeros(vectors.shape)))
         trained.append(replace(bases[-1], start=start))
-    problem = _Problem(network, parameters, bases, data, codes, pseudo_count)
+    problem = _Problem(network, parameters, bases, data, codes, pseudo_counts)
     return bases if _explains_enough(problem, parameters) else trained
 
 
@@ -106,6 +110,8 @@ def _explains_enough(problem: _Problem, trained: Mapping[str, Array]) -> bool:
 
 def _axes(variation: Array) -> Array:
     """Rows along which a step of 1 changes the raw prediction by 1, the most used first."""
+    if not variation.size:
+        return variation
     values, directions = np.linalg.eigh(variation)
     values, directions = values[::-1], directions[:, ::-1]
     # The sign of an eigenvector is arbitrary: fix it, so that it does not depend on the machine.
@@ -121,7 +127,7 @@ def relearn(
     bases: Sequence[Basis],
     data: Data,
     codes: Codes,
-    pseudo_count: float,
+    pseudo_counts: Sequence[float],
     frozen: Sequence[bool],
 ) -> list[Array]:
     """Coordinates of all tables, ``(n_codes, width)`` each, learned from the rows of ``data``.
@@ -139,12 +145,12 @@ def relearn(
         Rows to learn from.
     codes : ndarray of shape (n, n_columns)
         Their codes before they were placed in stacks.
-    pseudo_count : float
-        Rows at the mean vector that every category is given beside its own.
+    pseudo_counts : sequence of float
+        Rows at the mean vector that every category of a table is given beside its own.
     frozen : sequence of bool
         Tables that keep their trained vectors.
     """
-    return _Problem(network, parameters, bases, data, codes, pseudo_count, frozen).solve()
+    return _Problem(network, parameters, bases, data, codes, pseudo_counts, frozen).solve()
 
 
 class _Problem:
@@ -157,7 +163,7 @@ class _Problem:
         bases: Sequence[Basis],
         data: Data,
         codes: Codes,
-        pseudo_count: float,
+        pseudo_counts: Sequence[float],
         frozen: Sequence[bool] | None = None,
     ) -> None:
         self._network = network
@@ -173,7 +179,11 @@ class _Problem:
         constant = network.loss.baseline(data.y, _row_weight(data), n_outputs)
         # What one pseudo-count weighs: the mean curvature of a row at the best constant.
         curvature = network.loss.curvature(constant[None, :].astype(np.float64))
-        self._penalty = max(pseudo_count, _LEAST_PSEUDO_COUNT) * float(curvature.mean())
+        self._penalties = np.maximum(pseudo_counts, _LEAST_PSEUDO_COUNT) * curvature.mean()
+        # Codes without rows are filled in, and cost nothing.
+        self._seen = [np.zeros(len(basis.start), dtype=bool) for basis in bases]
+        for j, table in enumerate(network.architecture.columns):
+            self._seen[table][codes[:, j]] = True
 
     def _place(self, coordinates: Sequence[Array]) -> None:
         for table, (view, basis) in enumerate(zip(self._views, self.bases, strict=True)):
@@ -188,8 +198,8 @@ class _Problem:
     def objective(self, coordinates: Sequence[Array]) -> float:
         """Sum of the loss over the rows, and the penalty."""
         self._place(coordinates)
-        squares = sum(float(np.sum(c * c)) for c in coordinates)
-        return self.loss(self._moving) + 0.5 * self._penalty * squares
+        squares = [np.sum(c[seen] ** 2) for c, seen in zip(coordinates, self._seen, strict=True)]
+        return self.loss(self._moving) + 0.5 * float(self._penalties @ squares)
 
     def solve(self) -> list[Array]:
         """Coordinates after all steps."""
@@ -203,7 +213,7 @@ class _Problem:
             for _ in range(_N_SWEEPS):
                 for table in range(len(self.bases)):
                     if not self._frozen[table]:
-                        wanted[table] = step.solve(table, self._penalty)
+                        wanted[table] = step.solve(table, self._penalties[table])
             tried: list[list[Array]] = [
                 [a + share * (b - a) for a, b in zip(present, wanted, strict=True)]
                 for share in _STEP_SHARES
@@ -290,14 +300,17 @@ class _Linearised:
         n_codes, width = present.shape
         right, counts = np.zeros((n_codes, width)), np.zeros(n_codes)
         before = {j: self._contribution(j, present) for j in columns}
+        # Columns that share a table move at once: each may close its part of the gap, or else
+        # together they would overshoot.
+        parts = len(columns)
         for j in columns:
-            wanted = self._weight * (self._residual + before[j])
+            wanted = self._weight * (self._residual + parts * before[j])
             moments = np.zeros((len(wanted), width))
             for k, slope in enumerate(self._slopes[j]):
                 moments += wanted[:, k, None] * slope
             right += self._sum(j, moments, n_codes)
             counts += np.bincount(self._codes[:, j], self._row_weight, n_codes)
-        solved = _ridge(self._normal[table], right, counts, penalty)
+        solved = _ridge(parts * self._normal[table], right, counts, penalty)
         self._coordinates[table] = solved
         for j in columns:
             self._residual += before[j] - self._contribution(j, solved)

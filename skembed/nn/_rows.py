@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ._memory import empty_aligned
+
 Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
 
@@ -21,6 +23,8 @@ _FEW_NUMBERS = 8192
 # Up to this many repeated indices, plus a few more for large batches, are cheaper to add one by
 # one.
 _FEW_REPEATS = 128
+# From this many rows on it pays to align the result of a lookup.
+_MANY_ROWS = 2048
 # Rows changed at a time: blocks of 2048 x 32 numbers stay in the cache, and make no large
 # temporary.
 _BLOCK = 2048
@@ -230,6 +234,8 @@ def lookup(
     out: NDArray[np.floating] | None = None,
 ) -> NDArray[np.floating]:
     """Rows of ``table`` at ``indices`` of any rank, which the caller has checked to be in range."""
+    if out is None and indices.size >= _MANY_ROWS:
+        out = empty_aligned((*indices.shape, *table.shape[1:]), table.dtype)
     # mode="clip" is several times faster with `out`: the default copies it to survive an error.
     return table.take(indices, axis=0, out=out, mode="clip")
 
@@ -311,15 +317,15 @@ def sum_sorted(
         rows = np.flatnonzero(np.bincount(indices, minlength=num_embeddings))
         sums = sum_by_row(indices, values, num_embeddings)
         return rows, sums if rows.size == num_embeddings else sums[rows]
-    order, new = _sort(indices)
-    first = order[new]
-    rows, n_repeats = indices[first], n - len(first)
+    order, ordered, new = _sort(indices)
+    rows = ordered[new]
+    n_repeats = n - len(rows)
     if n_repeats <= _FEW_REPEATS + n // 32:
         # Hardly any repeats: copy the first value of each row, and add the others to them.
-        sums = values.take(first, axis=0, mode="clip")
+        sums = lookup(values, order[new])
         if n_repeats:
             others = order[~new]
-            _add_at(sums, np.cumsum(new)[~new] - 1, values.take(others, axis=0, mode="clip"))
+            _add_at(sums, np.cumsum(new)[~new] - 1, lookup(values, others))
         return rows, sums
     index = _index_type(n)
     ends = np.append(np.flatnonzero(new), n)
@@ -337,19 +343,19 @@ def _add_at(sums: Array, places: NDArray[np.integer], values: Array) -> None:
     np.add.at(sums.reshape(-1), cells.reshape(-1), values.reshape(-1))
 
 
-def _sort(indices: Indices) -> tuple[Indices, NDArray[np.bool_]]:
-    """Order that sorts `indices`, equal ones by position, and where in it each value is new."""
+def _sort(indices: Indices) -> tuple[Indices, Indices, NDArray[np.bool_]]:
+    """Order that sorts `indices`, equal ones by position; the sorted values; where each is new."""
     # Number and position packed into one integer: NumPy sorts integers several times faster than it
     # finds an order. 64 bits hold them: a table of 2**32 rows and a batch of 2**31.
     bits = len(indices).bit_length()
     keys = indices.astype(np.int64) << bits
     keys |= np.arange(len(indices))
     keys.sort()
-    numbers = keys >> bits
+    ordered = (keys >> bits).astype(np.intp, copy=False)
     keys &= (1 << bits) - 1
     new = np.ones(len(indices), dtype=bool)
-    np.not_equal(numbers[1:], numbers[:-1], out=new[1:])
-    return keys.astype(np.intp, copy=False), new
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return keys.astype(np.intp, copy=False), ordered, new
 
 
 def _index_type(size: int) -> type[np.signedinteger]:

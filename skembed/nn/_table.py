@@ -207,11 +207,12 @@ class Table:
 
     def _codes(self, indices: Any) -> tuple[Indices, Any]:
         """Checked row numbers in one flat array, and their shape (a list for a ragged list)."""
-        codes = read_indices(indices)
+        size = len(self.weight)
+        codes = read_indices(indices, size)
         if isinstance(codes, list):
-            arrays, shapes = flatten_ragged(codes)
-            return check_range(np.concatenate(arrays), len(self.weight)), shapes
-        return check_range(codes, len(self.weight)).reshape(-1), codes.shape
+            arrays, shapes = flatten_ragged(codes, size)
+            return check_range(np.concatenate(arrays), size), shapes
+        return check_range(codes, size).reshape(-1), codes.shape
 
     def _gather(self, codes: Indices) -> Array:
         """The vectors of checked `codes`, shortened to `max_norm`."""

@@ -174,6 +174,8 @@ def train(
                 _check_finite(loss, epoch, settings)
                 tables.settle(schedule.total)
                 held_out = None if validation is None else evaluate(network, parameters, validation)
+                if held_out is not None:
+                    _check_finite(held_out, epoch, settings)
             history.loss_curve.append(loss)
             if held_out is not None:
                 history.validation_losses.append(held_out)
@@ -188,9 +190,12 @@ def train(
         tables.settle(schedule.total)
     history.best_epoch = best.epoch
     parameters = best.restore(parameters)
+    # The loss of a batch is that before its step: what the last step did shows in none.
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss = evaluate(network, parameters, data.take(slice(settings.batch_size)))
     if not all(np.isfinite(value).all() for value in parameters.values()):
-        # The loss of a batch is that before its step: the last step shows in no loss.
-        _check_finite(np.nan, len(history.loss_curve) - 1, settings)
+        loss = np.nan
+    _check_finite(loss, max(len(history.loss_curve), 1) - 1, settings)
     return parameters, history
 
 
@@ -270,7 +275,7 @@ def _run_epoch(
 def _check_finite(loss: float, epoch: int, settings: TrainingSettings) -> None:
     if not np.isfinite(loss):
         raise FloatingPointError(
-            f"The training loss became {loss} in epoch {epoch + 1}. Lower learning_rate_init "
+            f"The loss became {loss} in epoch {epoch + 1}. Lower learning_rate_init "
             f"(now {settings.learning_rate_init:g}), or raise batch_size (now "
             f"{settings.batch_size})."
         )

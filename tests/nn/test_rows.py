@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skembed.nn import RowGradient
+from skembed.nn._memory import empty_aligned
 from skembed.nn._rows import (
     add_to_rows,
     clip_norms,
@@ -164,6 +165,23 @@ def test_lookup():
     table, out = np.arange(12.0).reshape(6, 2), np.empty((3, 2))
     assert lookup(table, np.array([5, 0, 5]), out=out) is out
     np.testing.assert_array_equal(out, table[[5, 0, 5]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(), (0, 3), (5,), (2500, 3)])
+def test_memory_is_aligned(shape, dtype):
+    array = empty_aligned(shape, dtype)
+    assert array.shape == shape
+    assert array.dtype == dtype
+    assert array.flags.c_contiguous
+    assert array.flags.writeable
+    assert array.ctypes.data % 64 == 0 or not array.size
+    if array.size > 2048:
+        array[:] = np.random.default_rng(0).normal(size=shape)
+        indices = np.arange(shape[0]).reshape(-1, 5)
+        vectors = lookup(array, indices)
+        assert vectors.ctypes.data % 64 == 0
+        np.testing.assert_array_equal(vectors, array[indices])
 
 
 @pytest.mark.parametrize("norm_type", [1.0, 2.0, np.inf])

@@ -1,0 +1,201 @@
+"""Joint effects against the mixed-model equations, solved densely, and on simulated variances."""
+
+import numpy as np
+import pytest
+
+from skembed._effects import joint_effects
+
+N_CODES = (5, 4, 3)
+
+
+def sample(n=200, n_outputs=1, seed=0, n_codes=N_CODES, weighted=False):
+    """Codes from 1 on (0, the unknown code, is not seen), targets and weights."""
+    rng = np.random.default_rng(seed)
+    codes = np.stack([rng.integers(1, size, n) for size in n_codes], axis=1)
+    tables = [rng.normal(size=(size, n_outputs)) for size in n_codes]
+    y = sum(table[codes[:, j]] for j, table in enumerate(tables))
+    y = y + rng.normal(size=(n, n_outputs))
+    weight = rng.uniform(0.2, 3, n) if weighted else np.ones(n)
+    return codes, y, weight
+
+
+def one_hot(codes, n_codes):
+    return np.hstack([np.eye(size)[codes[:, j]] for j, size in enumerate(n_codes)])
+
+
+def solved(codes, y, weight, pseudo_counts, n_codes=N_CODES):
+    """Henderson's equations around the mean: one ridge regression with a penalty per column."""
+    design = one_hot(codes, n_codes)
+    residual = y - np.average(y, axis=0, weights=weight)
+    left = design.T @ (weight[:, None] * design)
+    right = design.T @ (weight[:, None] * residual)
+    penalties = np.concatenate(
+        [np.full(size, m) for size, m in zip(n_codes, pseudo_counts, strict=True)]
+    )
+    effects = np.linalg.solve(left + np.diag(penalties), right)
+    return np.split(effects, np.cumsum(n_codes)[:-1])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("pseudo_counts", [(10, 10, 10), (0.5, 30, 5), (1e-2, 1e-2, 1e4)])
+def test_effects_solve_the_mixed_model_equations(pseudo_counts, n_outputs, weighted):
+    codes, y, weight = sample(n_outputs=n_outputs, weighted=weighted)
+    m = np.tile(np.array(pseudo_counts, dtype=float)[:, None], n_outputs)
+    effects = joint_effects(codes, N_CODES, y, weight, m)
+    expected = solved(codes, y, weight, pseudo_counts)
+    for values, others in zip(effects.values, expected, strict=True):
+        np.testing.assert_allclose(values[1:], others[1:], rtol=1e-9, atol=1e-11)
+    np.testing.assert_array_equal(effects.pseudo_counts, m)
+
+
+def test_columns_that_tell_the_same_share_the_effect():
+    """The slowest case for solving column by column: the same column three times."""
+    codes, y, weight = sample(n_codes=(5,))
+    m = np.full((3, 1), 10.0)
+    effects = joint_effects(np.repeat(codes, 3, axis=1), (5, 5, 5), y, weight, m)
+    expected = solved(np.repeat(codes, 3, axis=1), y, weight, (10, 10, 10), (5, 5, 5))
+    total = sum(values[1:] for values in effects.values)
+    np.testing.assert_allclose(total, sum(others[1:] for others in expected), rtol=1e-2)
+
+
+def test_one_column_without_shrinkage_reproduces_category_means():
+    codes, y, weight = sample(n_codes=(5,), weighted=True)
+    effects = joint_effects(codes, (5,), y, weight, np.zeros((1, 1)))
+    mean = np.average(y[:, 0], weights=weight)
+    for code in range(1, 5):
+        rows = codes[:, 0] == code
+        own = np.average(y[rows, 0], weights=weight[rows])
+        assert effects.values[0][code, 0] == pytest.approx(own - mean, rel=1e-10)
+
+
+@pytest.mark.parametrize("m", [0.5, 10.0])
+def test_one_column_is_shrunken_as_by_rows_of_the_mean(m):
+    codes, y, weight = sample(n_codes=(5,))
+    effects = joint_effects(codes, (5,), y, weight, np.full((1, 1), m))
+    residual = y[:, 0] - y.mean()
+    for code in range(1, 5):
+        own = residual[codes[:, 0] == code]
+        assert effects.values[0][code, 0] == pytest.approx(own.sum() / (len(own) + m), rel=1e-10)
+
+
+def test_a_code_that_was_never_seen_gets_the_pooled_effect_of_the_rare():
+    """Each seen category with the weight 1 / (1 + count)."""
+    codes = np.array([1] * 8 + [2] + [3] * 2)[:, None]
+    y = np.array([1.0] * 8 + [5.0] + [-2.0] * 2)[:, None]
+    m = 4.0
+    effects = joint_effects(codes, (6,), y, np.ones(11), np.full((1, 1), m)).values[0]
+    residual = y - y.mean()
+    counts = {1: 8, 2: 1, 3: 2}
+    total = sum(residual[codes == code].sum() / (1 + n) for code, n in counts.items())
+    size = sum(n / (1 + n) for n in counts.values())
+    np.testing.assert_allclose(effects[[0, 4, 5], 0], total / (size + m), rtol=1e-10)
+
+
+@pytest.mark.parametrize("pseudo_counts", [None, np.full((3, 2), 5.0)])
+def test_weights_equal_repetition(pseudo_counts):
+    codes, y, _ = sample(n_outputs=2)
+    times = np.random.default_rng(1).integers(1, 4, len(y))
+    weighted = joint_effects(codes, N_CODES, y, times.astype(float), pseudo_counts)
+    rows = np.repeat(np.arange(len(y)), times)
+    repeated = joint_effects(codes[rows], N_CODES, y[rows], np.ones(len(rows)), pseudo_counts)
+    np.testing.assert_allclose(weighted.pseudo_counts, repeated.pseudo_counts, rtol=1e-8)
+    for values, others in zip(weighted.values, repeated.values, strict=True):
+        np.testing.assert_allclose(values, others, rtol=1e-8, atol=1e-10)
+
+
+def simulated(ratio, n_categories=60, n=6000, seed=0):
+    """Two columns of random effects with noise of ``ratio`` times their variance; numpy alone."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(1, n_categories + 1, (n, len(ratio)))
+    y = rng.normal(size=(n, 1))
+    for j, r in enumerate(ratio):
+        y[:, 0] += rng.normal(scale=r**-0.5, size=n_categories + 1)[codes[:, j]]
+    return codes, (n_categories + 1,) * len(ratio), y
+
+
+@pytest.mark.parametrize("ratio", [(1.0, 10.0), (10.0, 100.0), (0.1, 3.0)])
+def test_estimated_pseudo_counts_recover_the_ratio_of_variances(ratio):
+    codes, n_codes, y = simulated(ratio)
+    found = joint_effects(codes, n_codes, y, np.ones(len(y))).pseudo_counts[:, 0]
+    # The variance of 60 effects is known to about a fifth.
+    np.testing.assert_allclose(np.log(found), np.log(ratio), atol=np.log(2))
+
+
+def test_effects_of_noise_are_shrunken_away():
+    codes, n_codes, _ = simulated((1.0, 1.0))
+    y = np.random.default_rng(2).normal(size=(len(codes), 1))
+    effects = joint_effects(codes, n_codes, y, np.ones(len(y)))
+    assert (effects.pseudo_counts > 100).all()
+    assert all(np.abs(values).max() < 0.2 for values in effects.values)
+
+
+def test_effects_without_noise_are_hardly_shrunken():
+    codes, n_codes, _ = simulated((1.0,), n_categories=20, n=2000)
+    y = np.sin(codes.astype(float))
+    effects = joint_effects(codes, n_codes, y, np.ones(len(y)))
+    expected = np.sin(np.arange(1, 21)) - y.mean()
+    np.testing.assert_allclose(effects.values[0][1:, 0], expected, atol=1e-2)
+
+
+def test_outputs_are_estimated_apart():
+    codes, y, weight = sample(n_outputs=3, weighted=True)
+    y = y * [1, 5, 0.1] + [0, 100, -3]
+    together = joint_effects(codes, N_CODES, y, weight)
+    for k in range(3):
+        alone = joint_effects(codes, N_CODES, y[:, [k]], weight)
+        np.testing.assert_allclose(together.pseudo_counts[:, [k]], alone.pseudo_counts, rtol=1e-8)
+        for values, others in zip(together.values, alone.values, strict=True):
+            np.testing.assert_allclose(values[:, [k]], others, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("factor", [-3.0, 1e-6, 1e6])
+def test_effects_move_with_the_unit_of_the_target(factor):
+    codes, y, weight = sample()
+    effects = joint_effects(codes, N_CODES, y, weight)
+    scaled = joint_effects(codes, N_CODES, factor * y + 7 * factor, weight)
+    np.testing.assert_allclose(scaled.pseudo_counts, effects.pseudo_counts, rtol=1e-6)
+    for values, others in zip(effects.values, scaled.values, strict=True):
+        np.testing.assert_allclose(others, factor * values, rtol=1e-6, atol=1e-9 * abs(factor))
+
+
+def test_the_order_of_rows_and_inputs_do_not_change():
+    codes, y, weight = sample(weighted=True)
+    before = codes.copy(), y.copy(), weight.copy()
+    effects = joint_effects(codes, N_CODES, y, weight)
+    for array, copy in zip((codes, y, weight), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+    order = np.random.default_rng(3).permutation(len(y))
+    again = joint_effects(codes[order], N_CODES, y[order], weight[order])
+    for values, others in zip(effects.values, again.values, strict=True):
+        np.testing.assert_allclose(values, others, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("m", [None, 0.0, 10.0])
+@pytest.mark.parametrize(
+    ("codes", "y"),
+    [
+        ([[1], [1], [1]], [1.0, 1.0, 1.0]),
+        ([[1], [2], [3]], [1.0, 2.0, 3.0]),
+        ([[1]], [5.0]),
+        ([[0], [0], [1]], [0.0, 1.0, 2.0]),
+    ],
+    ids=["constant", "all different", "one row", "unknown rows"],
+)
+def test_degenerate_samples_have_finite_effects(codes, y, m):
+    codes, y = np.array(codes), np.array(y)[:, None]
+    given = None if m is None else np.full((1, 1), m)
+    effects = joint_effects(codes, (5,), y, np.ones(len(y)), given)
+    assert np.isfinite(effects.values[0]).all()
+    assert np.isfinite(effects.pseudo_counts).all()
+    assert np.abs(effects.values[0]).max() <= np.ptp(y)
+
+
+def test_rows_of_hardly_any_weight_teach_nothing():
+    codes, y, _ = sample()
+    few = np.r_[np.ones(150), np.full(50, 1e-200)]
+    m = np.full((3, 1), 5.0)
+    effects = joint_effects(codes, N_CODES, y, few, m)
+    others = joint_effects(codes[:150], N_CODES, y[:150], np.ones(150), m)
+    for values, expected in zip(effects.values, others.values, strict=True):
+        np.testing.assert_allclose(values, expected, rtol=1e-8, atol=1e-10)

@@ -1,0 +1,198 @@
+"""Rules of parameters: what they let through and what they say about the rest."""
+
+import decimal
+import re
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skembed import _params as p
+
+
+class Estimator(SimpleNamespace):
+    pass
+
+
+def holds(rule, value):
+    """Whether a value passes, through the function that estimators call."""
+    try:
+        p.check_parameters(Estimator(size=value), {"size": rule})
+    except ValueError as error:
+        assert str(error) == (
+            f"The 'size' parameter of Estimator must be {rule.words}. Got {value!r} instead."
+        )
+        return False
+    return True
+
+
+NOT_NUMBERS = [True, False, np.True_, None, "1", b"1", [1], (1,), {1}, np.array([1]), 1j, object()]
+NOT_FINITE = [float("nan"), np.nan, float("inf"), -np.inf]
+
+
+@pytest.mark.parametrize("value", [1, 3, 5, np.int64(2), np.uint8(4)])
+def test_integers_in_range_pass(value):
+    assert holds(p.integer(1, 5), value)
+    assert holds(p.integer(1), value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, -1, 6, 10**400, 2.0, np.float64(2), Fraction(2), *NOT_NUMBERS, *NOT_FINITE],
+)
+def test_all_others_are_no_integers_in_range(value):
+    assert not holds(p.integer(1, 5), value)
+
+
+def test_integers_have_no_end_unless_they_are_given_one():
+    assert holds(p.integer(1), 10**400)
+    assert p.integer(1).words == "an int of at least 1"
+    assert p.integer(0, 9).words == "an int in [0, 9]"
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 0.5, np.float32(0.5), np.int64(0), Fraction(1, 2)])
+def test_real_numbers_in_range_pass(value):
+    assert holds(p.real("[0, 1)"), value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1, 1.0, -1e-300, 2, 10**400, decimal.Decimal("0.5"), *NOT_NUMBERS, *NOT_FINITE],
+)
+def test_all_others_are_no_real_numbers_in_range(value):
+    assert not holds(p.real("[0, 1)"), value)
+
+
+@pytest.mark.parametrize(
+    ("interval", "inside", "outside"),
+    [
+        ("[0, 1]", [0, 1], [-0.1, 1.1]),
+        ("(0, 1)", [0.5, 1e-300], [0, 1]),
+        ("(0, 1]", [1], [0]),
+        ("[0, inf)", [0, 1e308], [np.inf, -1, 10**400]),
+        ("(0, inf]", [np.inf, 1e-300], [0, np.nan]),
+        ("[-1, 1]", [-1, 1], [-2]),
+    ],
+)
+def test_the_ends_of_an_interval_are_as_written(interval, inside, outside):
+    rule = p.real(interval)
+    assert rule.words == f"a float in {interval}"
+    assert all(holds(rule, value) for value in inside)
+    assert not any(holds(rule, value) for value in outside)
+
+
+def test_options_are_strings_and_told_in_full():
+    rule = p.one_of("adam", "sgd")
+    assert rule.words == "one of {'adam', 'sgd'}"
+    assert holds(rule, "adam")
+    for value in ("Adam", "", None, 1, ["adam"], b"adam", np.array(["adam"])):
+        assert not holds(rule, value)
+
+
+def test_constants_are_the_very_object():
+    assert holds(p.none, None)
+    assert not holds(p.none, False)
+    assert holds(p.exactly(True), True)
+    assert not holds(p.exactly(True), 1)
+
+
+def test_booleans_are_no_numbers_and_numbers_no_booleans():
+    for value in (True, False, np.True_):
+        assert holds(p.boolean, value)
+    for value in (0, 1, "True", None, 1.0):
+        assert not holds(p.boolean, value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [(), [], (64,), [3, np.int32(2)], np.array([2, 3]), pd.Series([4]), range(1, 3), 5],
+)
+def test_layer_sizes_are_sequences_of_integers_or_one_integer(value):
+    assert holds(p.layer_sizes, value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        0,
+        [0],
+        [-1],
+        [1.0],
+        (True,),
+        "12",
+        b"12",
+        {2, 3},
+        {2: 3},
+        np.array(3),
+        np.array([[2, 3]]),
+        [[2]],
+        iter([2]),
+        None,
+        2.0,
+    ],
+)
+def test_what_else_looks_like_a_sequence_is_none(value):
+    """Sets have no order, bytes are numbers, and an array without an axis has no elements."""
+    assert not holds(p.layer_sizes, value)
+
+
+@pytest.mark.parametrize("value", [None, 0, 7, np.int64(3), np.random.RandomState(0)])
+def test_random_states_that_pass(value):
+    assert holds(p.random_state, value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [-1, 1.0, "0", True, np.random.default_rng(0), np.random],
+)
+def test_random_states_that_do_not(value):
+    assert not holds(p.random_state, value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["auto", [["a"]], [["a"], (1, 2)], [np.array(["a"])], {"city": ["a"]}, []],
+)
+def test_categories_that_pass(value):
+    assert holds(p.CATEGORY_RULES["categories"], value)
+
+
+@pytest.mark.parametrize("value", ["all", ["a", "b"], None, 3, [1, 2], {"a"}, [b"ab"]])
+def test_categories_that_do_not(value):
+    """One list of names is a slip: it would be read as one list of letters per column."""
+    assert not holds(p.CATEGORY_RULES["categories"], value)
+
+
+def test_alternatives_hold_if_either_does_and_are_told_together():
+    rule = p.none | p.integer(1) | p.real("(0, 1)")
+    assert rule.words == "None or an int of at least 1 or a float in (0, 1)"
+    for value in (None, 1, 0.5):
+        assert holds(rule, value)
+    for value in (0, 1.5, "1"):
+        assert not holds(rule, value)
+
+
+def test_instances_and_conditions():
+    assert holds(p.instance("a dict", dict), {})
+    assert not holds(p.instance("a dict", dict), [])
+    assert holds(p.satisfying("a callable", callable), len)
+    assert not holds(p.satisfying("a callable", callable), 3)
+
+
+def test_the_first_parameter_that_breaks_its_rule_is_named():
+    estimator = Estimator(first=1, second="x", third=-1)
+    rules = {"first": p.integer(1), "second": p.integer(1), "third": p.integer(1)}
+    message = "The 'second' parameter of Estimator must be an int of at least 1. Got 'x' instead."
+    with pytest.raises(ValueError, match=re.escape(message)):
+        p.check_parameters(estimator, rules)
+
+
+@pytest.mark.parametrize("rules", [p.CATEGORY_RULES, p.VECTOR_RULES, p.NETWORK_RULES])
+def test_no_shared_rule_breaks_on_odd_values(rules):
+    """Whatever comes, the answer is yes or no."""
+    odd = [*NOT_NUMBERS, *NOT_FINITE, 10**400, np.array(1), [None, ["a"]], [[1], 2], pd.NaT, {}]
+    for rule in rules.values():
+        for value in odd:
+            assert rule.holds(value) in (True, False)

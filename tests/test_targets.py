@@ -1,0 +1,276 @@
+"""Targets of every kind and container, and what each bad one is told."""
+
+import decimal
+import warnings
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.exceptions import DataConversionWarning
+
+from skembed._targets import Target, read_target
+
+
+def read(y, task="auto", weight=None):
+    weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=float)
+    return read_target(y, task, weight)
+
+
+def objects(values):
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def labels_of(target):
+    """The target as the labels that were given."""
+    if target.values.ndim == 1:
+        return target.classes[target.values].tolist()
+    return target.classes[target.values[:, 0].astype(int)].tolist()
+
+
+# What "auto" makes of a target
+
+
+@pytest.mark.parametrize(
+    ("y", "kind"),
+    [
+        (np.array([0.5, 1.5, 2.5]), "continuous"),
+        (np.array([1.0, 2.0, 3.0]), "continuous"),
+        (np.array([1.0, 2.0, 3.0], dtype=np.float16), "continuous"),
+        (objects([0.5, 1.5, 2]), "continuous"),
+        (objects([decimal.Decimal("0.5"), decimal.Decimal(1), decimal.Decimal(2)]), "continuous"),
+        (objects([Fraction(1, 2), Fraction(1, 3), Fraction(2, 3)]), "continuous"),
+        (pd.Series([0.5, 1.5, 2.5], dtype="Float64"), "continuous"),
+        (pd.Series([0.5, 1.5, 2.5], dtype=object), "continuous"),
+        (pl.Series([0.5, 1.5, 2.5]), "continuous"),
+        (pa.chunked_array([[0.5, 1.5], [2.5]]), "continuous"),
+        ([0.5, 1.5, 2.5], "continuous"),
+        (np.array([[0.5, 1.0], [1.5, 3.0], [2.5, 0.0]]), "continuous-multioutput"),
+        (pd.DataFrame({"a": [0.5, 1, 2], "b": [1.0, 2, 4]}), "continuous-multioutput"),
+        (pl.DataFrame({"a": [0.5, 1, 2], "b": [1.0, 2, 4]}), "continuous-multioutput"),
+        (np.array([0.0, 1.0, 0.0]), "binary"),
+        (np.array([True, False, True]), "binary"),
+        (objects([True, False, True]), "binary"),
+        (pd.Series([True, False, True], dtype="boolean"), "binary"),
+        (["a", "b", "a"], "binary"),
+        (np.array([1, 2, 3]), "multiclass"),
+        (objects([1, 2, 3]), "multiclass"),
+        (pd.Series([1, 2, 3], dtype="Int64"), "multiclass"),
+        (pl.Series(["a", "b", "c"]), "multiclass"),
+        (pl.Series(["a", "b", "c"], dtype=pl.Categorical), "multiclass"),
+        (pa.chunked_array([["a", "b"], ["c"]]), "multiclass"),
+        (pa.chunked_array([pa.array(["a", "b", "c"]).dictionary_encode()]), "multiclass"),
+        (pd.Series(pd.Categorical([1.0, 2.0, 3.0])), "multiclass"),
+        (pd.Categorical([1.0, 2.0, 3.0]), "multiclass"),
+        (np.array([[0, 1], [1, 0], [1, 1]]), "multilabel-indicator"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__module__,
+)
+def test_the_kind_is_told_from_type_and_values(y, kind):
+    target = read(y)
+    assert target.kind == kind
+    assert (target.classes is None) == kind.startswith("continuous")
+    assert target.values.dtype == (np.int32 if kind == "multiclass" else np.float32)
+
+
+def test_categorical_integers_are_classes_however_many():
+    y = np.arange(30)
+    with pytest.raises(ValueError, match=r"30 distinct integers.*task='classification' or task="):
+        read(np.tile(y, 3))
+    assert len(read(pd.Series(np.tile(y, 3)).astype("category")).classes) == 30
+    assert len(read(np.tile(y, 3), "classification").classes) == 30
+    assert read(np.tile(y, 3), "regression").kind == "continuous"
+    assert len(read(np.tile(np.arange(20), 3)).classes) == 20
+
+
+# Classes
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        ["b", "a", "c", "a"],
+        [3, 1, 2, 1],
+        [-1, 5, -1, 5],
+        [True, False, False, True],
+        [0.0, 1.0, 1.0, 0.0],
+        [2**62 + 1, 2**62, 2**62, 2**62 + 1],
+        ["", "é", "日本", ""],
+    ],
+    ids=repr,
+)
+def test_classes_are_sorted_and_give_the_labels_back(y):
+    for given_as in (y, np.array(y), objects(y), pd.Series(y), pl.Series(y)):
+        target = read(given_as, "classification")
+        assert target.classes.tolist() == sorted(set(y))
+        assert labels_of(target) == y
+        assert target.n_outputs == (1 if len(set(y)) == 2 else len(set(y)))
+        expected = "binary" if len(set(y)) == 2 else "multinomial"
+        assert target.loss == f"{expected}_cross_entropy"
+
+
+def test_columns_are_indicators_of_the_classes():
+    target = read(["b", "a", "c"])
+    np.testing.assert_array_equal(target.columns(), [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
+    np.testing.assert_array_equal(read(["b", "a"]).columns(), [[1], [0]])
+    labels = np.array([[0, 1], [1, 1]])
+    np.testing.assert_array_equal(read(labels).columns(), labels)
+    assert read(labels).loss == "binary_cross_entropy"
+    assert read(labels).n_outputs == 2
+
+
+# Numbers
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(
+    st.lists(st.floats(-100, 100).map(lambda v: round(v, 3)), min_size=3, max_size=20),
+    st.sampled_from([1e-300, 1e-30, 1.0, 1e30, 1e300]),
+    st.randoms(use_true_random=False),
+)
+def test_numbers_are_standardised_whatever_their_size(values, size, random):
+    weight = np.array([random.choice([0.5, 1.0, 2.0]) for _ in values])
+    y = np.array(values) * size
+    target = read(y, "regression", weight)
+    np.testing.assert_allclose(
+        target.values[:, 0] * target.scale + target.center, y, rtol=1e-5, atol=1e-5 * 100 * size
+    )
+    if np.ptp(values) > 1:
+        z = target.values[:, 0].astype(float)
+        assert np.average(z, weights=weight) == pytest.approx(0, abs=1e-5)
+        assert np.average(z**2, weights=weight) == pytest.approx(1, rel=1e-5)
+
+
+def test_outputs_are_standardised_apart():
+    y = np.array([[1.0, 100.0, 5.0], [2.0, 300.0, 5.0], [3.0, 200.0, 5.0]])
+    target = read(y)
+    assert target.n_outputs == 3
+    np.testing.assert_allclose(target.center, [2, 200, 5])
+    np.testing.assert_allclose(target.scale, [np.sqrt(2 / 3), 100 * np.sqrt(2 / 3), 1])
+    np.testing.assert_array_equal(target.values[:, 2], 0)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.0, 1e17 / 3, 1e300, 1e-300])
+def test_a_constant_target_is_zero_in_standard_units(value):
+    """And not the rounding of its mean, however large that is."""
+    target = read([value] * 7, "regression")
+    np.testing.assert_array_equal(target.values, 0)
+    np.testing.assert_allclose(target.values * target.scale + target.center, value)
+
+
+def test_weights_mean_repetition():
+    y, times = np.array([1.0, 4.0, 7.5]), np.array([1, 3, 2])
+    weighted, repeated = read(y, weight=times), read(np.repeat(y, times))
+    np.testing.assert_allclose(weighted.center, repeated.center)
+    np.testing.assert_allclose(weighted.scale, repeated.scale)
+
+
+def test_rows_of_weight_zero_are_left_out_and_may_hold_anything():
+    target = read([np.nan, 1.0, 2.0, 3.5], weight=[0, 1, 1, 1])
+    assert len(target.values) == 3
+    target = read(objects([None, "a", "b"]), weight=[0, 1, 2])
+    assert target.classes.tolist() == ["a", "b"]
+    target = read(objects([None, 0.5, 1.5, 2.5]), weight=[0, 1, 1, 1])
+    assert target.kind == "continuous"
+    target = read(["z", "a", "b"], weight=[0, 1, 1])
+    assert target.classes.tolist() == ["a", "b"]
+
+
+def test_some_rows_of_a_target():
+    target = read(["b", "a", "c", "a"])
+    part = target.take(np.array([2, 0]))
+    assert isinstance(part, Target)
+    assert labels_of(part) == ["c", "b"]
+    assert replace(part, values=target.values) == target
+
+
+def test_a_column_vector_is_read_with_a_warning():
+    for y in (np.array([[1.5], [2.5], [4.0]]), pd.DataFrame({"y": [1.5, 2.5, 4.0]})):
+        with pytest.warns(DataConversionWarning, match="column-vector"):
+            assert read(y).kind == "continuous"
+
+
+# Bad targets
+
+
+MISSING = [
+    (pd.Series([1, None, 2], dtype="Int64"), "NaN"),
+    (pd.Series([True, None], dtype="boolean"), "row 1"),
+    (pd.Series(["a", "b", None], dtype="string"), "row 2"),
+    (pd.Series(["a", None, "b"], dtype="category"), "row 1"),
+    (pd.Series(pd.Categorical([1.0, None, 2.0])), "NaN"),
+    (pl.Series(["a", None]), "row 1"),
+    (pl.Series([1, None]), "NaN"),
+    (pa.chunked_array([["a", None]]), "row 1"),
+    (pa.chunked_array([pa.array(["a", None, "b"]).dictionary_encode()]), "row 1"),
+    ([1.5, np.nan, 2.5], "NaN"),
+    (objects([1.5, None, 2.5]), "row 1"),
+    (objects(["a", pd.NaT, "b"]), "row 1"),
+    (objects(["a", decimal.Decimal("NaN")]), "row 1"),
+    (np.array([["a", "b"], ["c", None]], dtype=object), "row 1"),
+    (np.array([[1.0, 2.0], [3.0, np.nan]]), "NaN"),
+]
+
+
+@pytest.mark.parametrize(("y", "words"), MISSING)
+@pytest.mark.parametrize("task", ["auto", "regression", "classification"])
+def test_missing_targets_are_refused_whatever_the_task(y, words, task):
+    with pytest.raises(ValueError, match=rf"Input y contains NaN.*{words}|Input y contains NaN\."):
+        read(y, task)
+
+
+def test_the_row_of_a_missing_target_is_that_of_the_input():
+    with pytest.raises(ValueError, match="first in row 3"):
+        read(objects(["a", None, "b", None]), weight=[1, 0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "error", "words"),
+    [
+        (None, "auto", ValueError, r"the target y is None: task='auto' learns from a target"),
+        (None, "regression", ValueError, "task='regression' learns from a target"),
+        ([], "auto", ValueError, r"not be empty. Got shape \(0,\)"),
+        (np.zeros((2, 0)), "auto", ValueError, r"Got shape \(2, 0\)"),
+        (np.zeros((2, 2, 2)), "auto", ValueError, r"1 or 2 dimensions.*Got shape \(2, 2, 2\)"),
+        (np.array(3.0), "auto", ValueError, r"1 or 2 dimensions.*Got shape \(\)"),
+        ({"a": 1}, "auto", ValueError, r"1 or 2 dimensions.*Got shape \(\)"),
+        ([1.5, np.inf, 2.5], "auto", ValueError, "infinity"),
+        (objects([1.5, np.inf, 2.5]), "regression", ValueError, "infinity"),
+        (objects([1.0, np.inf]), "auto", ValueError, "infinity"),
+        ([0.5, 1.5, 0.25], "classification", ValueError, "continuous.*Use task='regression'"),
+        ([0.5, 1.5, 0.5], "auto", ValueError, "holds fractions.*Use task='regression'"),
+        (["a", "b"], "regression", ValueError, "must hold numbers.*such as 'a'"),
+        ([["a", "b"], ["b", "a"]], "regression", ValueError, "must hold numbers"),
+        ([10**400, 1, 2], "regression", ValueError, "must hold numbers"),
+        ([3.0, 3.0], "auto", ValueError, "at least two classes. Got one class only: .*3.0"),
+        (["a", "a"], "auto", ValueError, "Got one class only: 'a'"),
+        (objects([1, "a", 2]), "auto", TypeError, r"labels of one type. Got \['int', 'str'\]"),
+        ([[0, 3], [1, 0]], "classification", ValueError, "must hold 0 and 1 only"),
+        ([["a", "b"], ["b", "a"]], "auto", ValueError, "must hold 0 and 1 only"),
+        (np.array([1j, 2]), "regression", ValueError, "numbers or labels. Got dtype complex128"),
+        (np.array(["2020", "2021"], "M8[D]"), "auto", ValueError, "Got dtype datetime64"),
+        (np.array(["2020", "NaT"], "M8[D]"), "regression", ValueError, "Got dtype datetime64"),
+        (np.array([1, 2], "m8[s]"), "regression", ValueError, "Got dtype timedelta64"),
+        ([1e308] * 10, "regression", ValueError, "too large.*1e\\+308.*Rescale"),
+        ([1.7e308, -1.7e308, -1.7e308], "regression", ValueError, "too large.*Rescale"),
+    ],
+)
+def test_bad_targets_are_told_what_is_wrong(y, task, error, words):
+    n = len(y) if hasattr(y, "__len__") and np.ndim(y) else 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(error, match=words):
+            read_target(y, task, np.ones(n))
+
+
+@pytest.mark.parametrize("n_rows", [2, 4])
+def test_a_target_of_another_length_is_refused(n_rows):
+    with pytest.raises(ValueError, match=rf"inconsistent.*X has {n_rows} rows, y has 3"):
+        read([1.5, 2.5, 3.5], weight=np.ones(n_rows))
