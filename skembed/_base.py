@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from ._frames import Coded
 from ._learning import Recipe, Trained, learn_tables, train_network
 from ._params import Rule, check_parameters
-from ._recipe import make_recipe, progress_printer
+from ._recipe import make_recipe, progress_printer, share_tables
 from ._sample import (
     Columns,
     Sample,
@@ -46,12 +46,18 @@ class EmbeddingModel(BaseEstimator):
         frame = read_input(probe, X, reset=True)
         columns = choose_columns(frame, self.numeric_features)
         rng = make_rng(self.random_state)
+        tables = share_tables(self.shared, columns)
         vocabularies: list[ColumnVocabulary] = []
 
         def codes_of(coded: list[Coded]) -> NDArray[np.int32]:
             vocabularies.extend(
                 learn_vocabularies(
-                    coded, columns, self.categories, self.min_frequency, self.max_categories
+                    coded,
+                    columns,
+                    self.categories,
+                    self.min_frequency,
+                    self.max_categories,
+                    tables,
                 )
             )
             return self._encode(coded, vocabularies, columns)

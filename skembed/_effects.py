@@ -1,11 +1,11 @@
 """Shrunken target effects of categories, jointly over the columns.
 
 The model is one of additive crossed random intercepts, ``y = mean + sum_j effect_j[category_j] +
-noise``, each effect drawn from a normal distribution with a variance of its own per column. Given
-the variances, the best linear unbiased prediction of an effect is ``(sum of the residuals of its
-rows) / (count + m)``, where ``m``, the ratio of the noise variance to that of the column's effects,
-acts as so many rows of the overall mean. The columns are visited in turn (backfitting) and the
-variances estimated by expectation-maximisation on the way.
+noise``, each effect drawn from a normal distribution with a variance of its own per column, and
+with mean 0 over the rows. Given the variances, the best linear unbiased prediction of an effect is
+``(sum of the residuals of its rows) / (count + m)``, where ``m``, the ratio of the noise variance
+to that of the column's effects, acts as so many rows of the overall mean. The columns are visited
+in turn (backfitting) and the variances estimated by expectation-maximisation on the way.
 
 References: Henderson 1975, doi:10.2307/2529430 (prediction); Searle, Casella and McCulloch 1992,
 "Variance Components", chapter 8 (estimation).
@@ -26,8 +26,6 @@ _FIRST_ESTIMATE = 10.0
 _PSEUDO_COUNT_RANGE = (1e-3, 1e6)
 # Keeps 0 / 0, a code without rows and without shrinkage, at 0.
 _SMALLEST = 1e-300
-# Of a constant in a column without shrinkage.
-_LEAST_PRICE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,15 @@ class _Column:
         self.seen = self.counts[:, 0] > 0
 
     def shrunken_mean(self, residual: Array, m: Array) -> Array:
-        """Effect of every code, ``(n_codes, n_outputs)``."""
+        """Effect of every code, ``(n_codes, n_outputs)``, with mean 0 over the rows."""
         total = self._sum @ residual
+        share = self.counts / np.maximum(self.counts + m, _SMALLEST)
+        # What all categories have in common belongs to the overall mean. Left free, constants
+        # wander between the columns for as long as they are visited.
+        common = (share * total).sum(axis=0) / np.maximum(
+            (share * self.counts).sum(axis=0), _SMALLEST
+        )
+        total -= self.counts * common
         effects = total / np.maximum(self.counts + m, _SMALLEST)
         # A category that was seen once is the best model of one that was never seen.
         rarity = np.where(self.seen, 1 / (1 + self.counts[:, 0]), 0)
@@ -96,24 +101,9 @@ def joint_effects(
             residual += table[column.codes]
             table[...] = column.shrunken_mean(residual, m_column)
             residual -= table[column.codes]
-        _balance_constants(columns, values, m)
         if estimate and sweep > 0:
             m = _estimate_pseudo_counts(columns, values, residual, weight, m)
     return Effects(values, m)
-
-
-def _balance_constants(columns: list[_Column], values: list[Array], m: Array) -> None:
-    """Move constants from column to column, in place, to where the penalty is least.
-
-    The fit stays as it is. Visiting the columns in turn finds this only in the very long run, since
-    common categories are hardly shrunken.
-    """
-    n_seen = np.array([[column.seen.sum()] for column in columns])
-    mean = np.array([t[c.seen].mean(axis=0) for c, t in zip(columns, values, strict=True)])
-    price = np.maximum(m, _LEAST_PRICE) * n_seen
-    shift = mean.sum(axis=0) / (1 / price).sum(axis=0) / price - mean
-    for table, constant in zip(values, shift, strict=True):
-        table += constant
 
 
 def _estimate_pseudo_counts(

@@ -58,6 +58,12 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     handle_missing : {"embed", "unknown", "error"}, default="embed"
         Missing values are a category of their own, are unknown, or raise a ValueError. With
         ``"embed"`` a column that had none in ``fit`` gives them the mean vector of its rows.
+    shared : list of lists of columns or None, default=None
+        Groups of columns that hold the same kind of thing (home and away team) and share one
+        vocabulary and the learned coordinates. Effects remain one per column.
+    initial_embeddings : dict column -> DataFrame or mapping category -> vector, default=None
+        Vectors to start from and to be pulled to, in place of the mean; the learned coordinates
+        then stay in their space and have their width. Categories without one start in their middle.
     learning_rate_multipliers : dict column -> float or None, default=None
         Factor of the learning rate of a column's table; 0 leaves its vectors at their first values.
     max_norm : float or None, default=None
@@ -202,6 +208,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         max_categories: int | None = None,
         handle_unknown: str = "embed",
         handle_missing: str = "embed",
+        shared: Any = None,
+        initial_embeddings: Any = None,
         learning_rate_multipliers: dict | None = None,
         max_norm: float | None = None,
         numeric_features: Any = None,
@@ -235,6 +243,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         self.max_categories = max_categories
         self.handle_unknown = handle_unknown
         self.handle_missing = handle_missing
+        self.shared = shared
+        self.initial_embeddings = initial_embeddings
         self.learning_rate_multipliers = learning_rate_multipliers
         self.max_norm = max_norm
         self.numeric_features = numeric_features

@@ -52,7 +52,8 @@ class Frame:
         if getattr(column, "dtype", None) == np.dtype(object):
             try:
                 # A set is the fastest way there is to see each object once.
-                column = as_objects(list(set(np.asarray(column))))
+                cells = set(np.asarray(column))
+                column = np.fromiter(cells, dtype=object, count=len(cells))
             except TypeError:
                 pass  # What has no hash is named below.
         return encode_values(column, self.names[j])

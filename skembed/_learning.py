@@ -37,8 +37,12 @@ class Recipe:
 
     Attributes
     ----------
+    tables : tuple of int
+        The table of each column; columns that share one have the same number.
     embedding_dims : tuple of int
         Learned coordinates of each column.
+    priors : tuple of (ndarray of shape (n_codes, width) or None)
+        First vectors of each table's codes, NaN where none were given.
     target_effect : bool
         Whether effects come first.
     shrinkage : float or None
@@ -55,7 +59,9 @@ class Recipe:
         Share of the rows held out for early stopping.
     """
 
+    tables: tuple[int, ...]
     embedding_dims: tuple[int, ...]
+    priors: tuple[NDArray[np.float64] | None, ...]
     target_effect: bool
     shrinkage: float | None
     multipliers: tuple[float, ...]
@@ -66,6 +72,11 @@ class Recipe:
     alpha: float
     settings: TrainingSettings
     validation_fraction: float | None
+
+    @property
+    def first_columns(self) -> list[int]:
+        """The first column of each table, which speaks for all columns that share it."""
+        return [self.tables.index(table) for table in range(max(self.tables) + 1)]
 
 
 @dataclass(frozen=True)
@@ -87,9 +98,9 @@ class Trained:
 def make_architecture(sample: Sample, n_codes: tuple[int, ...], recipe: Recipe) -> Architecture:
     """Sizes of the network for a sample."""
     return Architecture(
-        n_codes=n_codes,
-        embedding_dims=recipe.embedding_dims,
-        columns=tuple(range(len(n_codes))),
+        n_codes=tuple(n_codes[j] for j in recipe.first_columns),
+        embedding_dims=tuple(recipe.embedding_dims[j] for j in recipe.first_columns),
+        columns=recipe.tables,
         n_numeric=sample.numeric.shape[1],
         hidden_layer_sizes=recipe.hidden_layer_sizes,
         n_outputs=sample.target.n_outputs,
@@ -114,6 +125,10 @@ def train_network(
     parameters = network.initial_parameters(rng, baseline)
     if start:
         start(architecture, parameters)
+    for table, prior in zip(table_views(architecture, parameters), recipe.priors, strict=True):
+        if prior is not None:
+            # A category without a vector starts in the middle of those that have one.
+            table[...] = np.where(np.isnan(prior), np.nanmean(prior, axis=0), prior)
     # Steps see weights of mean 1, so that their size does not depend on the unit of the weights.
     equal = sample.weight.min() == sample.weight.max()
     mean_one = None if equal else (sample.weight / sample.weight.mean()).astype(np.float32)
@@ -140,6 +155,7 @@ def train_network(
             replace(data, weight=sample.weight),
             sample.codes,
             _vector_pseudo_counts(pseudo_counts, recipe),
+            recipe.priors,
         ),
         pseudo_counts=pseudo_counts,
         unit=_unit(sample, network),
@@ -153,7 +169,7 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
     All are in standard deviations of the target, or of the 0/1 indicator of its label.
     """
     architecture = trained.network.architecture
-    frozen = [multiplier == 0 for multiplier in recipe.multipliers]
+    frozen = [recipe.multipliers[j] == 0 for j in recipe.first_columns]
     coordinates = relearn(
         trained.network,
         trained.parameters,
@@ -163,20 +179,20 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
         _vector_pseudo_counts(trained.pseudo_counts, recipe),
         frozen,
     )
-    trained_tables = table_views(architecture, trained.parameters)
-    tables = []
-    for j, table in enumerate(coordinates):
-        tables.append(
-            trained_tables[j] if frozen[j] else _limit_norm(table, recipe.max_norm) * trained.unit
-        )
+    given = table_views(architecture, trained.parameters)
+    learned = []
+    for t, table in enumerate(coordinates):
+        if frozen[t]:
+            learned.append(given[t])
+        elif recipe.priors[t] is not None:
+            learned.append(trained.bases[t].origin + table @ trained.bases[t].axes)
+        else:
+            learned.append(_limit_norm(table, recipe.max_norm) * trained.unit)
+    tables = [learned[t] for t in recipe.tables]
     if recipe.target_effect:
-        effects = joint_effects(
-            sample.codes,
-            architecture.n_codes,
-            _standardised(sample),
-            sample.weight,
-            trained.pseudo_counts,
-        )
+        n_codes = tuple(architecture.n_codes[t] for t in recipe.tables)
+        y = _standardised(sample)
+        effects = joint_effects(sample.codes, n_codes, y, sample.weight, trained.pseudo_counts)
         tables = [np.hstack(pair) for pair in zip(effects.values, tables, strict=True)]
     return [table.astype(np.float32) for table in tables]
 
@@ -191,13 +207,21 @@ def _effect_pseudo_counts(
     return joint_effects(sample.codes, n_codes, y, sample.weight).pseudo_counts
 
 
-def _vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
-    """Rows of the mean vector that the learned vectors of each column are shrunken by.
+def _vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[float]:
+    """Rows of the mean vector that the learned vectors of each table are shrunken by.
 
-    A column whose effects need much shrinkage is a noisy one for its vectors too.
+    A column whose effects need much shrinkage is a noisy one for its vectors too. A table that
+    learns slower than others is held back by so many more rows.
     """
-    mean = np.exp(np.mean(np.log(np.maximum(effects, 1e-6)), axis=1))
-    return mean if recipe.shrinkage is not None else np.clip(mean, *_PSEUDO_COUNT_RANGE)
+    counts = []
+    for table, j in enumerate(recipe.first_columns):
+        sharing = np.asarray(recipe.tables) == table
+        # Geometric mean over columns and outputs: pseudo-counts range over many decades.
+        mean = float(np.exp(np.log(np.maximum(effects[sharing], 1e-6)).mean()))
+        if recipe.shrinkage is None:
+            mean = float(np.clip(mean, *_PSEUDO_COUNT_RANGE))
+        counts.append(mean / (recipe.multipliers[j] or 1.0))
+    return counts
 
 
 def _limit_norm(table: Array, max_norm: float | None) -> Array:
@@ -249,11 +273,12 @@ def _hold_out(
     return data.take(order[n_held_out:]), data.take(order[:n_held_out])
 
 
-def _code_counts(sample: Sample, n_codes: tuple[int, ...]) -> list[NDArray[np.float64]]:
-    return [
-        np.bincount(sample.codes[:, j], weights=sample.weight, minlength=n)
-        for j, n in enumerate(n_codes)
-    ]
+def _code_counts(architecture: Architecture, sample: Sample) -> list[NDArray[np.float64]]:
+    """Weight of the rows of each table's codes."""
+    counts = [np.zeros(n) for n in architecture.n_codes]
+    for j, table in enumerate(architecture.columns):
+        counts[table] += np.bincount(sample.codes[:, j], sample.weight, len(counts[table]))
+    return counts
 
 
 def _per_row_of_stack(architecture: Architecture, values: list[Array]) -> dict[str, Array]:
@@ -268,17 +293,20 @@ def _table_rules(
     architecture: Architecture, sample: Sample, recipe: Recipe
 ) -> dict[str, TableRules]:
     scale = _DECAY * recipe.settings.batch_size / _REFERENCE_BATCH
-    counts = _code_counts(sample, architecture.n_codes)
-    decay = [
-        multiplier * scale / np.maximum(count, 1)
-        for count, multiplier in zip(counts, recipe.multipliers, strict=True)
+    counts = _code_counts(architecture, sample)
+    multipliers = [recipe.multipliers[j] for j in recipe.first_columns]
+    # Given vectors do not decay: 0 is not where they come from.
+    strengths = [
+        0.0 if prior is not None else multiplier * scale
+        for multiplier, prior in zip(multipliers, recipe.priors, strict=True)
     ]
-    factors = [np.full(len(c), m) for c, m in zip(counts, recipe.multipliers, strict=True)]
+    decay = [s / np.maximum(count, 1) for count, s in zip(counts, strengths, strict=True)]
+    factors = [np.full(len(c), m) for c, m in zip(counts, multipliers, strict=True)]
     decays = _per_row_of_stack(architecture, decay)
-    multipliers = _per_row_of_stack(architecture, factors)
-    plain = all(multiplier == 1 for multiplier in recipe.multipliers)
+    rates = _per_row_of_stack(architecture, factors)
+    plain = all(multiplier == 1 for multiplier in multipliers)
     return {
-        name: TableRules(decay=decays[name], multiplier=None if plain else multipliers[name])
+        name: TableRules(decay=decays[name], multiplier=None if plain else rates[name])
         for name in decays
     }
 
@@ -289,7 +317,7 @@ def _unknown_replacement(
     """Turn some codes into the unknown code, the rarer the likelier: it is trained where it would
     stand.
     """
-    counts = _code_counts(sample, architecture.n_codes)
+    counts = _code_counts(architecture, sample)
     chances = _per_row_of_stack(
         architecture, [(1 / (1 + count)).astype(np.float32) for count in counts]
     )

@@ -128,6 +128,9 @@ VECTOR_RULES = {
     | instance("a dict column -> int", dict)
     | satisfying("a callable n_categories -> int", callable),
     "target_effect": boolean,
+    "shared": none
+    | sequence_of("a list of groups of columns", lambda v: isinstance(v, list | tuple)),
+    "initial_embeddings": none | instance("a dict column -> vectors", Mapping),
     "learning_rate_multipliers": none | instance("a dict column -> float", dict),
     "max_norm": none | real("(0, inf]"),
 }

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ._initial import read_initial_embeddings
 from ._learning import Recipe
 from ._params import integer, real
-from ._sample import Columns, per_column
+from ._sample import Columns, find_categorical, per_column
 from ._vocabulary import ColumnVocabulary
 from .nn._training import TrainingSettings
 
@@ -19,9 +20,16 @@ _AUTO_DIM = 4
 def make_recipe(estimator: Any, columns: Columns, vocabularies: list[ColumnVocabulary]) -> Recipe:
     """The recipe that an estimator's parameters describe, for these columns."""
     sizes = estimator.hidden_layer_sizes
+    tables = share_tables(estimator.shared, columns)
+    priors = read_initial_embeddings(estimator.initial_embeddings, columns, vocabularies)
+    dims = choose_dims(estimator.embedding_dim, columns, vocabularies)
+    dims = [dim if v is None else v.shape[1] for dim, v in zip(dims, priors, strict=True)]
+    dims = [dims[tables.index(table)] for table in tables]
     multipliers = estimator.learning_rate_multipliers or {}
     return Recipe(
-        embedding_dims=choose_dims(estimator.embedding_dim, columns, vocabularies),
+        tables=tuple(tables),
+        embedding_dims=tuple(dims),
+        priors=tuple(priors[tables.index(table)] for table in sorted(set(tables))),
         target_effect=estimator.target_effect,
         shrinkage=None if estimator.shrinkage == "auto" else float(estimator.shrinkage),
         multipliers=tuple(_checked_multipliers(multipliers, columns)),
@@ -46,9 +54,27 @@ def make_recipe(estimator: Any, columns: Columns, vocabularies: list[ColumnVocab
     )
 
 
+def share_tables(shared: Any, columns: Columns) -> list[int]:
+    """The table of each categorical column; the columns of a group have one together."""
+    owner = list(range(len(columns.categorical)))
+    for group in shared or []:
+        members = [find_categorical(columns, name, "shared") for name in group]
+        for member in members:
+            if owner[member] != member or members.count(member) > 1:
+                raise ValueError(
+                    "The 'shared' parameter names the column "
+                    f"{columns.categorical_names[member]!r} "
+                    "more than once."
+                )
+        for member in members:
+            owner[member] = min(members)
+    number = {first: table for table, first in enumerate(sorted(set(owner)))}
+    return [number[first] for first in owner]
+
+
 def choose_dims(
     embedding_dim: Any, columns: Columns, vocabularies: list[ColumnVocabulary]
-) -> tuple[int, ...]:
+) -> list[int]:
     """Learned coordinates of each column."""
     given = per_column(embedding_dim, columns, "embedding_dim", "auto")
     rule = integer(1)
@@ -66,7 +92,7 @@ def choose_dims(
                 f"Got {value!r} instead."
             )
         dims.append(int(value))
-    return tuple(dims)
+    return dims
 
 
 def _checked_multipliers(multipliers: Mapping[Any, Any], columns: Columns) -> list[float]:

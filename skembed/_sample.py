@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_array, validate_data
 from ._frames import Coded, Frame, encode_values, is_frame, read
 from ._numeric import NumericScaler
 from ._targets import Target, read_target
-from ._vocabulary import UNKNOWN, ColumnVocabulary, learn_vocabulary, sort_order
+from ._vocabulary import UNKNOWN, ColumnVocabulary, learn_vocabulary, sort_order, stack_columns
 
 _SMALLEST_PART = 1e-300
 
@@ -116,20 +116,25 @@ def find_column(names: Sequence[Any], name: Any, parameter: str) -> int:
     )
 
 
+def find_categorical(columns: Columns, name: Any, parameter: str) -> int:
+    """Position among the categorical columns of one given by name or position."""
+    j = find_column(columns.names, name, parameter)
+    if j not in columns.categorical:
+        raise ValueError(
+            f"The {parameter!r} parameter names the column {name!r}, which is numeric. "
+            f"The categorical columns are {columns.categorical_names!r}."
+        )
+    return columns.categorical.index(j)
+
+
 def per_column(value: Any, columns: Columns, parameter: str, default: Any) -> list[Any]:
     """A value for each categorical column, from one value for all or a dict column -> value."""
     if not isinstance(value, Mapping):
         return [value] * len(columns.categorical)
-    chosen = dict.fromkeys(columns.categorical, default)
+    chosen = [default] * len(columns.categorical)
     for name, own in value.items():
-        j = find_column(columns.names, name, parameter)
-        if j not in chosen:
-            raise ValueError(
-                f"The {parameter!r} parameter names the column {name!r}, which is numeric. "
-                f"The categorical columns are {columns.categorical_names!r}."
-            )
-        chosen[j] = own
-    return list(chosen.values())
+        chosen[find_categorical(columns, name, parameter)] = own
+    return chosen
 
 
 def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
@@ -164,14 +169,27 @@ def learn_vocabularies(
     categories: Any,
     min_frequency: int | float | None,
     max_categories: int | None,
+    tables: Sequence[int],
 ) -> list[ColumnVocabulary]:
-    """A vocabulary per categorical column, from the data or as given by ``categories``."""
+    """A vocabulary per categorical column, from the data or as given by ``categories``.
+
+    Columns with the same number in ``tables`` get one vocabulary, of what any of them holds.
+    """
     given = given_categories(categories, columns)
+    learned: dict[int, ColumnVocabulary] = {}
     vocabularies = []
-    for column, values, name in zip(coded, given, columns.categorical_names, strict=True):
-        vocabulary = learn_vocabulary(
-            column, categories=values, min_frequency=min_frequency, max_categories=max_categories
-        )
+    for j, (column, name) in enumerate(zip(coded, columns.categorical_names, strict=True)):
+        table = tables[j]
+        if table not in learned:
+            sharing = [k for k, other in enumerate(tables) if other == table]
+            values = next((given[k] for k in sharing if given[k] is not None), None)
+            learned[table] = learn_vocabulary(
+                stack_columns([coded[k] for k in sharing]),
+                categories=values,
+                min_frequency=min_frequency,
+                max_categories=max_categories,
+            )
+        vocabulary, values = learned[table], given[j]
         if values is not None and len(unseen := vocabulary.unknown_values(column)):
             raise ValueError(
                 f"Found unknown categories {list(unseen[:5])!r} in column {name!r} during fit. Add "

@@ -6,13 +6,14 @@ categories, one row for all infrequent categories if there are any, the missing 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._frames import Coded, Lookup, as_objects
+from ._frames import Coded, Lookup, as_objects, encode_values
 
 UNKNOWN = 0
 
@@ -109,6 +110,24 @@ def learn_vocabulary(
     values, counts = values[order], counts[order]
     infrequent = _find_infrequent(counts, len(column.codes), min_frequency, max_categories)
     return ColumnVocabulary(values, counts, infrequent)
+
+
+def stack_columns(columns: Sequence[Coded]) -> Coded:
+    """Columns below each other as one."""
+    if len(columns) == 1:
+        return columns[0]
+    values = [column.values for column in columns]
+    kinds = {array.dtype.kind for array in values}
+    if len(kinds) > 1:
+        values = [as_objects(array) for array in values]
+    merged = encode_values(np.concatenate(values))
+    starts = np.cumsum([0] + [len(array) for array in values])
+    parts = [
+        # A missing cell, -1, reads the last entry.
+        np.append(merged.codes[start : start + len(column.values)], -1)[column.codes]
+        for start, column in zip(starts, columns, strict=False)
+    ]
+    return Coded(merged.values, np.concatenate(parts))
 
 
 def _find_infrequent(

@@ -24,7 +24,9 @@ def one_hot(codes, n_codes):
 
 
 def solved(codes, y, weight, pseudo_counts, n_codes=N_CODES):
-    """Henderson's equations around the mean: one ridge regression with a penalty per column."""
+    """Henderson's equations around the mean: one ridge regression with a penalty per column, under
+    the constraint that the effects of a column have mean 0 over the rows.
+    """
     design = one_hot(codes, n_codes)
     residual = y - np.average(y, axis=0, weights=weight)
     left = design.T @ (weight[:, None] * design)
@@ -32,7 +34,12 @@ def solved(codes, y, weight, pseudo_counts, n_codes=N_CODES):
     penalties = np.concatenate(
         [np.full(size, m) for size, m in zip(n_codes, pseudo_counts, strict=True)]
     )
-    effects = np.linalg.solve(left + np.diag(penalties), right)
+    blocks = np.repeat(np.arange(len(n_codes)), n_codes)
+    constraints = (blocks == np.arange(len(n_codes))[:, None]) * (weight @ design)
+    zeros = np.zeros((len(n_codes), len(n_codes)))
+    system = np.block([[left + np.diag(penalties), constraints.T], [constraints, zeros]])
+    padded = np.vstack([right, np.zeros((len(n_codes), y.shape[1]))])
+    effects = np.linalg.lstsq(system, padded, rcond=None)[0][: len(right)]
     return np.split(effects, np.cumsum(n_codes)[:-1])
 
 
@@ -73,10 +80,13 @@ def test_one_column_without_shrinkage_reproduces_category_means():
 def test_one_column_is_shrunken_as_by_rows_of_the_mean(m):
     codes, y, weight = sample(n_codes=(5,))
     effects = joint_effects(codes, (5,), y, weight, np.full((1, 1), m))
-    residual = y[:, 0] - y.mean()
-    for code in range(1, 5):
-        own = residual[codes[:, 0] == code]
-        assert effects.values[0][code, 0] == pytest.approx(own.sum() / (len(own) + m), rel=1e-10)
+    n = np.bincount(codes[:, 0], minlength=5)[1:]
+    means = np.bincount(codes[:, 0], y[:, 0], minlength=5)[1:] / n
+    # What the categories have in common makes the effects 0 on average over the rows.
+    common = np.average(means, weights=n * n / (n + m))
+    expected = n / (n + m) * (means - common)
+    np.testing.assert_allclose(effects.values[0][1:, 0], expected, rtol=1e-10)
+    assert n @ expected == pytest.approx(0, abs=1e-10)
 
 
 def test_a_code_that_was_never_seen_gets_the_pooled_effect_of_the_rare():
@@ -85,8 +95,10 @@ def test_a_code_that_was_never_seen_gets_the_pooled_effect_of_the_rare():
     y = np.array([1.0] * 8 + [5.0] + [-2.0] * 2)[:, None]
     m = 4.0
     effects = joint_effects(codes, (6,), y, np.ones(11), np.full((1, 1), m)).values[0]
-    residual = y - y.mean()
     counts = {1: 8, 2: 1, 3: 2}
+    weights = [n * n / (n + m) for n in counts.values()]
+    common = np.average([y[codes == code].mean() for code in counts], weights=weights)
+    residual = y - common
     total = sum(residual[codes == code].sum() / (1 + n) for code, n in counts.items())
     size = sum(n / (1 + n) for n in counts.values())
     np.testing.assert_allclose(effects[[0, 4, 5], 0], total / (size + m), rtol=1e-10)

@@ -631,3 +631,76 @@ def test_constant_targets_and_columns_and_single_categories_work():
     for y in (np.full(20, 3.0), np.arange(20.0)):
         vectors = EmbeddingEncoder(task="regression", **FAST).fit_transform(X, y)
         assert np.isfinite(vectors).all()
+
+
+@pytest.fixture
+def matches():
+    """Teams of known strength at home and away; the outcome is the difference of the strengths."""
+    rng = np.random.default_rng(0)
+    home, away = rng.integers(0, 15, (2, 2000))
+    strength = np.linspace(-1, 1, 15)
+    y = strength[home] - strength[away] + 0.2 * rng.standard_normal(2000)
+    teams = np.array([f"t{i:02}" for i in range(15)], dtype=object)
+    return pd.DataFrame({"home": teams[home], "away": teams[away]}), y
+
+
+def test_columns_that_share_a_table_have_one_vocabulary_and_the_same_learned_coordinates(matches):
+    X, y = matches
+    X.loc[0, "home"] = "only at home"
+    encoder = EmbeddingEncoder(shared=[["home", "away"]], **FAST).fit(X, y)
+    assert encoder.categories_[0] is encoder.categories_[1]
+    assert "only at home" in encoder.categories_[1]
+    home, away = encoder.embeddings_
+    np.testing.assert_array_equal(home[:16, 1:], away[:16, 1:])
+    # Effects belong to the column: what helps at home harms away.
+    assert np.corrcoef(home[1:16, 0], away[1:16, 0])[0, 1] < -0.95
+
+
+def test_shared_columns_are_encoded_like_the_same_values_in_one_column(matches):
+    X, y = matches
+    encoder = EmbeddingEncoder(target_effect=False, shared=[["home", "away"]], **FAST).fit(X, y)
+    swapped = X.rename(columns={"home": "away", "away": "home"})[["home", "away"]]
+    vectors, other_way = encoder.transform(X), encoder.transform(swapped)
+    np.testing.assert_array_equal(vectors, np.roll(other_way, 2, axis=1))
+
+
+def test_initial_embeddings_hold_rare_categories_and_stay_in_their_space(shops):
+    X, y, _ = shops
+    rare = pd.DataFrame({"shop": ["rare"], "day": [0]})
+    X, y = pd.concat([X, rare], ignore_index=True), np.append(y, 0.0)
+    rng = np.random.default_rng(1)
+    given = {f"s{i:02}": rng.standard_normal(3) for i in range(11)} | {"rare": np.full(3, 9.0)}
+    settings = FAST | {"target_effect": False}
+    for vectors in (given, pd.DataFrame(given).T):
+        encoder = EmbeddingEncoder(initial_embeddings={"shop": vectors}, **settings).fit(X, y)
+        frame = encoder.embedding_frame("shop")
+        assert frame.shape == (13, 3)
+        np.testing.assert_allclose(frame.loc["rare"], 9.0, atol=0.5)
+        assert (frame.loc["s00"] != given["s00"].astype(np.float32)).any()
+    frozen = EmbeddingEncoder(
+        initial_embeddings={"shop": given}, learning_rate_multipliers={"shop": 0}, **settings
+    ).fit(X, y)
+    frame = frozen.embedding_frame("shop")
+    for name, vector in given.items():
+        np.testing.assert_array_equal(frame.loc[name], vector.astype(np.float32))
+    middle = np.mean(list(given.values()), axis=0)
+    np.testing.assert_allclose(frame.loc["s11"], middle, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"shared": [["shop", "x"]]}, "'shared' .* column 'x', which X does not have"),
+        ({"shared": [["shop", "day"], ["day"]]}, "'day' more than once"),
+        ({"shared": "shop"}, "'shared' parameter of EmbeddingEncoder"),
+        ({"initial_embeddings": {"shop": {"s00": [1.0], "s01": [1.0, 2.0]}}}, "of one length"),
+        ({"initial_embeddings": {"shop": {"x": [1.0]}}}, "hold no category that occurs"),
+        ({"initial_embeddings": {"shop": {"s00": [np.nan]}}}, "finite"),
+        ({"initial_embeddings": {"shop": {"s00": "ab"}}}, "numbers"),
+        ({"initial_embeddings": {"x": {"s00": [1.0]}}}, "column 'x'"),
+    ],
+)
+def test_bad_groups_and_vectors_are_named(shops, parameters, words):
+    X, y, _ = shops
+    with pytest.raises(ValueError, match=words):
+        EmbeddingEncoder(**FAST, **parameters).fit(X, y)

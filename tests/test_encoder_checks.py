@@ -4,8 +4,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skembed import EmbeddingEncoder
 
-# Steps of a few rows: weight 2 in one step is not two rows in two steps. What remains true, equality
-# in expectation, is tested in test_encoder.py.
+# Steps of a few rows: weight 2 in one step is not two rows in two steps. What remains true,
+# equality in expectation, is tested in test_encoder.py.
 MINIBATCH = {
     "check_sample_weight_equivalence_on_dense_data": (
         "minibatch training meets weight equals repetition only in expectation"

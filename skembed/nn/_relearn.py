@@ -58,11 +58,18 @@ UNKNOWN = 0
 
 @dataclass(frozen=True)
 class Basis:
-    """Coordinates of one table: ``vector = mean + coordinates @ axes``, and those that learning
-    starts from.
+    """Coordinates of one table, ``vectors = origin + coordinates @ axes``.
+
+    Attributes
+    ----------
+    origin : ndarray of shape (n_codes, width)
+        Where every code is pulled to: the table's mean vector, or one that was given for the code.
+    axes : ndarray of shape (width, width)
+    start : ndarray of shape (n_codes, width)
+        The coordinates that learning starts from.
     """
 
-    mean: Array
+    origin: Array
     axes: Array
     start: Array
 
@@ -73,10 +80,12 @@ def find_bases(
     data: Data,
     codes: Codes,
     pseudo_counts: Sequence[float],
+    priors: Sequence[Array | None],
 ) -> list[Basis]:
     """A basis for each table, from the sensitivity of the trained network to its vectors.
 
-    ``codes`` are those of ``data`` before they were placed in stacks, ``(n, n_columns)``.
+    ``codes`` are those of ``data`` before they were placed in stacks, ``(n, n_columns)``;
+    ``priors`` are given vectors of a table's codes, NaN for codes that have none.
     """
     raw, gradients = network.input_gradients(parameters, data)
     weight = _curvature(network, raw, data) * _row_weight(data)[:, None]
@@ -90,11 +99,16 @@ def find_bases(
             for j in columns
             for k, g in enumerate(gradients)
         ) / (weight.sum() * len(columns) / len(gradients))
-        mean = np.average(vectors, axis=0, weights=counts).astype(np.float64)
         axes = _axes(np.asarray(variation, dtype=np.float64))
-        start = (vectors - mean) @ np.linalg.inv(axes)
+        origin = np.empty(vectors.shape)
+        origin[:] = np.average(vectors, axis=0, weights=counts)
+        if (prior := priors[table]) is not None:
+            origin = np.where(np.isnan(prior), origin, prior)
+            # A given space keeps its angles: all its axes are scaled like the one most used.
+            axes = np.linalg.norm(axes[0]) * np.eye(len(axes))
+        start = (vectors - origin) @ np.linalg.inv(axes)
         start[counts < _FREQUENT] = 0
-        bases.append(Basis(mean, axes, np.zeros(vectors.shape)))
+        bases.append(Basis(origin, axes, np.zeros(vectors.shape)))
         trained.append(replace(bases[-1], start=start))
     problem = _Problem(network, parameters, bases, data, codes, pseudo_counts)
     return bases if _explains_enough(problem, parameters) else trained
@@ -188,7 +202,7 @@ class _Problem:
     def _place(self, coordinates: Sequence[Array]) -> None:
         for table, (view, basis) in enumerate(zip(self._views, self.bases, strict=True)):
             if not self._frozen[table]:
-                view[...] = basis.mean + coordinates[table] @ basis.axes
+                view[...] = basis.origin + coordinates[table] @ basis.axes
 
     def loss(self, parameters: Mapping[str, Array]) -> float:
         """Sum of the loss over the rows."""

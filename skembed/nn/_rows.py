@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ._indices import check_range
 from ._memory import empty_aligned
 
 Array = NDArray[np.floating]
@@ -252,11 +253,17 @@ def clip_norms(vectors: Array, max_norm: float, norm_type: float = 2.0) -> Array
 
 
 def add_to_rows(table: Array, rows: Indices, values: Array, factor: float = 1.0) -> None:
-    """Add ``factor * values[i]`` to row ``rows[i]`` of `table`, in place; the rows are distinct."""
+    """Add ``factor * values[i]`` to row ``rows[i]`` of `table`, in place; the rows are distinct.
+
+    Raises IndexError for a row outside the table.
+    """
+    rows = check_range(rows, len(table))
     number = table.dtype.type(factor)
     moved = np.empty((min(len(rows), _BLOCK), table.shape[1]), table.dtype)
     step = np.empty_like(moved)
-    target, source = _row_items(table), _row_items(moved)
+    target, source = table, moved
+    if table.flags.c_contiguous and moved.size:
+        target, source = _row_items(table), _row_items(moved)
     for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK]
         size = len(block)
@@ -267,8 +274,6 @@ def add_to_rows(table: Array, rows: Indices, values: Array, factor: float = 1.0)
 
 def _row_items(table: Array) -> NDArray[Any]:
     """The same memory with one item for each row: NumPy then writes a row in one piece."""
-    if not table.flags.c_contiguous or not table.size:
-        return table
     return table.view(np.dtype((np.void, table.strides[0]))).reshape(-1)
 
 

@@ -161,6 +161,20 @@ def test_add_to_rows(n, n_rows):
     np.testing.assert_array_equal(table, expected)
 
 
+@pytest.mark.parametrize("table", [np.zeros((5, 6))[:, ::2], np.zeros((3, 5)).T], ids=["cut", "T"])
+def test_add_to_rows_of_a_table_that_is_not_contiguous(table):
+    add_to_rows(table, np.array([4, 1]), np.ones((2, 3)), 2.0)
+    np.testing.assert_array_equal(table[:, 0], [0, 2, 0, 0, 2])
+
+
+@pytest.mark.parametrize("row", [-1, 5])
+def test_add_to_rows_outside_the_table(row):
+    table = np.zeros((5, 3))
+    with pytest.raises(IndexError, match=rf"Index {row} at position 1 .* \[0, 5\)"):
+        add_to_rows(table, np.array([1, row]), np.ones((2, 3)))
+    assert not table.any()
+
+
 def test_lookup():
     table, out = np.arange(12.0).reshape(6, 2), np.empty((3, 2))
     assert lookup(table, np.array([5, 0, 5]), out=out) is out

@@ -1,0 +1,72 @@
+"""Vectors that a user gives to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._frames import encode_values
+from ._sample import Columns, per_column
+from ._vocabulary import ColumnVocabulary
+
+
+def read_initial_embeddings(
+    initial_embeddings: Mapping[Any, Any] | None,
+    columns: Columns,
+    vocabularies: list[ColumnVocabulary],
+) -> list[NDArray[np.float64] | None]:
+    """Given vectors of each column's codes, ``(n_codes, width)``, NaN for codes that have none."""
+    if initial_embeddings is None:
+        return [None] * len(vocabularies)
+    given = per_column(dict(initial_embeddings), columns, "initial_embeddings", None)
+    return [
+        None if vectors is None else _by_code(vectors, vocabulary, name)
+        for vectors, vocabulary, name in zip(
+            given, vocabularies, columns.categorical_names, strict=True
+        )
+    ]
+
+
+def _by_code(vectors: Any, vocabulary: ColumnVocabulary, name: Any) -> NDArray[np.float64]:
+    values, matrix = _read(vectors, name)
+    found = vocabulary.find(values)
+    known = found >= 0
+    if not known.any():
+        raise ValueError(
+            f"The 'initial_embeddings' of column {name!r} hold no category that occurs in it. They "
+            f"are given for {values[:3].tolist()!r}, and the column holds "
+            f"{vocabulary.categories[:3].tolist()!r}."
+        )
+    by_code = np.full((vocabulary.n_codes, matrix.shape[1]), np.nan)
+    by_code[vocabulary.category_codes[found[known]]] = matrix[known]
+    return by_code
+
+
+def _read(vectors: Any, name: Any) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Categories and their vectors ``(n, width)``, from a dataframe (its index) or a mapping."""
+    is_mapping = isinstance(vectors, Mapping)
+    rows = list(vectors.values()) if is_mapping else vectors
+    categories = np.empty(len(vectors), dtype=object)
+    categories[:] = list(vectors) if is_mapping else list(vectors.index)
+    try:
+        matrix = np.asarray(rows, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The 'initial_embeddings' of column {name!r} must be vectors of numbers, all of one "
+            f"length: {error}"
+        ) from error
+    if matrix.ndim != 2 or matrix.size == 0 or not np.isfinite(matrix).all():
+        raise ValueError(
+            f"The 'initial_embeddings' of column {name!r} must be finite vectors of one length, at "
+            f"least one. Got an array of shape {matrix.shape}."
+        )
+    coded = encode_values(categories, name)
+    if len(coded.values) != len(categories):
+        raise ValueError(
+            f"The 'initial_embeddings' of column {name!r} must give one vector per category. Some "
+            "are missing values or stand twice."
+        )
+    return coded.values, matrix[np.argsort(coded.codes)]
