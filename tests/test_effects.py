@@ -24,23 +24,23 @@ def one_hot(codes, n_codes):
 
 
 def solved(codes, y, weight, pseudo_counts, n_codes=N_CODES):
-    """Henderson's equations around the mean: one ridge regression with a penalty per column, under
-    the constraint that the effects of a column have mean 0 over the rows.
+    """Henderson's equations around the mean: one ridge regression with a penalty per column.
+
+    Lagrange multipliers keep the mean effect of each column, over the rows, at 0.
     """
     design = one_hot(codes, n_codes)
     residual = y - np.average(y, axis=0, weights=weight)
+    ends = np.cumsum(n_codes)
     left = design.T @ (weight[:, None] * design)
     right = design.T @ (weight[:, None] * residual)
-    penalties = np.concatenate(
-        [np.full(size, m) for size, m in zip(n_codes, pseudo_counts, strict=True)]
-    )
-    blocks = np.repeat(np.arange(len(n_codes)), n_codes)
-    constraints = (blocks == np.arange(len(n_codes))[:, None]) * (weight @ design)
-    zeros = np.zeros((len(n_codes), len(n_codes)))
-    system = np.block([[left + np.diag(penalties), constraints.T], [constraints, zeros]])
-    padded = np.vstack([right, np.zeros((len(n_codes), y.shape[1]))])
-    effects = np.linalg.lstsq(system, padded, rcond=None)[0][: len(right)]
-    return np.split(effects, np.cumsum(n_codes)[:-1])
+    left += np.diag(np.repeat(np.array(pseudo_counts, dtype=float), n_codes))
+    means = np.zeros((len(n_codes), ends[-1]))
+    for j, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        means[j, start:end] = weight @ design[:, start:end]
+    corner = np.zeros((len(n_codes), len(n_codes)))
+    equations = np.block([[left, means.T], [means, corner]])
+    right = np.vstack([right, np.zeros((len(n_codes), y.shape[1]))])
+    return np.split(np.linalg.solve(equations, right)[: ends[-1]], ends[:-1])
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -76,17 +76,31 @@ def test_one_column_without_shrinkage_reproduces_category_means():
         assert effects.values[0][code, 0] == pytest.approx(own - mean, rel=1e-10)
 
 
+def centred(values, counts, m):
+    """Plain shrunken means, and the constant by which they miss a mean of 0 over the rows."""
+    total = sum(n / (n + m) * values[code] * n for code, n in counts.items())
+    constant = total / sum(n / (n + m) * n for n in counts.values())
+    return {code: values[code] - constant for code in counts}
+
+
 @pytest.mark.parametrize("m", [0.5, 10.0])
 def test_one_column_is_shrunken_as_by_rows_of_the_mean(m):
     codes, y, weight = sample(n_codes=(5,))
-    effects = joint_effects(codes, (5,), y, weight, np.full((1, 1), m))
-    n = np.bincount(codes[:, 0], minlength=5)[1:]
-    means = np.bincount(codes[:, 0], y[:, 0], minlength=5)[1:] / n
-    # What the categories have in common makes the effects 0 on average over the rows.
-    common = np.average(means, weights=n * n / (n + m))
-    expected = n / (n + m) * (means - common)
-    np.testing.assert_allclose(effects.values[0][1:, 0], expected, rtol=1e-10)
-    assert n @ expected == pytest.approx(0, abs=1e-10)
+    effects = joint_effects(codes, (5,), y, weight, np.full((1, 1), m)).values[0][:, 0]
+    residual = y[:, 0] - y.mean()
+    counts = {code: int((codes == code).sum()) for code in range(1, 5)}
+    means = {code: residual[codes[:, 0] == code].mean() for code in counts}
+    for code, mean in centred(means, counts, m).items():
+        expected = mean * counts[code] / (counts[code] + m)
+        assert effects[code] == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("pseudo_counts", [None, np.full((3, 1), 3.0)])
+def test_the_mean_effect_over_the_rows_is_zero(pseudo_counts):
+    codes, y, weight = sample(weighted=True)
+    effects = joint_effects(codes, N_CODES, y, weight, pseudo_counts)
+    for j, values in enumerate(effects.values):
+        assert np.average(values[codes[:, j], 0], weights=weight) == pytest.approx(0, abs=1e-12)
 
 
 def test_a_code_that_was_never_seen_gets_the_pooled_effect_of_the_rare():
@@ -95,11 +109,10 @@ def test_a_code_that_was_never_seen_gets_the_pooled_effect_of_the_rare():
     y = np.array([1.0] * 8 + [5.0] + [-2.0] * 2)[:, None]
     m = 4.0
     effects = joint_effects(codes, (6,), y, np.ones(11), np.full((1, 1), m)).values[0]
+    residual = y - y.mean()
     counts = {1: 8, 2: 1, 3: 2}
-    weights = [n * n / (n + m) for n in counts.values()]
-    common = np.average([y[codes == code].mean() for code in counts], weights=weights)
-    residual = y - common
-    total = sum(residual[codes == code].sum() / (1 + n) for code, n in counts.items())
+    means = centred({code: residual[codes == code].mean() for code in counts}, counts, m)
+    total = sum(n * means[code] / (1 + n) for code, n in counts.items())
     size = sum(n / (1 + n) for n in counts.values())
     np.testing.assert_allclose(effects[[0, 4, 5], 0], total / (size + m), rtol=1e-10)
 

@@ -653,7 +653,7 @@ def test_columns_that_share_a_table_have_one_vocabulary_and_the_same_learned_coo
     home, away = encoder.embeddings_
     np.testing.assert_array_equal(home[:16, 1:], away[:16, 1:])
     # Effects belong to the column: what helps at home harms away.
-    assert np.corrcoef(home[1:16, 0], away[1:16, 0])[0, 1] < -0.95
+    assert np.corrcoef(home[1:16, 0], away[1:16, 0])[0, 1] < -0.9
 
 
 def test_shared_columns_are_encoded_like_the_same_values_in_one_column(matches):
@@ -675,7 +675,8 @@ def test_initial_embeddings_hold_rare_categories_and_stay_in_their_space(shops):
         encoder = EmbeddingEncoder(initial_embeddings={"shop": vectors}, **settings).fit(X, y)
         frame = encoder.embedding_frame("shop")
         assert frame.shape == (13, 3)
-        np.testing.assert_allclose(frame.loc["rare"], 9.0, atol=0.5)
+        # One row moves it a little from where it was put, far from all others.
+        np.testing.assert_allclose(frame.loc["rare"], 9.0, atol=2.0)
         assert (frame.loc["s00"] != given["s00"].astype(np.float32)).any()
     frozen = EmbeddingEncoder(
         initial_embeddings={"shop": given}, learning_rate_multipliers={"shop": 0}, **settings

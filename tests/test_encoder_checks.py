@@ -25,7 +25,6 @@ def expected_failures(estimator):
 @parametrize_with_checks(
     [EmbeddingEncoder(max_iter=2), EmbeddingEncoder(max_iter=2, cv=None)],
     expected_failed_checks=expected_failures,
-    xfail_strict=True,
 )
 def test_estimator_checks(estimator, check):
     check(estimator)

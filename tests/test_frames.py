@@ -350,6 +350,20 @@ def test_many_cells_that_share_few_objects_are_read_like_all_others():
         assert coded.values.tolist() == distinct.tolist()
 
 
+@pytest.mark.parametrize("n_rows", [5, 20_000])
+def test_the_distinct_values_are_those_of_all_rows(n_rows):
+    """Rows may be left out, values may not, nor may missing values become any."""
+    rng = np.random.default_rng(0)
+    values = objects(["b", None, 1, float("nan"), ("t",), "a"])[rng.integers(0, 6, n_rows)]
+    for array in (values, rng.integers(0, 9, n_rows), rng.choice(["x", "y"], n_rows)):
+        frame = read(array[:, None])
+        distinct = frame.distinct(0)
+        assert set(distinct.values) == set(frame.coded(0).values)
+        assert np.isin(np.arange(len(distinct.values)), distinct.codes).all()
+    with pytest.raises(TypeError, match="Column 'x0' holds list objects"):
+        read(objects([[1], [2]])[:, None]).distinct(0)
+
+
 # What a cell may not hold
 
 

@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skembed._frames import encode_values, read
-from skembed._vocabulary import UNKNOWN, ColumnVocabulary, learn_vocabulary, sort_order
+from skembed._frames import as_objects, encode_values, read
+from skembed._vocabulary import (
+    UNKNOWN,
+    ColumnVocabulary,
+    learn_vocabulary,
+    sort_order,
+    stack_columns,
+)
 
 
 def objects(values):
@@ -271,6 +277,40 @@ def test_given_categories_that_were_not_seen_are_infrequent():
     column = encode_values(objects(["a", "a", "b"]))
     vocabulary = learn_vocabulary(column, categories=objects(["a", "b", "c"]), min_frequency=2)
     assert vocabulary.infrequent.tolist() == [False, True, True]
+
+
+# Columns that share a vocabulary
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ([["b", None, "a"], ["c", "b"]], ["a", "b", "c"]),
+        ([np.array([3, 1]), np.array([2.5, 3.0])], [1, 2.5, 3]),
+        ([np.array([2**53 + 1]), np.array([float(2**53)])], [2**53, 2**53 + 1]),
+        ([np.array([True, False]), np.array([2, 1])], [False, True, 2]),
+        ([pd.Series(pd.Categorical(["b"], ["b", "x"])), np.array(["a"])], ["a", "b"]),
+        ([["a"], [None, None]], ["a"]),
+        ([["a", "b"]], ["a", "b"]),
+    ],
+)
+def test_columns_below_each_other_are_one(columns, expected):
+    coded = [encode_values(objects(c) if isinstance(c, list) else c) for c in columns]
+    together = stack_columns(coded)
+    vocabulary = learn_vocabulary(together)
+    assert vocabulary.categories.tolist() == expected
+    cells = [None if k < 0 else as_objects(c.values)[k] for c in coded for k in c.codes]
+    assert vocabulary.encode(together).tolist() == encode(vocabulary, cells)
+    assert vocabulary.counts.sum() == sum(cell is not None for cell in cells)
+
+
+def test_dates_and_other_values_below_each_other_stay_what_they_are():
+    """NumPy would make nanoseconds since 1970 of the dates."""
+    coded = [encode_values(np.array(["2020-01-01"], "M8[ns]")), encode_values(objects(["x"]))]
+    vocabulary = learn_vocabulary(stack_columns(coded))
+    assert vocabulary.encode(coded[0]).tolist() == [1]
+    assert vocabulary.encode(coded[1]).tolist() == [2]
+    assert vocabulary.values_of_codes().tolist() == [None, pd.Timestamp("2020-01-01"), "x", None]
 
 
 # The way back

@@ -53,9 +53,10 @@ class Case:
         self.n_tables = len(architecture.n_codes)
         self.bases = self.find_bases()
 
-    def find_bases(self, pseudo_count=20.0):
-        counts = [pseudo_count] * self.n_tables
-        return find_bases(self.network, self.parameters, self.data, self.codes, counts)
+    def find_bases(self, priors=None):
+        counts = [20.0] * self.n_tables
+        priors = [None] * self.n_tables if priors is None else priors
+        return find_bases(self.network, self.parameters, self.data, self.codes, counts, priors)
 
     def from_the_mean(self):
         """The same bases with all starts at the mean."""
@@ -91,7 +92,7 @@ def ridge(case, pseudo_count, frozen=()):
     tables = table_views(architecture, case.parameters)
     for j, table in enumerate(architecture.columns):
         own, basis, codes = weight[slices[j]], case.bases[table], case.codes[:, j]
-        offset += (tables[table][codes] if table in frozen else basis.mean) @ own
+        offset += (tables[table][codes] if table in frozen else basis.origin[codes]) @ own
         width = architecture.embedding_dims[table]
         for i in range(n):
             first = starts[table] + codes[i] * width
@@ -203,7 +204,7 @@ def residuals_of(case, coordinates):
     """Target minus prediction of a case of one table at given coordinates."""
     moved = {name: value.copy() for name, value in case.parameters.items()}
     basis = case.bases[0]
-    table_views(case.architecture, moved)[0][...] = basis.mean + coordinates @ basis.axes
+    table_views(case.architecture, moved)[0][...] = basis.origin + coordinates @ basis.axes
     return (case.data.y - case.network.raw_prediction(moved, case.data))[:, 0]
 
 
@@ -252,7 +253,8 @@ def test_codes_without_rows_do_not_change_the_others():
     table = np.zeros((500, 2))
     table[:7] = case.parameters["table_2"]
     case.parameters = {**case.parameters, "table_2": table}
-    bases = [replace(case.bases[0], start=np.zeros((500, 2)))]
+    origin = np.tile(case.bases[0].origin[0], (500, 1))
+    bases = [replace(case.bases[0], origin=origin, start=np.zeros((500, 2)))]
     found = case.relearn(bases=bases)[0]
     np.testing.assert_allclose(found[:7], expected, rtol=1e-10, atol=1e-12)
 
@@ -279,7 +281,7 @@ def test_nothing_that_is_given_is_changed():
     for name, value in parameters.items():
         np.testing.assert_array_equal(case.parameters[name], value)
     for basis, other in zip(bases, case.bases, strict=True):
-        for part in ("mean", "axes", "start"):
+        for part in ("origin", "axes", "start"):
             np.testing.assert_array_equal(getattr(basis, part), getattr(other, part))
 
 
@@ -378,7 +380,7 @@ def test_many_steps_end_where_the_penalised_loss_is_flat(loss, columns, monkeypa
         moved = {name: value.copy() for name, value in case.parameters.items()}
         views = table_views(case.architecture, moved)
         for view, basis, place in zip(views, case.bases, coordinates, strict=True):
-            view[...] = basis.mean + place @ basis.axes
+            view[...] = basis.origin + place @ basis.axes
         raw = case.network.raw_prediction(moved, case.data)
         losses = case.network.loss.rows(raw, case.data.y)[0]
         squares = sum((coordinates[t][seen(case, t)] ** 2).sum() for t in tables)
@@ -409,7 +411,7 @@ def test_learning_lowers_every_loss(loss, activation):
     for coordinates in (zeros, case.relearn(bases=case.from_the_mean())):
         views = table_views(architecture, moved)
         for view, basis, place in zip(views, case.bases, coordinates, strict=True):
-            view[...] = basis.mean + place @ basis.axes
+            view[...] = basis.origin + place @ basis.axes
         raw = case.network.raw_prediction(moved, case.data)
         losses.append(case.network.loss.rows(raw, case.data.y)[0].mean())
     assert losses[1] < losses[0]
@@ -481,7 +483,25 @@ def test_the_origin_is_the_mean_vector_over_the_rows():
         vectors = table_views(case.architecture, case.parameters)[0][case.codes]
         weight = np.ones(N_ROWS) if case.data.weight is None else case.data.weight
         expected = np.average(vectors.mean(axis=1), axis=0, weights=weight)
-        np.testing.assert_allclose(case.bases[0].mean, expected, rtol=1e-10)
+        np.testing.assert_allclose(case.bases[0].origin, np.tile(expected, (6, 1)), rtol=1e-10)
+
+
+def test_a_given_vector_is_the_origin_of_its_code():
+    """NaN stands for codes that have none; they keep the mean."""
+    case = Case(linear())
+    mean = case.bases[0].origin[0]
+    prior = np.full((7, 2), np.nan)
+    prior[[2, 6]] = [[5.0, -3.0], [1.0, 2.0]]
+    case.bases = case.find_bases([prior])
+    expected = np.tile(mean, (7, 1))
+    expected[[2, 6]] = prior[[2, 6]]
+    np.testing.assert_array_equal(case.bases[0].origin, expected)
+    # Shrinkage pulls there.
+    np.testing.assert_allclose(case.relearn(1e12)[0], 0, atol=1e-8)
+    rows = seen(case, 0)
+    np.testing.assert_allclose(
+        case.relearn()[0][rows], ridge(case, 5.0)[0][rows], rtol=1e-8, atol=1e-10
+    )
 
 
 def test_a_network_that_ignores_its_tables_gives_finite_bases_and_no_vectors():
@@ -511,7 +531,7 @@ def trained_case(target):
     settings = TrainingSettings("adam", 0.02, "cosine", batch_size=64, max_iter=25)
     start = network.initial_parameters(rng, np.zeros(1))
     parameters, _ = train(network, start, data, settings, rng)
-    bases = find_bases(network, parameters, data, codes, [20.0, 20.0])
+    bases = find_bases(network, parameters, data, codes, [20.0, 20.0], [None, None])
     return network, parameters, bases, data, codes
 
 
@@ -520,7 +540,7 @@ def explained(network, parameters, bases, data, codes, pseudo_count=1.0):
     moved = {name: value.copy() for name, value in parameters.items()}
     views = table_views(network.architecture, moved)
     for view, basis, place in zip(views, bases, found, strict=True):
-        view[...] = basis.mean + place @ basis.axes
+        view[...] = basis.origin + place @ basis.axes
     residual = data.y - network.raw_prediction(moved, data)
     return 1 - float(np.var(residual) / np.var(data.y))
 
