@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import check_cv
+from sklearn.utils.parallel import Parallel, delayed
 
 from ._frames import n_rows_of
 from ._sample import Sample
@@ -69,6 +70,7 @@ def out_of_fold(
     learn: Callable[[Sample], list[Array]],
     tables: list[Array],
     frequent_from: float,
+    n_jobs: int | None,
 ) -> list[Array]:
     """Vectors of the rows of the sample, one array per column, each learned without the row.
 
@@ -84,12 +86,17 @@ def out_of_fold(
         Rows whose category has so many rows keep the vector of ``tables``. Such a category hardly
         depends on any of its rows, while its out-of-fold vectors would tell the folds apart, which
         trees exploit.
+    n_jobs : int or None
+        Folds learned at the same time.
     """
     codes = sample.codes
     vectors = [table[codes[:, j]] for j, table in enumerate(tables)]
     counts = [np.bincount(codes[:, j], minlength=len(t))[codes[:, j]] for j, t in enumerate(tables)]
-    for train, test in splits:
-        part = learn(sample.take(train))
+    # Threads: NumPy leaves the interpreter free most of the time, and nothing is copied.
+    parts = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(learn)(sample.take(train)) for train, _ in splits
+    )
+    for (train, test), part in zip(splits, parts, strict=True):
         for j, table in enumerate(part):
             unseen = np.bincount(codes[train, j], minlength=len(table)) == 0
             # The unknown vector of all rows, not of the fold: as `transform` gives it, and the same

@@ -123,6 +123,9 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         Source of all randomness. The same int gives the same bits.
     verbose : bool or int, default=False
         Print a line per epoch.
+    n_jobs : int or None, default=None
+        Folds of ``fit_transform`` learned at the same time; -1 for all processors. The result does
+        not depend on it.
 
     Attributes
     ----------
@@ -235,6 +238,7 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         warm_start: bool = False,
         random_state: Any = None,
         verbose: bool | int = False,
+        n_jobs: int | None = None,
     ) -> None:
         self.embedding_dim = embedding_dim
         self.target_effect = target_effect
@@ -270,6 +274,7 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> EmbeddingEncoder:
         """Learn the vectors.
@@ -332,6 +337,7 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
                     lambda part: learn_tables(part, trained, recipe),
                     self.embeddings_,
                     frequent_from,
+                    self.n_jobs,
                 )
                 output[sample.rows] = np.concatenate(vectors, axis=1)
         return output

@@ -155,4 +155,5 @@ NETWORK_RULES = {
     "warm_start": boolean,
     "random_state": random_state,
     "verbose": boolean | integer(0),
+    "n_jobs": none | integer(1) | integer(-64, -1),
 }

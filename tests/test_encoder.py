@@ -202,6 +202,15 @@ def test_grid_search_scores_do_not_depend_on_n_jobs(salaries):
     np.testing.assert_array_equal(scores[0], scores[1])
 
 
+def test_folds_in_parallel_give_the_same_bits(shops):
+    X, y, _ = shops
+    settings = FAST | {"cv": KFold(4)}
+    np.testing.assert_array_equal(
+        EmbeddingEncoder(n_jobs=2, **settings).fit_transform(X, y),
+        EmbeddingEncoder(**settings).fit_transform(X, y),
+    )
+
+
 def test_the_pickle_is_hardly_larger_than_its_arrays(salaries):
     encoder = EmbeddingEncoder(embedding_dim=16, max_iter=1, random_state=0).fit(*salaries)
     arrays = sum(table.nbytes for table in encoder.embeddings_)
