@@ -23,8 +23,6 @@ EXOTIC_STRINGS = [
     "None",
     "<NA>",
     "NaT",
-    "a\x00b",
-    "a\x00",
     "a",
     "A",
     "é",
@@ -36,6 +34,9 @@ EXOTIC_STRINGS = [
     "1.0",
     "True",
 ]
+if int(pd.__version__.split(".")[0]) >= 3:
+    # Before, pandas took a string to end at its first null character.
+    EXOTIC_STRINGS += ["a\x00b", "a\x00"]
 BIG = 2**53
 
 
@@ -124,7 +125,7 @@ def test_every_container_may_be_empty_or_hold_nothing(make_table):
     assert cells(nothing) == [None, None]
 
 
-simple_strings = st.text(st.characters(codec="utf-8"), max_size=4)
+simple_strings = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=4)
 some_cells = st.one_of(
     st.lists(st.one_of(st.none(), simple_strings), max_size=12),
     st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), max_size=12),
@@ -132,6 +133,12 @@ some_cells = st.one_of(
     st.lists(st.one_of(st.none(), st.floats(allow_infinity=False, allow_nan=False)), max_size=12),
     st.lists(st.one_of(st.none(), st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1)))),
 )
+
+
+def nullable_dtype(values):
+    """The dtype of pandas with a missing value of its own that fits the first value."""
+    first = next((value for value in values if value is not None), None)
+    return {str: "string", bool: "boolean", int: "Int64", float: "Float64"}.get(type(first), object)
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -144,7 +151,7 @@ def test_the_same_cells_are_read_whatever_the_library(values):
         pa.table({"a": pa.array(values)}),
         pa.table({"a": pa.array(values).dictionary_encode()}),
         pd.DataFrame({"a": pd.Categorical(objects(values))}),
-        pd.DataFrame({"a": series(values).convert_dtypes()}),
+        pd.DataFrame({"a": series(values, nullable_dtype(values))}),
     ]
     for table in others:
         result = cells(column(table))

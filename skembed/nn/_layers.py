@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 Array = NDArray[np.floating]
 
@@ -69,8 +68,16 @@ def _tanh_backward(grad: Array, output: Array) -> Array:
     return grad * (1 - output * output)
 
 
+def _sigmoid(z: Array) -> Array:
+    """``1 / (1 + exp(-z))`` by way of tanh, which NumPy vectorises and which cannot overflow."""
+    s = np.tanh(0.5 * z)
+    s += 1
+    s *= 0.5
+    return s
+
+
 def _logistic(z: Array) -> tuple[Array, Array]:
-    output = expit(z)
+    output = _sigmoid(z)
     return output, output
 
 
@@ -80,7 +87,7 @@ def _logistic_backward(grad: Array, output: Array) -> Array:
 
 def _silu(z: Array) -> tuple[Array, Array]:
     # The derivative, s + z s (1 - s) with s the logistic of z, costs least where s is at hand.
-    s = expit(z)
+    s = _sigmoid(z)
     output = z * s
     slope = output * (1 - s)
     slope += s

@@ -303,7 +303,8 @@ def sum_by_row(
         _add_at(sums, places, values)
         return sums
     # A product with a 0/1 matrix in column form is the fastest scatter-add of NumPy and SciPy.
-    index = _index_type(max(n, n_rows))
+    # Given the narrowest index type that will do, SciPy copies nothing.
+    index = np.int32 if max(n, n_rows) <= np.iinfo(np.int32).max else np.int64
     parts = (np.ones(n, values.dtype), places.astype(index), np.arange(n + 1, dtype=index))
     return sparse.csc_array(parts, shape=(n_rows, n)) @ values
 
@@ -332,10 +333,9 @@ def sum_sorted(
             others = order[~new]
             _add_at(sums, np.cumsum(new)[~new] - 1, lookup(values, others))
         return rows, sums
-    index = _index_type(n)
-    ends = np.append(np.flatnonzero(new), n)
-    parts = (np.ones(n, values.dtype), order.astype(index), ends.astype(index))
-    return rows, sparse.csr_array(parts, shape=(rows.size, n)) @ values
+    places = np.empty(n, dtype=np.intp)
+    places[order] = np.cumsum(new) - 1
+    return rows, sum_by_row(places, values, rows.size)
 
 
 def _add_at(sums: Array, places: NDArray[np.integer], values: Array) -> None:
@@ -361,8 +361,3 @@ def _sort(indices: Indices) -> tuple[Indices, Indices, NDArray[np.bool_]]:
     new = np.ones(len(indices), dtype=bool)
     np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
     return keys.astype(np.intp, copy=False), ordered, new
-
-
-def _index_type(size: int) -> type[np.signedinteger]:
-    """The narrowest index type of sparse matrices for `size`: given it, SciPy copies nothing."""
-    return np.int32 if size <= np.iinfo(np.int32).max else np.int64
