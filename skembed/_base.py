@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from ._frames import Coded
+from ._cooccurrence import cooccurrence_tables
+from ._frames import Coded, Frame
 from ._learning import Recipe, Trained, learn_tables, train_network
 from ._params import Rule, check_parameters
 from ._recipe import make_recipe, progress_printer, share_tables
@@ -24,11 +25,13 @@ from ._sample import (
     learn_vocabularies,
     make_rng,
     make_sample,
+    numeric_matrix,
     read_input,
 )
 from ._tables import fill_reserved_rows, nearest_codes, neighbour_frame, vector_frame
 from ._vocabulary import ColumnVocabulary
 from ._warm_start import start_from
+from .nn._training import History
 
 
 class EmbeddingModel(BaseEstimator):
@@ -38,7 +41,7 @@ class EmbeddingModel(BaseEstimator):
 
     def _learn(
         self, X: Any, y: Any, sample_weight: Any
-    ) -> tuple[Sample, Trained, Recipe, np.random.Generator]:
+    ) -> tuple[Sample, Trained | None, Recipe, np.random.Generator]:
         """Everything up to the fitted attributes; returns what the fit does not keep."""
         check_parameters(self, self._rules)
         # Names and number of columns are stored only when the fit has succeeded.
@@ -64,7 +67,29 @@ class EmbeddingModel(BaseEstimator):
 
         sample, _ = make_sample(frame, columns, codes_of, y, self.task, sample_weight)
         recipe = make_recipe(self, columns, vocabularies)
-        trained = train_network(
+        if self.task == "none":
+            trained, history = None, History()
+            learned = self._learn_together(sample, frame, columns, vocabularies, recipe, rng)
+        else:
+            trained = self._train(sample, columns, vocabularies, recipe, rng)
+            history = trained.history
+            learned = learn_tables(sample, trained, recipe)
+        self._store(probe, columns, vocabularies, sample)
+        self._store_learned(self._fill(learned, sample, vocabularies), trained, history)
+        if history.interrupted:
+            raise KeyboardInterrupt
+        return sample, trained, recipe, rng
+
+    def _train(
+        self,
+        sample: Sample,
+        columns: Columns,
+        vocabularies: list[ColumnVocabulary],
+        recipe: Recipe,
+        rng: np.random.Generator,
+    ) -> Trained:
+        """The network that predicts the target."""
+        return train_network(
             sample,
             tuple(vocabulary.n_codes for vocabulary in vocabularies),
             recipe,
@@ -72,11 +97,31 @@ class EmbeddingModel(BaseEstimator):
             start=self._start(columns, vocabularies),
             on_epoch=progress_printer(self),
         )
-        tables = self._fill(learn_tables(sample, trained, recipe), sample, vocabularies)
-        self._store(probe, columns, vocabularies, sample, trained, recipe, tables)
-        if trained.history.interrupted:
-            raise KeyboardInterrupt
-        return sample, trained, recipe, rng
+
+    def _learn_together(
+        self,
+        sample: Sample,
+        frame: Frame,
+        columns: Columns,
+        vocabularies: list[ColumnVocabulary],
+        recipe: Recipe,
+        rng: np.random.Generator,
+    ) -> list[NDArray[np.float32]]:
+        """Tables from what occurs together in a row, without a target."""
+        if self.initial_embeddings is not None:
+            raise ValueError(
+                "The 'initial_embeddings' parameter must be None with task='none', which does not "
+                f"start from vectors. Got {self.initial_embeddings!r} instead."
+            )
+        return cooccurrence_tables(
+            sample.codes,
+            [vocabulary.n_codes for vocabulary in vocabularies],
+            numeric_matrix(frame, columns)[sample.rows],
+            sample.weight,
+            recipe.embedding_dims,
+            rng,
+            recipe.tables,
+        )
 
     def _start(
         self, columns: Columns, vocabularies: list[ColumnVocabulary]
@@ -97,10 +142,8 @@ class EmbeddingModel(BaseEstimator):
         columns: Columns,
         vocabularies: list[ColumnVocabulary],
         sample: Sample,
-        trained: Trained,
-        recipe: Recipe,
-        tables: list[NDArray[np.float32]],
     ) -> None:
+        """Keep what was read."""
         self.n_features_in_ = probe.n_features_in_
         if hasattr(probe, "feature_names_in_"):
             self.feature_names_in_ = probe.feature_names_in_
@@ -109,17 +152,24 @@ class EmbeddingModel(BaseEstimator):
         self._columns = columns
         self._vocabularies = vocabularies
         self.categories_ = [vocabulary.categories for vocabulary in vocabularies]
-        self.embeddings_ = tables
-        self.embedding_dims_ = list(recipe.embedding_dims)
         self.classes_ = sample.target.classes
         self.target_type_ = sample.target.kind
         self._n_outputs = sample.target.n_outputs
-        self.loss_curve_ = trained.history.loss_curve
-        losses = trained.history.validation_losses
+
+    def _store_learned(
+        self, tables: list[NDArray[np.float32]], trained: Trained | None, history: History
+    ) -> None:
+        """Keep what was learned; ``trained`` is None if no network was."""
+        self.embeddings_ = tables
+        n_effects = self._n_outputs if self.target_effect else 0
+        self.embedding_dims_ = [table.shape[1] - n_effects for table in tables]
+        self.loss_curve_ = history.loss_curve
+        losses = history.validation_losses
         self.validation_scores_ = [-loss for loss in losses] if self.early_stopping else None
         self.n_iter_ = len(self.loss_curve_)
-        self._architecture = trained.network.architecture if self.warm_start else None
-        self._parameters = trained.parameters if self.warm_start else None
+        kept = trained if self.warm_start else None
+        self._architecture = None if kept is None else kept.network.architecture
+        self._parameters = None if kept is None else kept.parameters
 
     def _fill(
         self,
@@ -247,7 +297,7 @@ class EmbeddingModel(BaseEstimator):
 
     def _coordinate_names(self, dim: int) -> list[str]:
         effects: list[str] = []
-        if self.target_effect:
+        if self.target_effect and self._n_outputs:
             labels = range(self._n_outputs) if self.classes_ is None else self.classes_
             several = self._n_outputs > 1
             effects = [f"effect_{label}" for label in labels] if several else ["effect"]

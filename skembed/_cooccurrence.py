@@ -60,11 +60,16 @@ def cooccurrence_tables(
 
     Returns
     -------
-    tables : list of ndarray of shape (n_codes, at most dim), dtype float32
+    learned : list of ndarray of shape (n_codes, at most dim), dtype float32
         One per column. The mean over the rows is 0. The squared distance of two categories
         approximates the mean squared difference of their PMI (in nats) with what stands in other
         columns. There are fewer coordinates than asked for where the categories span fewer.
     """
+    if codes.shape[1] + numeric.shape[1] < 2:
+        raise ValueError(
+            "task='none' learns from which categories occur together and needs at least 2 columns, "
+            "those of numeric_features included. X has 1 feature(s)."
+        )
     edges = bin_edges(numeric, weight)
     contexts = np.hstack([codes, bin_codes(numeric, edges)])
     sizes = [*n_codes, *(len(own) + 2 for own in edges)]

@@ -39,8 +39,9 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     ----------
     embedding_dim : "auto", int, dict or callable, default="auto"
         Learned coordinates per column: a number for all, a dict column -> number (``"auto"`` for
-        the rest), or a function of the number of categories. ``"auto"`` takes 4, or one less than
-        there are categories.
+        the rest), or a function of the number of categories. ``"auto"`` takes 4 (16 without a
+        target), or one less than there are categories. Without a target a column gets at most as
+        many as its categories span.
     target_effect : bool, default=True
         Put the effect on the target (one per output or class) in front of the learned coordinates.
     categories : "auto", list of lists or dict column -> list, default="auto"
@@ -71,10 +72,11 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     numeric_features : list of str or int, or None, default=None
         Columns, by name or position, that the network may use as numbers. They are not part of the
         output.
-    task : {"auto", "regression", "classification"}, default="auto"
+    task : {"auto", "regression", "classification", "none"}, default="auto"
         ``"auto"``: a float target of more than two values is regression; strings, booleans and
         integers are classes, but more than 20 different integers raise an error that asks for a
-        choice.
+        choice. ``"none"`` ignores the target and learns from which categories occur together, in at
+        least two columns; the parameters of effects, network and folds then have no meaning.
     cv : int, splitter, iterable or None, default=5
         Folds of ``fit_transform``. The test parts must hold every row once. With an int, rows of
         categories seen at least 50 times keep the vector learned from all rows. None switches
@@ -140,8 +142,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     classes_ : ndarray or None
         Labels of a classification target.
     target_type_ : str
-        ``"continuous"``, ``"continuous-multioutput"``, ``"binary"``, ``"multiclass"`` or
-        ``"multilabel-indicator"``.
+        ``"continuous"``, ``"continuous-multioutput"``, ``"binary"``, ``"multiclass"``,
+        ``"multilabel-indicator"`` or ``"none"``.
     loss_curve_ : list of float
         Mean training loss of each epoch.
     validation_scores_ : list of float or None
@@ -165,6 +167,11 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     neighbours. The distance of two categories tells by how much predictions differ when one
     replaces the other.
 
+    *Without a target* the coordinates are principal coordinates of positive pointwise mutual
+    information (PMI) with the categories of other columns and the deciles of numeric ones [3]_: the
+    squared distance of two categories approximates the mean squared difference of their PMI, in
+    nats. Pairs seen ``n`` times count ``n / (n + 1)`` of theirs.
+
     *Effects* are best linear unbiased predictions of additive random intercepts [1]_. *Learned
     coordinates* come from a network with one embedding per column [2]_, whose tables are learned
     once more with the layers above at rest; the same step without the rows of a fold gives vectors
@@ -177,6 +184,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
        Biometrics 31. :doi:`10.2307/2529430`
     .. [2] Guo, C. and Berkhahn, F. (2016). Entity embeddings of categorical variables.
     :arxiv:`1604.06737`
+    .. [3] Levy, O. and Goldberg, Y. (2014). Neural word embedding as implicit matrix factorization.
+       NeurIPS 27.
 
     Examples
     --------
@@ -193,7 +202,7 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     _rules: ClassVar = {
         **p.CATEGORY_RULES,
         **p.VECTOR_RULES,
-        "task": p.one_of("auto", "regression", "classification"),
+        "task": p.one_of("auto", "regression", "classification", "none"),
         "cv": p.none
         | p.integer(2)
         | p.satisfying("a splitter or an iterable of splits", lambda v: hasattr(v, "split"))
@@ -287,7 +296,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         X : dataframe or array-like of shape (n_samples, n_features)
             Categorical columns (any hashable values), and those of ``numeric_features``.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Target: numbers, class labels, or 0/1 indicators of several labels.
+            Target: numbers, class labels, or 0/1 indicators of several labels. Ignored with
+            ``task="none"``.
         sample_weight : array-like of shape (n_samples,), optional
             Weight 2 counts as two rows, weight 0 as none.
 
@@ -312,7 +322,7 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         """Learn the vectors and return out-of-fold vectors of the training rows.
 
         Not the same as ``fit(X, y).transform(X)``: here the vector of a row was learned without it
-        (unless ``cv=None``).
+        (unless ``cv=None`` or ``task="none"``).
 
         Parameters
         ----------
@@ -329,7 +339,7 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
             sample, trained, recipe, rng = self._learn(X, y, sample_weight)
             # Rows of weight 0 taught nothing: what `transform` gives them does not leak.
             output = self._gather(X)
-            if self.cv is not None:
+            if self.cv is not None and trained is not None:
                 splits, frequent_from = self._splits(X, y, sample, rng, params)
                 vectors = out_of_fold(
                     sample,
@@ -374,5 +384,6 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.task != "none"
         tags.transformer_tags.preserves_dtype = []
         return tags

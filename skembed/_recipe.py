@@ -15,6 +15,8 @@ from ._vocabulary import ColumnVocabulary
 from .nn._training import TrainingSettings
 
 _AUTO_DIM = 4
+# Without a target nothing tells which differences will matter: more are kept.
+_AUTO_DIM_WITHOUT_TARGET = 16
 
 
 def make_recipe(estimator: Any, columns: Columns, vocabularies: list[ColumnVocabulary]) -> Recipe:
@@ -22,7 +24,8 @@ def make_recipe(estimator: Any, columns: Columns, vocabularies: list[ColumnVocab
     sizes = estimator.hidden_layer_sizes
     tables = share_tables(estimator.shared, columns)
     priors = read_initial_embeddings(estimator.initial_embeddings, columns, vocabularies)
-    dims = choose_dims(estimator.embedding_dim, columns, vocabularies)
+    auto_dim = _AUTO_DIM_WITHOUT_TARGET if estimator.task == "none" else _AUTO_DIM
+    dims = choose_dims(estimator.embedding_dim, columns, vocabularies, auto_dim)
     dims = [dim if v is None else v.shape[1] for dim, v in zip(dims, priors, strict=True)]
     dims = [dims[tables.index(table)] for table in tables]
     multipliers = estimator.learning_rate_multipliers or {}
@@ -73,9 +76,9 @@ def share_tables(shared: Any, columns: Columns) -> list[int]:
 
 
 def choose_dims(
-    embedding_dim: Any, columns: Columns, vocabularies: list[ColumnVocabulary]
+    embedding_dim: Any, columns: Columns, vocabularies: list[ColumnVocabulary], auto_dim: int
 ) -> list[int]:
-    """Learned coordinates of each column."""
+    """Learned coordinates of each column; ``auto_dim`` at most where that is left to us."""
     given = per_column(embedding_dim, columns, "embedding_dim", "auto")
     rule = integer(1)
     dims = []
@@ -83,7 +86,7 @@ def choose_dims(
         n_categories = len(vocabulary.categories)
         if isinstance(value, str) and value == "auto":
             # More coordinates than differences between categories are collinear.
-            value = max(1, min(_AUTO_DIM, n_categories - 1))
+            value = max(1, min(auto_dim, n_categories - 1))
         elif callable(value):
             value = value(n_categories)
         if not rule.holds(value):

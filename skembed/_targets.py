@@ -28,8 +28,8 @@ class Target:
         Float32 of shape ``(n, n_outputs)``: standardised numbers, or 0 and 1; class numbers
         ``(n,)`` if there are more than two classes.
     kind : str
-        ``"continuous"``, ``"continuous-multioutput"``, ``"binary"``, ``"multiclass"`` or
-        ``"multilabel-indicator"``.
+        ``"continuous"``, ``"continuous-multioutput"``, ``"binary"``, ``"multiclass"``,
+        ``"multilabel-indicator"`` or ``"none"``.
     loss : str
         Name of the loss that fits the kind.
     n_outputs : int
@@ -60,10 +60,12 @@ class Target:
 
 
 def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
-    """Read ``y`` under ``task`` in {"auto", "regression", "classification"}.
+    """Read ``y`` under ``task`` in {"auto", "regression", "classification", "none"}.
 
-    Rows of weight 0 are left out. ``weight`` has shape ``(n_rows,)``.
+    Rows of weight 0 are left out. ``weight`` has shape ``(n_rows,)``. Under "none" y is ignored.
     """
+    if task == "none":
+        return _no_target(int(np.count_nonzero(weight)))
     if y is None:
         raise ValueError(
             f"requires y to be passed, but the target y is None: task={task!r} learns from a "
@@ -85,6 +87,18 @@ def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
     if task == "regression":
         return _regression(array, weight)
     return _classification(array)
+
+
+def _no_target(n_rows: int) -> Target:
+    return Target(
+        values=np.empty((n_rows, 0), dtype=np.float32),
+        kind="none",
+        loss="none",
+        n_outputs=0,
+        classes=None,
+        center=np.empty(0),
+        scale=np.empty(0),
+    )
 
 
 def _as_array(y: Any) -> NDArray[Any]:
