@@ -156,9 +156,7 @@ def factorise_counts(
     return [learned[table] for table in tables]
 
 
-def _learn_table(
-    pairs: sparse.csr_array, seen: Array, dim: int, seed: int
-) -> NDArray[np.float32]:
+def _learn_table(pairs: sparse.csr_array, seen: Array, dim: int, seed: int) -> NDArray[np.float32]:
     """Principal coordinates of the codes of one table, ``(n_codes, at most dim)``.
 
     ``pairs``, ``(n_codes, n_contexts)``, counts them with the codes of other columns; ``seen``,

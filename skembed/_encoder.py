@@ -183,7 +183,7 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     model.
        Biometrics 31. :doi:`10.2307/2529430`
     .. [2] Guo, C. and Berkhahn, F. (2016). Entity embeddings of categorical variables.
-    :arxiv:`1604.06737`
+       :arxiv:`1604.06737`
     .. [3] Levy, O. and Goldberg, Y. (2014). Neural word embedding as implicit matrix factorization.
        NeurIPS 27.
 
