@@ -256,7 +256,7 @@ def render(settings: list[str], results: dict, example: dict) -> str:
             cells = [f"{cell(r[model])} | {np.mean(r[f'{model} s']):.1f}" for model in MODELS]
             rest = [f"{cell(r[w])} | {sum(r[f'{w} rows']) or ''}" for w in UNKNOWN_IN if w in r]
             line = [name, LABELS[encoder], *cells, f"{r['all rows s'][0]:.1f}", *rest]
-            lines += [f"| {' | '.join(line)} |" + " |" * (13 - 9 - 2 * len(rest))]
+            lines += [f"| {' | '.join(line)} |" + " |" * (4 - 2 * len(rest))]
     lines += ["", EXAMPLE, "", "| encoder | R2 | R2, noise alone |", "|---|---|---|"]
     lines += [f"| {LABELS[k]} | {r2:.4f} | {noise:+.4f} |" for k, (r2, noise) in example.items()]
     return "\n".join([*lines, ""])

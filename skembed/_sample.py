@@ -158,7 +158,11 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     if (weight < 0).any():
         row = int(np.flatnonzero(weight < 0)[0])
         raise ValueError(f"sample_weight must not be negative. Got {weight[row]} in row {row}.")
-    if not weight.sum() > _SMALLEST_PART:
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError(f"sample_weight is too large: its sum is {total}. Divide the weights.")
+    if not total > _SMALLEST_PART:
         raise ValueError("sample_weight must not be all zero: no row is left to learn from.")
     return weight
 
