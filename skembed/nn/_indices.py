@@ -43,7 +43,7 @@ def check_range(codes: NDArray[np.integer], num_embeddings: int) -> Indices:
     wide = codes.astype(np.int64, copy=False)
     # Read without its sign a negative number is a huge one, so that one search finds both errors.
     unsigned = wide.view(np.uint64)
-    if codes.size and unsigned.item(unsigned.argmax()) >= num_embeddings:
+    if codes.size and unsigned.item(int(np.argmax(unsigned))) >= num_embeddings:
         raise _out_of_range(codes, num_embeddings)
     return wide.astype(np.intp, copy=False)
 
@@ -68,9 +68,10 @@ def rows_needed(codes: NDArray[np.integer] | list[Any]) -> int:
     flat = np.concatenate(flatten_ragged(codes)[0]) if isinstance(codes, list) else codes
     if not flat.size:
         raise ValueError("num_embeddings cannot be inferred from empty indices: give it.")
-    if flat.min() < 0:
-        raise IndexError(f"Indices must not be negative. Got {flat.min()} instead.")
-    return int(flat.max()) + 1
+    least = int(np.min(flat))
+    if least < 0:
+        raise IndexError(f"Indices must not be negative. Got {least} instead.")
+    return int(np.max(flat)) + 1
 
 
 def offset_columns(codes: ArrayLike, sizes: Sequence[int]) -> Indices:
