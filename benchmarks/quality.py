@@ -245,7 +245,11 @@ def summarise(results: dict, example: dict) -> Iterator[str]:
 def render(settings: list[str], results: dict, example: dict) -> str:
     """The whole page."""
     versions = ", ".join(f"{m.__name__} {m.__version__}" for m in (skembed, sklearn, np, scipy, pd))
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {versions}."
+    threads = os.environ.get("OMP_NUM_THREADS", "all")
+    machine = (
+        f"{os.cpu_count()} cores, {threads} of them for OpenMP (OMP_NUM_THREADS), "
+        f"Python {platform.python_version()}, {versions}."
+    )
     lines = ["# Quality of categorical encoders", "", *settings, machine, "", NOTES, ""]
     lines += ["| goal | wanted | reached |", "|---|---|---|", *summarise(results, example), ""]
     head = f"table | encoder | {' | s | '.join(MODELS)} | s | `fit_transform`, s"
