@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from skembed import _frames as frames
 from skembed._frames import Coded, Lookup, encode_values, is_frame, read, take_rows
 
-MISSING = [None, float("nan"), np.nan, pd.NA, pd.NaT, decimal.Decimal("NaN"), np.datetime64("NaT")]
+MISSING = [
+    None,
+    float("nan"),
+    np.nan,
+    pd.NA,
+    pd.NaT,
+    decimal.Decimal("NaN"),
+    np.datetime64("NaT", "ns"),
+]
 EXOTIC_STRINGS = [
     "",
     " ",

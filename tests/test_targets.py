@@ -2,7 +2,7 @@
 
 import decimal
 import warnings
-from dataclasses import replace
+from dataclasses import fields
 from fractions import Fraction
 
 import numpy as np
@@ -188,7 +188,9 @@ def test_some_rows_of_a_target():
     part = target.take(np.array([2, 0]))
     assert isinstance(part, Target)
     assert labels_of(part) == ["c", "b"]
-    assert replace(part, values=target.values) == target
+    for field in fields(Target):
+        if field.name != "values":
+            np.testing.assert_array_equal(getattr(part, field.name), getattr(target, field.name))
 
 
 def test_a_column_vector_is_read_with_a_warning():
