@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -13,8 +14,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from ._cooccurrence import cooccurrence_tables
 from ._frames import Coded, Frame
-from ._learning import Recipe, Trained, learn_tables, train_network
-from ._params import Rule, check_parameters
+from ._learning import Recipe, Trained, learn_tables, limit_norm, train_network
+from ._params import Rule, check_parameters, integer
 from ._recipe import make_recipe, progress_printer, share_tables
 from ._sample import (
     Columns,
@@ -40,12 +41,19 @@ class EmbeddingModel(BaseEstimator):
     _rules: ClassVar[Mapping[str, Rule]]
 
     def _learn(
-        self, X: Any, y: Any, sample_weight: Any
-    ) -> tuple[Sample, Trained | None, Recipe, np.random.Generator]:
-        """Everything up to the fitted attributes; returns what the fit does not keep."""
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        before_training: Callable[[Sample, np.random.Generator], None] | None = None,
+    ) -> tuple[Sample, Trained | None, Recipe]:
+        """Everything up to the fitted attributes; returns what the fit does not keep.
+
+        ``before_training`` may look at the sample, and refuse it, before anything is learned.
+        """
         check_parameters(self, self._rules)
         # Names and number of columns are stored only when the fit has succeeded.
-        probe = type(self)()
+        probe = copy(self)
         frame = read_input(probe, X, reset=True)
         columns = choose_columns(frame, self.numeric_features)
         rng = make_rng(self.random_state)
@@ -66,7 +74,10 @@ class EmbeddingModel(BaseEstimator):
             return self._encode(coded, vocabularies, columns)
 
         sample, _ = make_sample(frame, columns, codes_of, y, self.task, sample_weight)
-        recipe = make_recipe(self, columns, vocabularies)
+        recipe = make_recipe(self, columns, vocabularies, tables)
+        if before_training:
+            # A generator of its own: `fit` and `fit_transform` train the same network.
+            before_training(sample, rng.spawn(1)[0])
         if self.task == "none":
             trained, history = None, History()
             learned = self._learn_together(sample, frame, columns, vocabularies, recipe, rng)
@@ -78,7 +89,7 @@ class EmbeddingModel(BaseEstimator):
         self._store_learned(self._fill(learned, sample, vocabularies), trained, history)
         if history.interrupted:
             raise KeyboardInterrupt
-        return sample, trained, recipe, rng
+        return sample, trained, recipe
 
     def _train(
         self,
@@ -113,7 +124,7 @@ class EmbeddingModel(BaseEstimator):
                 "The 'initial_embeddings' parameter must be None with task='none', which does not "
                 f"start from vectors. Got {self.initial_embeddings!r} instead."
             )
-        return cooccurrence_tables(
+        tables = cooccurrence_tables(
             sample.codes,
             [vocabulary.n_codes for vocabulary in vocabularies],
             numeric_matrix(frame, columns)[sample.rows],
@@ -122,6 +133,7 @@ class EmbeddingModel(BaseEstimator):
             rng,
             recipe.tables,
         )
+        return [limit_norm(table, self.max_norm).astype(np.float32) for table in tables]
 
     def _start(
         self, columns: Columns, vocabularies: list[ColumnVocabulary]
@@ -328,8 +340,9 @@ class EmbeddingModel(BaseEstimator):
         """
         check_is_fitted(self)
         j = self._position(feature)
-        names = [f"{feature}_{name}" for name in self._coordinate_names(self.embedding_dims_[j])]
-        return vector_frame(self.embeddings_[j], self._vocabularies[j], feature, names)
+        column = self._columns.categorical_names[j]
+        names = [f"{column}_{name}" for name in self._coordinate_names(self.embedding_dims_[j])]
+        return vector_frame(self.embeddings_[j], self._vocabularies[j], column, names)
 
     def nearest_categories(
         self, feature: Any, category: Any, n_neighbors: int = 5, metric: str = "euclidean"
@@ -354,6 +367,10 @@ class EmbeddingModel(BaseEstimator):
             category itself.
         """
         check_is_fitted(self)
+        if not integer(1).holds(n_neighbors):
+            raise ValueError(
+                f"n_neighbors must be {integer(1).words}. Got {n_neighbors!r} instead."
+            )
         j = self._position(feature)
         vocabulary = self._vocabularies[j]
         position = vocabulary.position(category)

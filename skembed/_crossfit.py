@@ -13,8 +13,9 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
 from ._frames import n_rows_of
+from ._learning import Recipe
 from ._sample import Sample
-from ._vocabulary import UNKNOWN
+from ._vocabulary import UNKNOWN, ColumnVocabulary
 
 Array = NDArray[np.float64]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -54,6 +55,10 @@ def read_splits(cv: Any, X: Any, y: Any, sample: Sample, params: dict[str, Any])
             raise ValueError("A split of 'cv' has rows in its training part and in its test part.")
         np.add.at(tested, test, 1)
         inside = position[train]
+        if not (inside >= 0).any():
+            raise ValueError(
+                "A split of 'cv' has no row with a weight above 0 in its training part."
+            )
         splits.append((inside[inside >= 0], position[test][position[test] >= 0]))
     if (tested != 1).any():
         row = int(np.flatnonzero(tested != 1)[0])
@@ -69,6 +74,7 @@ def out_of_fold(
     splits: list[Split],
     learn: Callable[[Sample], list[Array]],
     tables: list[Array],
+    unseen: list[Array],
     frequent_from: float,
     n_jobs: int | None,
 ) -> list[Array]:
@@ -82,6 +88,8 @@ def out_of_fold(
         From a part of the sample to tables in the space of ``tables``.
     tables : list of ndarray of shape (n_codes, width)
         Learned from all rows.
+    unseen : list of ndarray of shape (n_codes, width)
+        What a code gets that a fold has not seen.
     frequent_from : float
         Rows whose category has so many rows keep the vector of ``tables``. Such a category hardly
         depends on any of its rows, while its out-of-fold vectors would tell the folds apart, which
@@ -91,17 +99,55 @@ def out_of_fold(
     """
     codes = sample.codes
     vectors = [table[codes[:, j]] for j, table in enumerate(tables)]
-    counts = [np.bincount(codes[:, j], minlength=len(t))[codes[:, j]] for j, t in enumerate(tables)]
+    rows = [_effective_rows(sample, j, len(table)) for j, table in enumerate(tables)]
     # Threads: NumPy leaves the interpreter free most of the time, and nothing is copied.
     parts = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(learn)(sample.take(train)) for train, _ in splits
     )
     for (train, test), part in zip(splits, parts, strict=True):
         for j, table in enumerate(part):
-            unseen = np.bincount(codes[train, j], minlength=len(table)) == 0
-            # The unknown vector of all rows, not of the fold: as `transform` gives it, and the same
-            # for all folds, which could be told apart by theirs.
-            table[unseen] = tables[j][UNKNOWN]
-            rare = test[counts[j][test] < frequent_from]
+            missed = np.bincount(codes[train, j], minlength=len(table)) == 0
+            table = np.where(missed[:, None], unseen[j], table)
+            rare = test[rows[j][codes[test, j]] < frequent_from]
             vectors[j][rare] = table[codes[rare, j]]
     return vectors
+
+
+def vectors_of_unseen(
+    tables: list[Array],
+    vocabularies: list[ColumnVocabulary],
+    sample: Sample,
+    recipe: Recipe,
+    handle_missing: str,
+) -> list[Array]:
+    """Per column, what each code gets in a fold that has no row of it, ``(n_codes, width)``.
+
+    The unknown vector of all rows (for missing values the mean) and not that of the fold: as
+    `transform` gives it, and the same for all folds, which could be told apart by theirs. Frozen
+    and given vectors are learned from no row, and stay.
+    """
+    result = []
+    for j, (table, vocabulary) in enumerate(zip(tables, vocabularies, strict=True)):
+        unseen = np.repeat(table[UNKNOWN : UNKNOWN + 1], len(table), axis=0)
+        if handle_missing != "unknown":
+            counts = np.bincount(sample.codes[:, j], minlength=len(table))
+            unseen[vocabulary.missing_code] = counts @ table.astype(np.float64) / counts.sum()
+        learned = unseen[:, table.shape[1] - recipe.embedding_dims[j] :]
+        prior = recipe.priors[recipe.tables[j]]
+        if recipe.multipliers[j] == 0:
+            learned[:] = table[:, table.shape[1] - recipe.embedding_dims[j] :]
+        elif prior is not None:
+            learned[:] = np.where(np.isnan(prior), learned, prior)
+        result.append(unseen)
+    return result
+
+
+def _effective_rows(sample: Sample, column: int, n_codes: int) -> NDArray[np.float64]:
+    """Rows of each code, as many as count: a row that outweighs all others makes one.
+
+    The effective sample size of Kish 1965, "Survey Sampling".
+    """
+    codes = sample.codes[:, column]
+    total = np.bincount(codes, sample.weight, n_codes)
+    squares = np.bincount(codes, sample.weight**2, n_codes)
+    return total**2 / np.maximum(squares, np.finfo(float).tiny)

@@ -12,7 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from . import _params as p
 from ._base import EmbeddingModel
-from ._crossfit import Split, deal_folds, out_of_fold, read_splits
+from ._crossfit import Split, deal_folds, out_of_fold, read_splits, vectors_of_unseen
 from ._learning import learn_tables
 from ._sample import Sample
 from ._threads import single_blas_thread
@@ -61,14 +61,16 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         ``"embed"`` a column that had none in ``fit`` gives them the mean vector of its rows.
     shared : list of lists of columns or None, default=None
         Groups of columns that hold the same kind of thing (home and away team) and share one
-        vocabulary and the learned coordinates. Effects remain one per column.
+        vocabulary and the learned coordinates. Effects remain one per column. Settings of single
+        columns are given for the first of a group.
     initial_embeddings : dict column -> DataFrame or mapping category -> vector, default=None
         Vectors to start from and to be pulled to, in place of the mean; the learned coordinates
         then stay in their space and have their width. Categories without one start in their middle.
     learning_rate_multipliers : dict column -> float or None, default=None
         Factor of the learning rate of a column's table; 0 leaves its vectors at their first values.
     max_norm : float or None, default=None
-        Largest Euclidean norm of a learned vector, in units of the raw prediction.
+        Largest Euclidean norm of the learned coordinates of a category, in their unit. Frozen
+        tables keep theirs.
     numeric_features : list of str or int, or None, default=None
         Columns, by name or position, that the network may use as numbers. They are not part of the
         output.
@@ -179,9 +181,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
 
     References
     ----------
-    .. [1] Henderson, C. R. (1975). Best linear unbiased estimation and prediction under a selection
-    model.
-       Biometrics 31. :doi:`10.2307/2529430`
+    .. [1] Henderson, C. R. (1975). Best linear unbiased estimation and prediction under a
+       selection model. Biometrics 31. :doi:`10.2307/2529430`
     .. [2] Guo, C. and Berkhahn, F. (2016). Entity embeddings of categorical variables.
        :arxiv:`1604.06737`
     .. [3] Levy, O. and Goldberg, Y. (2014). Neural word embedding as implicit matrix factorization.
@@ -205,7 +206,7 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         "task": p.one_of("auto", "regression", "classification", "none"),
         "cv": p.none
         | p.integer(2)
-        | p.satisfying("a splitter or an iterable of splits", lambda v: hasattr(v, "split"))
+        | p.satisfying("a splitter", lambda v: hasattr(v, "split"))
         | p.satisfying("an iterable of splits", lambda v: hasattr(v, "__iter__")),
         **p.NETWORK_RULES,
     }
@@ -335,18 +336,23 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         -------
         X_out : ndarray of shape (n_samples, n_features_out), dtype float32
         """
+        splits: list[Split] = []
         with single_blas_thread():
-            sample, trained, recipe, rng = self._learn(X, y, sample_weight)
+            sample, trained, recipe = self._learn(
+                X, y, sample_weight, lambda *args: splits.extend(self._splits(X, y, *args, params))
+            )
             # Rows of weight 0 taught nothing: what `transform` gives them does not leak.
             output = self._gather(X)
-            if self.cv is not None and trained is not None:
-                splits, frequent_from = self._splits(X, y, sample, rng, params)
+            if trained is not None and splits:
                 vectors = out_of_fold(
                     sample,
                     splits,
                     lambda part: learn_tables(part, trained, recipe),
                     self.embeddings_,
-                    frequent_from,
+                    vectors_of_unseen(
+                        self.embeddings_, self._vocabularies, sample, recipe, self.handle_missing
+                    ),
+                    _FREQUENT if isinstance(self.cv, int | np.integer) else np.inf,
                     self.n_jobs,
                 )
                 output[sample.rows] = np.concatenate(vectors, axis=1)
@@ -354,20 +360,21 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
 
     def _splits(
         self, X: Any, y: Any, sample: Sample, rng: np.random.Generator, params: dict[str, Any]
-    ) -> tuple[list[Split], float]:
-        """The splits of ``cv``, and from which frequency on a category's rows need no held-out
-        vector.
-        """
+    ) -> list[Split]:
+        """The splits of ``cv``; none if nothing is to be held out."""
+        given = sorted(name for name, value in params.items() if value is not None)
+        if given and (self.task == "none" or not hasattr(self.cv, "split")):
+            raise ValueError(
+                f"{given} need a splitter that uses them, but cv={self.cv!r} and "
+                f"task={self.task!r}. Pass one, such as cv=GroupKFold()."
+            )
+        if self.cv is None or self.task == "none":
+            return []
         if isinstance(self.cv, int | np.integer):
-            if given := sorted(name for name, value in params.items() if value is not None):
-                raise ValueError(
-                    f"{given} need a splitter that uses them, but cv={self.cv}. Pass one, such as "
-                    "cv=GroupKFold()."
-                )
-            return deal_folds(sample, int(self.cv), rng), _FREQUENT
+            return deal_folds(sample, int(self.cv), rng)
         if get_config()["enable_metadata_routing"]:
             params = process_routing(self, "fit_transform", **params).splitter.split
-        return read_splits(self.cv, X, y, sample, params), np.inf
+        return read_splits(self.cv, X, y, sample, params)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Routing of ``sample_weight`` to this encoder and of ``groups`` to ``cv``.

@@ -48,6 +48,11 @@ def _by_code(vectors: Any, vocabulary: ColumnVocabulary, name: Any) -> NDArray[n
 def _read(vectors: Any, name: Any) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Categories and their vectors ``(n, width)``, from a dataframe (its index) or a mapping."""
     is_mapping = isinstance(vectors, Mapping)
+    if not is_mapping and not (hasattr(vectors, "to_numpy") and hasattr(vectors, "index")):
+        raise TypeError(
+            f"The 'initial_embeddings' of column {name!r} must be a pandas DataFrame with the "
+            f"categories as index, or a mapping category -> vector. Got {type(vectors).__name__}."
+        )
     rows = list(vectors.values()) if is_mapping else vectors
     categories = np.empty(len(vectors), dtype=object)
     categories[:] = list(vectors) if is_mapping else list(vectors.index)

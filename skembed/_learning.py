@@ -29,6 +29,8 @@ _DECAY = 300.0
 _REFERENCE_BATCH = 256
 # Bounds of the estimated rows at the mean that each learned vector is given beside its own.
 _PSEUDO_COUNT_RANGE = (5.0, 500.0)
+# Coordinates smaller than this share of the largest are rounding.
+_LEAST_COORDINATE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -185,9 +187,10 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
         if frozen[t]:
             learned.append(given[t])
         elif recipe.priors[t] is not None:
-            learned.append(trained.bases[t].origin + table @ trained.bases[t].axes)
+            vectors = trained.bases[t].origin + table @ trained.bases[t].axes
+            learned.append(limit_norm(vectors, recipe.max_norm))
         else:
-            learned.append(_limit_norm(table, recipe.max_norm) * trained.unit)
+            learned.append(limit_norm(_without_rounding(table) * trained.unit, recipe.max_norm))
     tables = [learned[t] for t in recipe.tables]
     if recipe.target_effect:
         n_codes = tuple(architecture.n_codes[t] for t in recipe.tables)
@@ -224,7 +227,14 @@ def _vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[
     return counts
 
 
-def _limit_norm(table: Array, max_norm: float | None) -> Array:
+def _without_rounding(table: Array) -> Array:
+    """The table with 0 where coordinates are mere rounding, which a scaler would blow up."""
+    largest = np.abs(table).max(axis=0)
+    return np.where(largest > _LEAST_COORDINATE * largest.max(initial=0), table, 0)
+
+
+def limit_norm(table: Array, max_norm: float | None) -> Array:
+    """The table with rows of a larger Euclidean norm scaled down to ``max_norm``."""
     if max_norm is None:
         return table
     norms = np.linalg.norm(table, axis=1, keepdims=True)

@@ -19,10 +19,12 @@ _AUTO_DIM = 4
 _AUTO_DIM_WITHOUT_TARGET = 16
 
 
-def make_recipe(estimator: Any, columns: Columns, vocabularies: list[ColumnVocabulary]) -> Recipe:
+def make_recipe(
+    estimator: Any, columns: Columns, vocabularies: list[ColumnVocabulary], tables: list[int]
+) -> Recipe:
     """The recipe that an estimator's parameters describe, for these columns."""
     sizes = estimator.hidden_layer_sizes
-    tables = share_tables(estimator.shared, columns)
+    _reject_disagreement(estimator, columns, tables)
     priors = read_initial_embeddings(estimator.initial_embeddings, columns, vocabularies)
     auto_dim = _AUTO_DIM_WITHOUT_TARGET if estimator.task == "none" else _AUTO_DIM
     dims = choose_dims(estimator.embedding_dim, columns, vocabularies, auto_dim)
@@ -73,6 +75,27 @@ def share_tables(shared: Any, columns: Columns) -> list[int]:
             owner[member] = min(members)
     number = {first: table for table, first in enumerate(sorted(set(owner)))}
     return [number[first] for first in owner]
+
+
+def _reject_disagreement(estimator: Any, columns: Columns, tables: list[int]) -> None:
+    """Columns that share a table take the settings of the first: only it may have its own."""
+    for parameter in (
+        "categories",
+        "embedding_dim",
+        "initial_embeddings",
+        "learning_rate_multipliers",
+    ):
+        value = getattr(estimator, parameter)
+        if not isinstance(value, Mapping):
+            continue
+        for name in value:
+            j = find_categorical(columns, name, parameter)
+            if (first := tables.index(tables[j])) != j:
+                names = columns.categorical_names
+                raise ValueError(
+                    f"The {parameter!r} parameter names the column {names[j]!r}, which shares the "
+                    f"table of {names[first]!r}. Give the setting for {names[first]!r}."
+                )
 
 
 def choose_dims(

@@ -4,7 +4,7 @@ read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -224,6 +224,10 @@ def given_categories(categories: Any, columns: Columns) -> list[NDArray[Any] | N
 
 
 def _clean_list(values: Any, name: Any) -> NDArray[Any]:
+    if isinstance(values, str) or not isinstance(values, Collection):
+        raise ValueError(
+            f"The 'categories' of column {name!r} must be a list of values. Got {values!r}."
+        )
     array = np.empty(len(values), dtype=object)
     array[:] = list(values)
     coded = encode_values(array, name)

@@ -142,7 +142,7 @@ def _as_numbers(array: NDArray[Any]) -> NDArray[Any]:
 
 def _infer_task(array: NDArray[Any]) -> str:
     if array.dtype.kind == "f":
-        n_distinct = len(np.unique(array))
+        n_distinct = len(np.unique(array)) if (array == np.floor(array)).all() else np.inf
         return "regression" if array.ndim == 2 or n_distinct > 2 else "classification"
     kind = type_of_target(array, input_name="y")
     if kind == "multiclass" and array.dtype.kind in "iu":

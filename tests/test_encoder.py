@@ -717,3 +717,86 @@ def test_bad_groups_and_vectors_are_named(shops, parameters, words):
     X, y, _ = shops
     with pytest.raises(ValueError, match=words):
         EmbeddingEncoder(**FAST, **parameters).fit(X, y)
+
+
+def test_a_row_that_outweighs_its_category_does_not_leak():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"c": np.repeat(np.arange(40), 60)})
+    y, weight = rng.standard_normal(2400), np.ones(2400)
+    weight[::60] = 1e4
+    vectors = EmbeddingEncoder(**FAST).fit_transform(X, y, sample_weight=weight)
+    assert abs(np.corrcoef(vectors[::60, 0], y[::60])[0, 1]) < 0.5
+
+
+def test_given_vectors_are_kept_out_of_fold(shops):
+    X, y, _ = shops
+    X.loc[0, "shop"] = "alone"
+    given = {"shop": {"alone": [5.0, 0.0], "s00": [1.0, 1.0], "s01": [2.0, 2.0]}}
+    frozen = EmbeddingEncoder(
+        initial_embeddings=given, learning_rate_multipliers={"shop": 0}, **FAST
+    )
+    np.testing.assert_array_equal(frozen.fit_transform(X, y)[0, 1:3], [5, 0])
+    warm = EmbeddingEncoder(initial_embeddings=given, **FAST).fit_transform(X, y)
+    np.testing.assert_allclose(warm[0, 1:3], [5, 0], atol=1e-5)
+
+
+def test_a_missing_value_that_only_the_held_out_fold_has_gets_the_mean(shops):
+    X, y, _ = shops
+    X.loc[0, "shop"] = None
+    encoder = EmbeddingEncoder(handle_unknown="zeros", **FAST)
+    row = encoder.fit_transform(X, y)[0, :3]
+    np.testing.assert_allclose(row, encoder.transform(X)[:, :3].mean(axis=0), atol=1e-5)
+
+
+def test_warm_start_works_with_shared_tables(matches):
+    X, y = matches
+    encoder = EmbeddingEncoder(warm_start=True, shared=[["home", "away"]], **FAST).fit(X, y)
+    encoder.fit(X, y)
+    encoder.set_params(shared=None).fit(X, y)
+    assert np.isfinite(encoder.transform(X)).all()
+
+
+def test_settings_of_a_later_member_of_a_group_are_refused(matches):
+    X, y = matches
+    encoder = EmbeddingEncoder(shared=[["home", "away"]], embedding_dim={"away": 3}, max_iter=1)
+    with pytest.raises(ValueError, match=r"'away', which shares the table of 'home'"):
+        encoder.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("cv", "params", "words"),
+    [
+        (601, {}, "asks for 601 folds"),
+        ([([], np.arange(600))], {}, "no row with a weight above 0"),
+        (None, {"groups": np.zeros(600)}, "need a splitter"),
+    ],
+)
+def test_a_bad_cv_is_refused_before_anything_is_learned(shops, cv, params, words):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(cv=cv, **FAST)
+    with pytest.raises(ValueError, match=words):
+        encoder.fit_transform(X, y, **params)
+    assert not hasattr(encoder, "embeddings_")
+
+
+def test_fit_and_fit_transform_train_the_same_network(shops):
+    X, y, _ = shops
+    a = EmbeddingEncoder(**FAST).fit(X, y)
+    b = EmbeddingEncoder(**FAST)
+    b.fit_transform(X, y)
+    for table, other in zip(a.embeddings_, b.embeddings_, strict=True):
+        np.testing.assert_array_equal(table, other)
+
+
+def test_directions_of_mere_rounding_are_zero(shops):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(activation="identity", **FAST | {"embedding_dim": 4}).fit(X, y)
+    sizes = np.abs(encoder.embeddings_[0][:, 1:]).max(axis=0)
+    assert ((sizes == 0) | (sizes > 1e-6 * sizes.max())).all()
+    assert (sizes == 0).any()
+
+
+def test_embedding_frame_by_position_has_the_names_of_the_output(shops):
+    X, y, _ = shops
+    frame = EmbeddingEncoder(**FAST).fit(X, y).embedding_frame(0)
+    assert list(frame.columns) == ["shop_effect", "shop_0", "shop_1"]

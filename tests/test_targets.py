@@ -247,7 +247,6 @@ def test_the_row_of_a_missing_target_is_that_of_the_input():
         (objects([1.5, np.inf, 2.5]), "regression", ValueError, "infinity"),
         (objects([1.0, np.inf]), "auto", ValueError, "infinity"),
         ([0.5, 1.5, 0.25], "classification", ValueError, "continuous.*Use task='regression'"),
-        ([0.5, 1.5, 0.5], "auto", ValueError, "holds fractions.*Use task='regression'"),
         (["a", "b"], "regression", ValueError, "must hold numbers.*such as 'a'"),
         ([["a", "b"], ["b", "a"]], "regression", ValueError, "must hold numbers"),
         ([10**400, 1, 2], "regression", ValueError, "must hold numbers"),
@@ -276,3 +275,9 @@ def test_bad_targets_are_told_what_is_wrong(y, task, error, words):
 def test_a_target_of_another_length_is_refused(n_rows):
     with pytest.raises(ValueError, match=rf"inconsistent.*X has {n_rows} rows, y has 3"):
         read([1.5, 2.5, 3.5], weight=np.ones(n_rows))
+
+
+def test_two_fractions_are_numbers():
+    """A small training part may hold only two values of a continuous target."""
+    assert read([0.5, 1.5, 0.5]).kind == "continuous"
+    assert read([0.0, 1.0, 0.0]).kind == "binary"
