@@ -125,11 +125,19 @@ def check_missing(numbers: Array, name: Hashable) -> None:
         )
 
 
-def _read_numbers(frame: Frame, j: int, column: Number) -> Array:
+def _read_numbers(frame: Frame, j: int, column: Number, dtype: np.dtype[Any]) -> Array:
+    """Numbers of a column, scaled, none of them out of the range of ``dtype``."""
     numbers = frame.numeric(j)
     if column.refuse_missing:
         check_missing(numbers, column.name)
-    return numbers if column.range is None else column.range.scale(numbers)
+    if column.range is not None:
+        numbers = column.range.scale(numbers)
+    if (np.abs(numbers) > np.finfo(dtype).max).any():
+        raise ValueError(
+            f"{where(column.name)} holds {np.nanmax(np.abs(numbers))}, which dtype={dtype} cannot "
+            "hold. Use a wider dtype, or scale='feature'."
+        )
+    return numbers
 
 
 def check_dtype(name: Hashable, dtype: np.dtype[Any]) -> None:
@@ -151,7 +159,7 @@ def _to_dense(frame: Frame, table: Table) -> Array:
     offset = 0
     for j, column in enumerate(table.columns):
         if isinstance(column, Number):
-            out[:, offset] = _read_numbers(frame, j, column)
+            out[:, offset] = _read_numbers(frame, j, column, table.dtype)
         elif column.width:
             fill_dense(out, column.encode(frame.coded(j)), column, offset)
         offset += column.width
@@ -167,7 +175,7 @@ def _to_sparse(frame: Frame, table: Table) -> sparse.csr_matrix:
     means, holes, offset = [], False, 0
     for j, column in enumerate(table.columns):
         if isinstance(column, Number):
-            data[:, j] = _read_numbers(frame, j, column)
+            data[:, j] = _read_numbers(frame, j, column, table.dtype)
             indices[:, j] = offset
             holes = holes or not data[:, j].all()
         else:

@@ -708,3 +708,11 @@ def test_pickle_and_threads():
     for out in results:
         np.testing.assert_array_equal(out, expected)
     assert pickle.dumps(embedding) == state
+
+
+@pytest.mark.parametrize("sparse_output", [False, True])
+@pytest.mark.parametrize(("value", "dtype"), [(1e300, np.float32), (1e6, np.float16)])
+def test_numbers_beyond_the_dtype_are_refused(value, dtype, sparse_output):
+    prepare = InputEmbedding(dtype=dtype, sparse_output=sparse_output)
+    with pytest.raises(ValueError, match=r"cannot hold\. Use a wider dtype"):
+        prepare.fit_transform([[value, "a"], [3.0, "b"]])
