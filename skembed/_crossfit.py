@@ -15,6 +15,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ._frames import n_rows_of
 from ._learning import Recipe
 from ._sample import Sample
+from ._tables import mean_over_rows
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 
 Array = NDArray[np.float64]
@@ -130,12 +131,12 @@ def vectors_of_unseen(
     for j, (table, vocabulary) in enumerate(zip(tables, vocabularies, strict=True)):
         unseen = np.repeat(table[UNKNOWN : UNKNOWN + 1], len(table), axis=0)
         if handle_missing != "unknown":
-            counts = np.bincount(sample.codes[:, j], minlength=len(table))
-            unseen[vocabulary.missing_code] = counts @ table.astype(np.float64) / counts.sum()
-        learned = unseen[:, table.shape[1] - recipe.embedding_dims[j] :]
+            unseen[vocabulary.missing_code] = mean_over_rows(table, sample.codes[:, j])
+        first_learned = table.shape[1] - recipe.embedding_dims[j]
+        learned = unseen[:, first_learned:]
         prior = recipe.priors[recipe.tables[j]]
         if recipe.multipliers[j] == 0:
-            learned[:] = table[:, table.shape[1] - recipe.embedding_dims[j] :]
+            learned[:] = table[:, first_learned:]
         elif prior is not None:
             learned[:] = np.where(np.isnan(prior), learned, prior)
         result.append(unseen)

@@ -25,8 +25,7 @@ def fill_reserved_rows(
 
     ``codes`` are those of the rows the table was learned from, shape ``(n,)``.
     """
-    counts = np.bincount(codes, minlength=len(table))
-    mean = counts @ table.astype(np.float64) / counts.sum()
+    mean = mean_over_rows(table, codes)
     table = table.copy()
     if handle_unknown == "mean":
         table[UNKNOWN] = mean
@@ -36,9 +35,15 @@ def fill_reserved_rows(
         table[UNKNOWN] = table[vocabulary.infrequent_code]
     if handle_missing == "unknown":
         table[vocabulary.missing_code] = table[UNKNOWN]
-    elif counts[vocabulary.missing_code] == 0:
+    elif not (codes == vocabulary.missing_code).any():
         table[vocabulary.missing_code] = mean
     return table
+
+
+def mean_over_rows(table: Table, codes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Mean vector of the rows with these codes, ``(width,)``."""
+    counts = np.bincount(codes, minlength=len(table))
+    return counts @ table.astype(np.float64) / counts.sum()
 
 
 def nearest_codes(vectors: Table, table: Table) -> NDArray[np.intp]:
