@@ -1,9 +1,17 @@
 """Learned dense vectors for categorical columns, inside any scikit-learn pipeline."""
 
+from ._classifier import EmbeddingClassifier
 from ._encoder import EmbeddingEncoder
 from ._input import InputEmbedding
+from ._regressor import EmbeddingRegressor
 from ._splitting import RelativeSplit
 
-__all__ = ["EmbeddingEncoder", "InputEmbedding", "RelativeSplit"]
+__all__ = [
+    "EmbeddingClassifier",
+    "EmbeddingEncoder",
+    "EmbeddingRegressor",
+    "InputEmbedding",
+    "RelativeSplit",
+]
 
 __version__ = "0.1.0"

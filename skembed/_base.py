@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from copy import copy
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -13,24 +12,21 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from ._cooccurrence import cooccurrence_tables
-from ._frames import Coded, Frame
-from ._learning import Recipe, Trained, learn_tables, limit_norm, train_network
-from ._params import Rule, check_parameters, integer
-from ._recipe import make_recipe, progress_printer, share_tables
-from ._sample import (
-    Columns,
-    Sample,
-    choose_columns,
-    encode_columns,
-    find_column,
-    learn_vocabularies,
-    make_rng,
-    make_sample,
-    numeric_matrix,
-    read_input,
+from ._learning import (
+    FittedNetwork,
+    Recipe,
+    Start,
+    Trained,
+    learn_tables,
+    limit_norm,
+    mean_curve,
+    train_for_vectors,
 )
+from ._params import Rule, check_parameters, integer
+from ._recipe import progress_printer
+from ._sample import Sample, find_column, read_input
 from ._tables import fill_reserved_rows, nearest_codes, neighbour_frame, vector_frame
-from ._vocabulary import ColumnVocabulary
+from ._training_input import TrainingInput, encode_input, read_training_input
 from ._warm_start import start_from
 from .nn._training import History
 
@@ -39,6 +35,8 @@ class EmbeddingModel(BaseEstimator):
     """Learns tables of vectors; subclasses say what else they keep and do."""
 
     _rules: ClassVar[Mapping[str, Rule]]
+    # Learned coordinates of a column of many categories, where that is left to us.
+    _auto_dim: ClassVar = 4
 
     def _learn(
         self,
@@ -52,72 +50,37 @@ class EmbeddingModel(BaseEstimator):
         ``before_training`` may look at the sample, and refuse it, before anything is learned.
         """
         check_parameters(self, self._rules)
-        # Names and number of columns are stored only when the fit has succeeded.
-        probe = copy(self)
-        frame = read_input(probe, X, reset=True)
-        columns = choose_columns(frame, self.numeric_features)
-        rng = make_rng(self.random_state)
-        tables = share_tables(self.shared, columns)
-        vocabularies: list[ColumnVocabulary] = []
-
-        def codes_of(coded: list[Coded]) -> NDArray[np.int32]:
-            vocabularies.extend(
-                learn_vocabularies(
-                    coded,
-                    columns,
-                    self.categories,
-                    self.min_frequency,
-                    self.max_categories,
-                    tables,
-                )
-            )
-            return self._encode(coded, vocabularies, columns)
-
-        sample, _ = make_sample(frame, columns, codes_of, y, self.task, sample_weight)
-        recipe = make_recipe(self, columns, vocabularies, tables)
+        read = read_training_input(self, X, y, sample_weight)
+        sample, recipe, rng = read.sample, read.recipe, read.rng
         if before_training:
             # A generator of its own: `fit` and `fit_transform` train the same network.
             before_training(sample, rng.spawn(1)[0])
         if self.task == "none":
-            trained, history = None, History()
-            learned = self._learn_together(sample, frame, columns, vocabularies, recipe, rng)
+            trained, histories = None, []
+            learned = self._learn_together(read)
         else:
-            trained = self._train(sample, columns, vocabularies, recipe, rng)
-            history = trained.history
+            trained = self._train(read)
+            histories = [trained.history]
             learned = learn_tables(sample, trained, recipe)
-        self._store(probe, columns, vocabularies, sample)
-        self._store_learned(self._fill(learned, sample, vocabularies), trained, history)
-        if history.interrupted:
+        self._store(read)
+        networks = [trained.state()] if trained and self.warm_start else []
+        self._store_learned(self._fill(learned, read), networks, histories)
+        if any(history.interrupted for history in histories):
             raise KeyboardInterrupt
         return sample, trained, recipe
 
-    def _train(
-        self,
-        sample: Sample,
-        columns: Columns,
-        vocabularies: list[ColumnVocabulary],
-        recipe: Recipe,
-        rng: np.random.Generator,
-    ) -> Trained:
+    def _train(self, read: TrainingInput) -> Trained:
         """The network that predicts the target."""
-        return train_network(
-            sample,
-            tuple(vocabulary.n_codes for vocabulary in vocabularies),
-            recipe,
-            rng,
-            start=self._start(columns, vocabularies),
+        return train_for_vectors(
+            read.sample,
+            read.n_codes,
+            read.recipe,
+            read.rng,
+            start=next(self._starting_points(read), None),
             on_epoch=progress_printer(self),
         )
 
-    def _learn_together(
-        self,
-        sample: Sample,
-        frame: Frame,
-        columns: Columns,
-        vocabularies: list[ColumnVocabulary],
-        recipe: Recipe,
-        rng: np.random.Generator,
-    ) -> list[NDArray[np.float32]]:
+    def _learn_together(self, read: TrainingInput) -> list[NDArray[np.float32]]:
         """Tables from what occurs together in a row, without a target."""
         if self.initial_embeddings is not None:
             raise ValueError(
@@ -125,83 +88,70 @@ class EmbeddingModel(BaseEstimator):
                 f"start from vectors. Got {self.initial_embeddings!r} instead."
             )
         tables = cooccurrence_tables(
-            sample.codes,
-            [vocabulary.n_codes for vocabulary in vocabularies],
-            numeric_matrix(frame, columns)[sample.rows],
-            sample.weight,
-            recipe.embedding_dims,
-            rng,
-            recipe.tables,
+            read.sample.codes,
+            [vocabulary.n_codes for vocabulary in read.vocabularies],
+            read.numbers,
+            read.sample.weight,
+            read.recipe.embedding_dims,
+            read.rng,
+            read.recipe.tables,
         )
         return [limit_norm(table, self.max_norm).astype(np.float32) for table in tables]
 
-    def _start(
-        self, columns: Columns, vocabularies: list[ColumnVocabulary]
-    ) -> Callable[..., None] | None:
-        """What overwrites the first parameters of the network."""
-        if not self.warm_start or getattr(self, "_parameters", None) is None:
-            return None
-        return start_from(
-            self._architecture,
-            self._parameters,
-            dict(zip(self._columns.categorical_names, self._vocabularies, strict=True)),
-            dict(zip(columns.categorical_names, vocabularies, strict=True)),
-        )
+    def _starting_points(self, read: TrainingInput) -> Iterator[Start]:
+        """What overwrites the first parameters of each network with those of the last fit."""
+        if not self.warm_start or not self.__sklearn_is_fitted__():
+            return
+        before = dict(zip(self._columns.categorical_names, self._vocabularies, strict=True))
+        now = dict(zip(read.columns.categorical_names, read.vocabularies, strict=True))
+        for network in self._networks:
+            yield start_from(network.architecture, network.parameters, before, now)
 
-    def _store(
-        self,
-        probe: EmbeddingModel,
-        columns: Columns,
-        vocabularies: list[ColumnVocabulary],
-        sample: Sample,
-    ) -> None:
+    def _store(self, read: TrainingInput) -> None:
         """Keep what was read."""
+        probe, target = read.probe, read.sample.target
         self.n_features_in_ = probe.n_features_in_
         if hasattr(probe, "feature_names_in_"):
             self.feature_names_in_ = probe.feature_names_in_
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        self._columns = columns
-        self._vocabularies = vocabularies
-        self.categories_ = [vocabulary.categories for vocabulary in vocabularies]
-        self.classes_ = sample.target.classes
-        self.target_type_ = sample.target.kind
-        self._n_outputs = sample.target.n_outputs
+        self._columns = read.columns
+        self._vocabularies = read.vocabularies
+        self.categories_ = [vocabulary.categories for vocabulary in read.vocabularies]
+        self.classes_ = target.classes
+        self.target_type_ = target.kind
+        self._n_outputs = target.n_outputs
 
     def _store_learned(
-        self, tables: list[NDArray[np.float32]], trained: Trained | None, history: History
+        self,
+        tables: list[NDArray[np.float32]],
+        networks: list[FittedNetwork],
+        histories: list[History],
     ) -> None:
-        """Keep what was learned; ``trained`` is None if no network was."""
+        """Keep what was learned: the tables, the networks that are needed again, how it went."""
         self.embeddings_ = tables
         n_effects = self._n_outputs if self.target_effect else 0
         self.embedding_dims_ = [table.shape[1] - n_effects for table in tables]
-        self.loss_curve_ = history.loss_curve
-        losses = history.validation_losses
-        self.validation_scores_ = [-loss for loss in losses] if self.early_stopping else None
+        self._networks = networks
+        self.loss_curve_ = mean_curve([history.loss_curve for history in histories])
+        held_out = mean_curve([history.validation_losses for history in histories])
+        self.validation_scores_ = [-loss for loss in held_out] if self.early_stopping else None
         self.n_iter_ = len(self.loss_curve_)
-        kept = trained if self.warm_start else None
-        self._architecture = None if kept is None else kept.network.architecture
-        self._parameters = None if kept is None else kept.parameters
 
     def _fill(
-        self,
-        tables: list[NDArray[np.float32]],
-        sample: Sample,
-        vocabularies: list[ColumnVocabulary],
+        self, tables: list[NDArray[np.float32]], read: TrainingInput
     ) -> list[NDArray[np.float32]]:
         """Tables whose rows for unknown and missing values follow the parameters."""
-        return [
-            fill_reserved_rows(
-                table, vocabulary, sample.codes[:, j], self.handle_unknown, self.handle_missing
-            )
-            for j, (table, vocabulary) in enumerate(zip(tables, vocabularies, strict=True))
-        ]
+        return [self._fill_one(j, table, read) for j, table in enumerate(tables)]
 
-    def _encode(
-        self, coded: list[Coded], vocabularies: list[ColumnVocabulary], columns: Columns
-    ) -> NDArray[np.int32]:
-        return encode_columns(
-            coded, vocabularies, columns.categorical_names, self.handle_unknown, self.handle_missing
+    def _fill_one(self, j: int, table: NDArray[Any], read: TrainingInput) -> NDArray[Any]:
+        """The table of column ``j`` with its reserved rows filled."""
+        return fill_reserved_rows(
+            table,
+            read.vocabularies[j],
+            read.sample.codes[:, j],
+            self.handle_unknown,
+            self.handle_missing,
         )
 
     def transform(self, X: Any) -> NDArray[np.float32]:
@@ -229,8 +179,7 @@ class EmbeddingModel(BaseEstimator):
     def _gather(self, X: Any) -> NDArray[np.float32]:
         """`transform` without its wrapper, which may make a frame of the result."""
         frame = read_input(self, X, reset=False)
-        coded = [frame.coded(j) for j in self._columns.categorical]
-        codes = self._encode(coded, self._vocabularies, self._columns)
+        codes = encode_input(self, frame, self._columns, self._vocabularies)
         output = np.empty((frame.n_rows, self._starts()[-1]), dtype=np.float32)
         for j, (table, columns) in enumerate(zip(self.embeddings_, self._slices(), strict=True)):
             np.take(table, codes[:, j], axis=0, out=output[:, columns], mode="clip")

@@ -46,18 +46,23 @@ class Effects:
 
 
 class _Column:
-    """One column's codes as a matrix that sums rows by category, and its counts."""
+    """One column's codes as a matrix that sums rows by category, and its counts.
+
+    ``weight`` has shape ``(n,)``, or ``(n, k)`` for ``k`` problems that weigh the rows differently.
+    """
 
     def __init__(self, codes: NDArray[np.integer], n_codes: int, weight: Array) -> None:
         n = len(codes)
         self.codes = codes
-        self._sum = sparse.csc_matrix((weight, codes, np.arange(n + 1)), shape=(n_codes, n))
-        self.counts = np.bincount(codes, weights=weight, minlength=n_codes)[:, None]
-        self.seen = self.counts[:, 0] > 0
+        ones = np.ones(n)
+        parts = (ones if weight.ndim == 2 else weight, codes, np.arange(n + 1))
+        self._sum = sparse.csc_matrix(parts, shape=(n_codes, n))
+        self._weight = weight if weight.ndim == 2 else 1.0
+        self.counts = self._sum @ (weight if weight.ndim == 2 else ones[:, None])
 
     def shrunken_mean(self, residual: Array, m: Array) -> Array:
         """Effect of every code, ``(n_codes, n_outputs)``, with mean 0 over the rows."""
-        total = self._sum @ residual
+        total = self._sum @ (residual * self._weight)
         share = self.counts / np.maximum(self.counts + m, _SMALLEST)
         # What all categories have in common belongs to the overall mean. Left free, constants
         # wander between the columns for as long as they are visited.
@@ -67,9 +72,11 @@ class _Column:
         total -= self.counts * common
         effects = total / np.maximum(self.counts + m, _SMALLEST)
         # A category that was seen once is the best model of one that was never seen.
-        rarity = np.where(self.seen, 1 / (1 + self.counts[:, 0]), 0)
-        effects[~self.seen] = (rarity @ total) / np.maximum(rarity @ self.counts + m, _SMALLEST)
-        return effects
+        seen = self.counts > 0
+        rarity = np.where(seen, 1 / (1 + self.counts), 0)
+        pooled = (rarity * total).sum(axis=0)
+        pooled /= np.maximum((rarity * self.counts).sum(axis=0) + m, _SMALLEST)
+        return np.where(seen, effects, pooled)
 
 
 def joint_effects(
@@ -97,13 +104,59 @@ def joint_effects(
     m = np.full((len(columns), y.shape[1]), _FIRST_ESTIMATE) if estimate else pseudo_counts
     residual = y - np.average(y, axis=0, weights=weight)
     for sweep in range(_N_SWEEPS):
-        for column, table, m_column in zip(columns, values, m, strict=True):
-            residual += table[column.codes]
-            table[...] = column.shrunken_mean(residual, m_column)
-            residual -= table[column.codes]
+        _visit(columns, values, residual, m)
         if estimate and sweep > 0:
             m = _estimate_pseudo_counts(columns, values, residual, weight, m)
     return Effects(values, m)
+
+
+def held_out_effects(
+    codes: NDArray[np.integer],
+    n_codes: tuple[int, ...],
+    y: Array,
+    weight: Array,
+    pseudo_counts: Array,
+    fold: NDArray[np.integer],
+) -> list[Array]:
+    """The effects of each row's categories, learned without the rows of its fold.
+
+    All folds are solved at once: each is a problem of its own weights, 0 for the rows held out.
+
+    Parameters
+    ----------
+    codes, n_codes, y, weight
+        As in :func:`joint_effects`.
+    pseudo_counts : ndarray of shape (n_columns, n_outputs)
+        The shrinkage, as estimated from all rows.
+    fold : ndarray of shape (n,)
+        The fold of each row, from 0.
+
+    Returns
+    -------
+    list of ndarray of shape (n, n_outputs)
+        One array per column.
+    """
+    kept = np.repeat(weight[:, None], fold.max() + 1, axis=1)
+    kept[np.arange(len(fold)), fold] = 0
+    columns = [_Column(codes[:, j], n, kept) for j, n in enumerate(n_codes)]
+    held_out = [np.empty(y.shape) for _ in n_codes]
+    for output in range(y.shape[1]):
+        values = [np.zeros((n, kept.shape[1])) for n in n_codes]
+        mean = y[:, output] @ kept / np.maximum(kept.sum(axis=0), _SMALLEST)
+        residual = y[:, output, None] - mean
+        for _ in range(_N_SWEEPS):
+            _visit(columns, values, residual, pseudo_counts[:, output, None])
+        for column, table, out in zip(columns, values, held_out, strict=True):
+            out[:, output] = table[column.codes, fold]
+    return held_out
+
+
+def _visit(columns: list[_Column], values: list[Array], residual: Array, m: Array) -> None:
+    """One sweep over the columns; ``values`` and ``residual`` are changed in place."""
+    for column, table, m_column in zip(columns, values, m, strict=True):
+        residual += table[column.codes]
+        table[...] = column.shrunken_mean(residual, m_column)
+        residual -= table[column.codes]
 
 
 def _estimate_pseudo_counts(
@@ -115,7 +168,8 @@ def _estimate_pseudo_counts(
     noise = weight @ residual**2 / np.maximum(n - used, 0.2 * n)
     new = np.empty_like(m)
     for column, table, m_column, target in zip(columns, values, m, new, strict=True):
-        counts = column.counts[column.seen]
-        variance = np.mean(table[column.seen] ** 2 + noise / (counts + m_column), axis=0)
+        seen = column.counts[:, 0] > 0
+        spread = table[seen] ** 2 + noise / (column.counts[seen] + m_column)
+        variance = np.mean(spread, axis=0)
         target[...] = np.clip(noise / np.maximum(variance, _SMALLEST), *_PSEUDO_COUNT_RANGE)
     return new

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._effects import joint_effects
 from ._sample import Sample
+from ._targets import standardised
 from ._vocabulary import UNKNOWN
 from .nn._losses import make_loss
 from .nn._network import Architecture, Data, Network, Parameters, place_codes, table_views
@@ -22,6 +24,7 @@ from .nn._relearn import Basis, find_bases, relearn
 from .nn._training import History, TableRules, TrainingSettings, train
 
 Array = NDArray[np.floating]
+Start = Callable[[Architecture, Parameters], None]
 
 # Decay of a trained vector per unit of learning rate, for a category of one row at the reference
 # batch size.
@@ -59,6 +62,8 @@ class Recipe:
         How it is trained.
     validation_fraction : float or None
         Share of the rows held out for early stopping.
+    quantile : float
+        What the quantile loss predicts.
     """
 
     tables: tuple[int, ...]
@@ -74,11 +79,20 @@ class Recipe:
     alpha: float
     settings: TrainingSettings
     validation_fraction: float | None
+    quantile: float = 0.5
 
     @property
     def first_columns(self) -> list[int]:
         """The first column of each table, which speaks for all columns that share it."""
-        return [self.tables.index(table) for table in range(max(self.tables) + 1)]
+        return [self.tables.index(table) for table in range(max(self.tables, default=-1) + 1)]
+
+
+@dataclass(frozen=True)
+class FittedNetwork:
+    """A trained network as plain values."""
+
+    architecture: Architecture
+    parameters: Parameters
 
 
 @dataclass(frozen=True)
@@ -95,6 +109,10 @@ class Trained:
     pseudo_counts: NDArray[np.float64]
     unit: float
     history: History
+
+    def state(self) -> FittedNetwork:
+        """What a later fit can start from."""
+        return FittedNetwork(self.network.architecture, self.parameters)
 
 
 def make_architecture(sample: Sample, n_codes: tuple[int, ...], recipe: Recipe) -> Architecture:
@@ -117,13 +135,21 @@ def train_network(
     recipe: Recipe,
     rng: np.random.Generator,
     *,
-    start: Callable[[Architecture, Parameters], None] | None = None,
+    start: Start | None = None,
+    inputs_of: Callable[[int], NDArray[np.float32]] | None = None,
     on_epoch: Callable[[int, float, float | None], None] | None = None,
-) -> Trained:
-    """Train a network on a sample; ``start`` may overwrite its first parameters in place."""
+) -> tuple[Network, Parameters, History]:
+    """Train a network on a sample.
+
+    ``start`` may overwrite its first parameters in place. ``inputs_of`` gives the numeric block of
+    an epoch in place of the sample's.
+    """
+    if inputs_of:
+        sample = replace(sample, numeric=inputs_of(0))
     architecture = make_architecture(sample, n_codes, recipe)
-    network = Network(architecture, make_loss(sample.target.loss), recipe.alpha)
-    baseline = network.loss.baseline(sample.target.values, sample.weight)
+    loss = make_loss(sample.target.loss, quantile=recipe.quantile)
+    network = Network(architecture, loss, recipe.alpha)
+    baseline = loss.baseline(sample.target.values, sample.weight, sample.target.n_outputs)
     parameters = network.initial_parameters(rng, baseline)
     if start:
         start(architecture, parameters)
@@ -134,18 +160,44 @@ def train_network(
     # Steps see weights of mean 1, so that their size does not depend on the unit of the weights.
     equal = sample.weight.min() == sample.weight.max()
     mean_one = None if equal else (sample.weight / sample.weight.mean()).astype(np.float32)
-    data = _to_data(sample, architecture, mean_one)
-    training, validation = _hold_out(data, recipe.validation_fraction, rng)
+    data = to_data(sample, architecture, mean_one)
+    rows = np.arange(len(data))
+    if recipe.validation_fraction is not None:
+        rows, held_out = _hold_out(len(data), recipe.validation_fraction, rng)
+    replace_some = _unknown_replacement(architecture, sample)
+    epochs = count()
+
+    def draw(data: Data, rng: np.random.Generator) -> Data:
+        if inputs_of:
+            data = replace(data, numeric=inputs_of(next(epochs))[rows])
+        return replace_some(data, rng)
+
     parameters, history = train(
         network,
         parameters,
-        training,
+        data if recipe.validation_fraction is None else data.take(rows),
         recipe.settings,
         rng,
         rules=_table_rules(architecture, sample, recipe),
-        validation=validation,
-        augment=_unknown_replacement(architecture, sample),
+        validation=None if recipe.validation_fraction is None else data.take(held_out),
+        augment=draw,
         on_epoch=on_epoch,
+    )
+    return network, parameters, history
+
+
+def train_for_vectors(
+    sample: Sample,
+    n_codes: tuple[int, ...],
+    recipe: Recipe,
+    rng: np.random.Generator,
+    *,
+    start: Start | None = None,
+    on_epoch: Callable[[int, float, float | None], None] | None = None,
+) -> Trained:
+    """Train a network on a sample, and find the space that its vectors live in."""
+    network, parameters, history = train_network(
+        sample, n_codes, recipe, rng, start=start, on_epoch=on_epoch
     )
     pseudo_counts = _effect_pseudo_counts(sample, n_codes, recipe)
     return Trained(
@@ -154,7 +206,7 @@ def train_network(
         bases=find_bases(
             network,
             parameters,
-            replace(data, weight=sample.weight),
+            to_data(sample, network.architecture, sample.weight),
             sample.codes,
             _vector_pseudo_counts(pseudo_counts, recipe),
             recipe.priors,
@@ -176,7 +228,7 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
         trained.network,
         trained.parameters,
         trained.bases,
-        _to_data(sample, architecture, sample.weight),
+        to_data(sample, architecture, sample.weight),
         sample.codes,
         _vector_pseudo_counts(trained.pseudo_counts, recipe),
         frozen,
@@ -194,7 +246,7 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
     tables = [learned[t] for t in recipe.tables]
     if recipe.target_effect:
         n_codes = tuple(architecture.n_codes[t] for t in recipe.tables)
-        y = _standardised(sample)
+        y = standardised(sample.target, sample.weight)
         effects = joint_effects(sample.codes, n_codes, y, sample.weight, trained.pseudo_counts)
         tables = [np.hstack(pair) for pair in zip(effects.values, tables, strict=True)]
     return [table.astype(np.float32) for table in tables]
@@ -206,7 +258,7 @@ def _effect_pseudo_counts(
     """Rows of the mean that the effects are shrunken by, ``(n_columns, n_outputs)``."""
     if recipe.shrinkage is not None:
         return np.full((len(n_codes), sample.target.n_outputs), recipe.shrinkage)
-    y = _standardised(sample)
+    y = standardised(sample.target, sample.weight)
     return joint_effects(sample.codes, n_codes, y, sample.weight).pseudo_counts
 
 
@@ -227,6 +279,13 @@ def _vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[
     return counts
 
 
+def mean_curve(curves: list[list[float]]) -> list[float]:
+    """Mean of several curves per epoch, each over those that got so far."""
+    length = max(map(len, curves), default=0)
+    reached = [[curve[k] for curve in curves if k < len(curve)] for k in range(length)]
+    return [float(np.mean(values)) for values in reached]
+
+
 def _without_rounding(table: Array) -> Array:
     """The table with 0 where coordinates are mere rounding, which a scaler would blow up."""
     largest = np.abs(table).max(axis=0)
@@ -241,14 +300,6 @@ def limit_norm(table: Array, max_norm: float | None) -> Array:
     return table * np.where(norms > max_norm, max_norm / (norms + 1e-7), 1)
 
 
-def _standardised(sample: Sample) -> NDArray[np.float64]:
-    """The outputs ``(n, n_outputs)`` with mean 0 and standard deviation 1."""
-    y = sample.target.columns()
-    centred = y - np.average(y, axis=0, weights=sample.weight)
-    deviation = np.sqrt(np.average(centred**2, axis=0, weights=sample.weight))
-    return centred / np.where(deviation > 0, deviation, 1)
-
-
 def _unit(sample: Sample, network: Network) -> float:
     """Standard deviations of the target that one unit of the raw prediction is worth.
 
@@ -259,7 +310,7 @@ def _unit(sample: Sample, network: Network) -> float:
     return float(np.sqrt(np.mean(network.loss.curvature(constant)) * averaged_over))
 
 
-def _to_data(sample: Sample, architecture: Architecture, weight: Array | None) -> Data:
+def to_data(sample: Sample, architecture: Architecture, weight: Array | None) -> Data:
     return Data(
         codes=place_codes(architecture, sample.codes),
         numeric=sample.numeric,
@@ -269,18 +320,17 @@ def _to_data(sample: Sample, architecture: Architecture, weight: Array | None) -
 
 
 def _hold_out(
-    data: Data, fraction: float | None, rng: np.random.Generator
-) -> tuple[Data, Data | None]:
-    if fraction is None:
-        return data, None
-    order = rng.permutation(len(data))
-    n_held_out = max(1, round(fraction * len(data)))
-    if n_held_out >= len(data):
+    n_rows: int, fraction: float, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows to learn from, and rows to score on."""
+    order = rng.permutation(n_rows)
+    n_held_out = max(1, round(fraction * n_rows))
+    if n_held_out >= n_rows:
         raise ValueError(
-            f"early_stopping=True holds out {n_held_out} of {len(data)} rows and leaves none to "
+            f"early_stopping=True holds out {n_held_out} of {n_rows} rows and leaves none to "
             "learn from. Lower validation_fraction, or set early_stopping=False."
         )
-    return data.take(order[n_held_out:]), data.take(order[:n_held_out])
+    return order[n_held_out:], order[:n_held_out]
 
 
 def _code_counts(architecture: Architecture, sample: Sample) -> list[NDArray[np.float64]]:

@@ -157,3 +157,10 @@ NETWORK_RULES = {
     "verbose": boolean | integer(0),
     "n_jobs": none | integer(1) | integer(-64, -1),
 }
+PREDICTOR_RULES = {
+    "crosses": integer(0),
+    "counts": boolean,
+    "n_bins": integer(0),
+    "linear_part": boolean,
+    "n_estimators": integer(1),
+}

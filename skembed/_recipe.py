@@ -14,7 +14,6 @@ from ._sample import Columns, find_categorical, per_column
 from ._vocabulary import ColumnVocabulary
 from .nn._training import TrainingSettings
 
-_AUTO_DIM = 4
 # Without a target nothing tells which differences will matter: more are kept.
 _AUTO_DIM_WITHOUT_TARGET = 16
 
@@ -26,7 +25,7 @@ def make_recipe(
     sizes = estimator.hidden_layer_sizes
     _reject_disagreement(estimator, columns, tables)
     priors = read_initial_embeddings(estimator.initial_embeddings, columns, vocabularies)
-    auto_dim = _AUTO_DIM_WITHOUT_TARGET if estimator.task == "none" else _AUTO_DIM
+    auto_dim = _AUTO_DIM_WITHOUT_TARGET if estimator.task == "none" else estimator._auto_dim
     dims = choose_dims(estimator.embedding_dim, columns, vocabularies, auto_dim)
     dims = [dim if v is None else v.shape[1] for dim, v in zip(dims, priors, strict=True)]
     dims = [dims[tables.index(table)] for table in tables]
@@ -56,6 +55,7 @@ def make_recipe(
             nesterov=bool(estimator.nesterovs_momentum),
         ),
         validation_fraction=estimator.validation_fraction if estimator.early_stopping else None,
+        quantile=getattr(estimator, "quantile", 0.5),
     )
 
 

@@ -87,12 +87,18 @@ def read_input(estimator: Any, X: Any, *, reset: bool) -> Frame:
     return read(X)
 
 
-def choose_columns(frame: Frame, numeric_features: Any) -> Columns:
-    """Positions of the numeric columns, named by name or position; all others are categories."""
-    wanted = [] if numeric_features is None else _as_list(numeric_features)
-    numeric = sorted({find_column(frame.names, name, "numeric_features") for name in wanted})
+def choose_columns(frame: Frame, numeric_features: Any, needs_categories: bool = True) -> Columns:
+    """Positions of the numeric columns, named by name or position; all others are categories.
+
+    ``"auto"`` takes the columns that hold numbers.
+    """
+    if isinstance(numeric_features, str) and numeric_features == "auto":
+        numeric = [j for j in range(len(frame.names)) if frame.is_numeric(j)]
+    else:
+        wanted = [] if numeric_features is None else _as_list(numeric_features)
+        numeric = sorted({find_column(frame.names, name, "numeric_features") for name in wanted})
     categorical = tuple(j for j in range(len(frame.names)) if j not in numeric)
-    if not categorical:
+    if needs_categories and not categorical:
         raise ValueError(
             "At least one column must be categorical. All columns are in numeric_features."
         )
@@ -240,13 +246,14 @@ def _clean_list(values: Any, name: Any) -> NDArray[Any]:
 
 def encode_columns(
     coded: Sequence[Coded],
+    n_rows: int,
     vocabularies: Sequence[ColumnVocabulary],
     names: Sequence[Any],
     handle_unknown: str,
     handle_missing: str,
 ) -> NDArray[np.int32]:
     """Codes of all rows and categorical columns, ``(n, n_columns)``."""
-    codes = np.empty((len(coded[0].codes), len(coded)), dtype=np.int32)
+    codes = np.empty((n_rows, len(coded)), dtype=np.int32)
     for j, (column, vocabulary, name) in enumerate(zip(coded, vocabularies, names, strict=True)):
         if handle_missing == "error" and (column.codes < 0).any():
             row = int(np.flatnonzero(column.codes < 0)[0])
@@ -277,12 +284,12 @@ def numeric_matrix(frame: Frame, columns: Columns) -> NDArray[np.float64]:
 def make_sample(
     frame: Frame,
     columns: Columns,
-    codes_of: Callable[[list[Coded]], NDArray[np.int32]],
+    codes_of: Callable[[list[Coded], int], NDArray[np.int32]],
     y: Any,
     task: str,
     sample_weight: Any,
-) -> tuple[Sample, NumericScaler]:
-    """All of the input as plain arrays, and the scaler that was fitted on its numeric columns."""
+) -> tuple[Sample, NDArray[np.float64], NumericScaler]:
+    """All of the input as plain arrays, its numbers before scaling, and what scaled them."""
     weight = read_weight(sample_weight, frame.n_rows)
     rows = np.flatnonzero(weight)
     target = read_target(y, task, weight)
@@ -292,12 +299,12 @@ def make_sample(
     coded = [Coded(column.values, column.codes[rows]) for column in coded]
     sample = Sample(
         rows=rows,
-        codes=codes_of(coded),
+        codes=codes_of(coded, len(rows)),
         numeric=scaler.transform(numbers),
         target=target,
         weight=weight[rows],
     )
-    return sample, scaler
+    return sample, numbers, scaler
 
 
 def make_rng(random_state: Any) -> np.random.Generator:

@@ -233,3 +233,32 @@ def _classification(array: NDArray[Any]) -> Target:
         center=np.zeros(n_outputs),
         scale=np.ones(n_outputs),
     )
+
+
+def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The outputs ``(n, n_outputs)`` with mean 0 and standard deviation 1."""
+    y = target.columns()
+    centred = y - np.average(y, axis=0, weights=weight)
+    deviation = np.sqrt(np.average(centred**2, axis=0, weights=weight))
+    return centred / np.where(deviation > 0, deviation, 1)
+
+
+def for_loss(target: Target, loss: str) -> Target:
+    """A regression target as another loss takes it."""
+    if loss != "poisson":
+        return replace(target, loss=loss)
+    # The logarithm of the mean is modelled, so that the numbers stay in their own unit.
+    values = target.values * target.scale + target.center
+    least, total = values.min(), values.sum(axis=0)
+    if least < -1e-6 * np.abs(values).max() or (total <= 0).any():
+        raise ValueError(
+            "y must be at least 0, and not 0 in all rows, with loss='poisson'. The least value is "
+            f"{least:g}."
+        )
+    return replace(
+        target,
+        values=np.maximum(values, 0).astype(np.float32),
+        loss=loss,
+        center=np.zeros_like(target.center),
+        scale=np.ones_like(target.scale),
+    )

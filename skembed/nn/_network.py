@@ -174,6 +174,7 @@ class Network:
         self.stacks = architecture.stacks()
         self._activation = ACTIVATIONS[architecture.activation]
         self._shapes = architecture.layer_shapes()
+        self._n_vector_inputs = sum(stack.width * len(stack.columns) for stack in self.stacks)
         self._scratch = [np.empty(stack.n_rows, dtype=np.intp) for stack in self.stacks]
 
     def initial_parameters(
@@ -247,7 +248,7 @@ class Network:
         saved: list[tuple[Array, Array, Array | None]],
         gradient: Array,
     ) -> tuple[Array, Array]:
-        """Gradients of the flat dense array and of the first layer's input."""
+        """Gradients of the flat dense array and of the vectors in the first layer's input."""
         flat = np.empty_like(parameters["dense"])
         layers = self.layers(parameters["dense"])
         slots = self.layers(flat)
@@ -257,14 +258,15 @@ class Network:
                 if mask is not None:
                     gradient = gradient * mask
                 gradient = self._activation.backward(gradient, kept)
-            gradient = dense_backward(gradient, inputs, layers[k][0], *slots[k])
+            n_wanted = self._n_vector_inputs if k == 0 else None
+            gradient = dense_backward(gradient, inputs, layers[k][0], *slots[k], n_wanted)
         return flat, gradient
 
     def input_gradients(
         self, parameters: Mapping[str, Array], data: Data
     ) -> tuple[Array, list[Array]]:
-        """Raw prediction, and the gradient of each output by the first layer's input, ``(n,
-        n_inputs)``.
+        """Raw prediction, and the gradient of each output by the vectors in the first layer's
+        input, ``(n, n_vector_inputs)``.
         """
         raw, saved = self._forward(parameters, self.inputs(parameters, data), None)
         gradients = []

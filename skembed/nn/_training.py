@@ -142,7 +142,7 @@ def train(
     validation : Data, optional
         Held-out rows.
     augment : callable ``(data, rng) -> data``, optional
-        Changes the rows of each epoch.
+        Makes the rows of each epoch, in the same order.
     on_epoch : callable ``(epoch, loss, validation_loss or None)``, optional
         Called after each epoch.
 
@@ -164,8 +164,7 @@ def train(
     try:
         for epoch in range(settings.max_iter):
             rows = rng.permutation(len(data)) if settings.shuffle else slice(None)
-            drawn = data.take(rows)
-            drawn = augment(drawn, rng) if augment else drawn
+            drawn = (augment(data, rng) if augment else data).take(rows)
             # A loss that overflows is reported below, in words.
             with np.errstate(over="ignore", invalid="ignore"):
                 loss = _run_epoch(

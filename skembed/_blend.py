@@ -1,0 +1,223 @@
+"""Several networks and a linear model, averaged: how they are fitted, and what they predict.
+
+Each network leaves out another part of the rows. On these rows it is seen how much of the
+prediction the networks and how much the linear model should give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.parallel import Parallel, delayed
+
+from ._crossfit import deal_folds
+from ._features import Draws
+from ._learning import FittedNetwork, Recipe, Start, to_data, train_network
+from ._sample import Sample
+from .nn._linear import Linear, fit_linear
+from .nn._losses import Loss, make_loss
+from .nn._network import Data, Network, place_codes
+from .nn._training import History, predict
+
+Array = NDArray[np.floating]
+
+_N_PARTS = 8
+# Rows fewer than this are all used for training: too few to tell what is better.
+_FEWEST_ROWS = 16
+_SHARES = np.linspace(0, 1, 11)
+_LINEAR_PENALTY = 10.0
+_LEAST_STEPS = 500
+
+
+@dataclass(frozen=True)
+class Blend:
+    """``share`` times the mean of the networks, the rest from the linear model.
+
+    Attributes
+    ----------
+    loss : Loss
+    members : list of FittedNetwork
+    linear : Linear or None
+    share : float
+    """
+
+    loss: Loss
+    members: list[FittedNetwork]
+    linear: Linear | None
+    share: float
+
+    def raw_prediction(
+        self, codes: NDArray[np.int32], features: Array, pieces: Array
+    ) -> NDArray[np.float64]:
+        """Raw predictions ``(n, n_outputs)``; ``pieces`` are for the networks alone."""
+        parts = []
+        if self.share > 0:
+            inputs = np.concatenate([features, pieces], axis=1)
+            raw = [_network_prediction(m, self.loss, codes, inputs) for m in self.members]
+            parts.append(self.share * np.mean(raw, axis=0, dtype=np.float64))
+        if self.linear is not None and self.share < 1:
+            parts.append((1 - self.share) * self.linear.raw_prediction(features))
+        return np.sum(parts, axis=0)
+
+
+def _network_prediction(
+    member: FittedNetwork, loss: Loss, codes: NDArray[np.int32], inputs: Array
+) -> Array:
+    # In float64, so that a row's prediction does not depend on the rows beside it: how a matrix
+    # product rounds follows from its shape.
+    inputs = inputs.astype(np.float64)
+    data = Data(place_codes(member.architecture, codes), inputs, np.empty((len(codes), 0)))
+    return predict(Network(member.architecture, loss), member.parameters, data)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A member with what it and a linear model say about the rows it has not seen."""
+
+    member: FittedNetwork
+    history: History
+    rows: NDArray[np.intp]
+    network: Array
+    linear: Array
+
+
+def fit_blend(
+    sample: Sample,
+    draws: Draws,
+    n_codes: tuple[int, ...],
+    recipe: Recipe,
+    n_estimators: int,
+    linear_part: bool,
+    rng: np.random.Generator,
+    n_jobs: int | None,
+    starts: Sequence[Start | None],
+    on_epoch: Callable[[int, float, float | None], None] | None,
+) -> tuple[Blend, list[History]]:
+    """Fit all parts; an interrupted fit returns what has been fitted so far.
+
+    Parameters
+    ----------
+    sample : Sample
+    draws : Draws
+        Features of its rows.
+    n_codes : tuple of int
+        Codes of each categorical column.
+    recipe : Recipe
+    n_estimators : int
+        Networks.
+    linear_part : bool
+        Whether there is a linear model beside them.
+    rng : numpy.random.Generator
+    n_jobs : int or None
+        Networks trained at the same time.
+    starts : sequence of (callable or None)
+        What overwrites the first parameters of each network.
+    on_epoch : callable or None
+    """
+    loss = make_loss(sample.target.loss, quantile=recipe.quantile)
+    recipe = _with_enough_steps(recipe, len(sample))
+    splits = _splits(sample, n_estimators, rng)
+    interrupted: list[bool] = []
+
+    def fit_member(k: int, own_rng: np.random.Generator) -> _Fitted | None:
+        if interrupted:
+            return None
+        fitted = _fit_member(
+            sample, draws, n_codes, recipe, loss, linear_part, own_rng, splits[k], starts[k],
+            on_epoch,
+        )  # fmt: skip
+        interrupted.extend([True] * fitted.history.interrupted)
+        return fitted
+
+    jobs = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(fit_member)(k, own) for k, own in enumerate(rng.spawn(n_estimators))
+    )
+    fitted = [one for one in jobs if one is not None]
+    linear, share = None, 1.0
+    if linear_part:
+        linear = _fit_linear(sample, draws.features[0], loss)
+        share = _best_share(sample, fitted, loss)
+    blend = Blend(loss, [one.member for one in fitted], linear, share)
+    return blend, [one.history for one in fitted]
+
+
+def _splits(
+    sample: Sample, n_estimators: int, rng: np.random.Generator
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Training and held-out rows of each member."""
+    if len(sample) < _FEWEST_ROWS:
+        return [(np.arange(len(sample)), np.arange(0))] * n_estimators
+    splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
+    while len(splits) < n_estimators:
+        splits += deal_folds(sample, _N_PARTS, rng)
+    return splits[:n_estimators]
+
+
+def _with_enough_steps(recipe: Recipe, n_rows: int) -> Recipe:
+    """More epochs for a small sample, which would otherwise not be learned."""
+    settings = recipe.settings
+    steps = settings.max_iter * -(-n_rows // settings.batch_size)
+    factor = max(1.0, _LEAST_STEPS / steps)
+    settings = replace(
+        settings,
+        max_iter=round(settings.max_iter * factor),
+        n_iter_no_change=round(settings.n_iter_no_change * factor),
+    )
+    return replace(recipe, settings=settings)
+
+
+def _fit_member(
+    sample: Sample,
+    draws: Draws,
+    n_codes: tuple[int, ...],
+    recipe: Recipe,
+    loss: Loss,
+    linear_part: bool,
+    rng: np.random.Generator,
+    split: tuple[NDArray[np.intp], NDArray[np.intp]],
+    start: Start | None,
+    on_epoch: Callable[[int, float, float | None], None] | None,
+) -> _Fitted:
+    rows, held_out = split
+    part, rest = sample.take(rows), sample.take(held_out)
+    network, parameters, history = train_network(
+        part,
+        n_codes,
+        recipe,
+        rng,
+        start=start,
+        inputs_of=lambda epoch: draws.network_inputs(epoch)[rows],
+        on_epoch=on_epoch,
+    )
+    rest = replace(rest, numeric=draws.network_inputs(0)[held_out])
+    data = to_data(rest, network.architecture, None)
+    raw = (
+        predict(network, parameters, data) if len(rest) else np.empty((0, sample.target.n_outputs))
+    )
+    linear = np.empty_like(raw)
+    if linear_part and len(rest):
+        features = draws.features[0]
+        linear = _fit_linear(part, features[rows], loss).raw_prediction(features[held_out])
+    return _Fitted(FittedNetwork(network.architecture, parameters), history, held_out, raw, linear)
+
+
+def _fit_linear(sample: Sample, features: Array, loss: Loss) -> Linear:
+    target = sample.target
+    return fit_linear(
+        features, target.values, sample.weight, loss, target.n_outputs, _LINEAR_PENALTY
+    )
+
+
+def _best_share(sample: Sample, fitted: Sequence[_Fitted], loss: Loss) -> float:
+    """The share of the networks that has the least loss on the rows they have not seen."""
+    rows = np.concatenate([one.rows for one in fitted]) if fitted else np.empty(0, dtype=np.intp)
+    if not len(rows):
+        return 0.5 if fitted else 0.0
+    network = np.concatenate([one.network for one in fitted]).astype(np.float64)
+    linear = np.concatenate([one.linear for one in fitted])
+    y, weight = sample.target.values[rows], sample.weight[rows]
+    losses = [weight @ loss.rows(share * network + (1 - share) * linear, y)[0] for share in _SHARES]
+    return float(_SHARES[int(np.argmin(losses))])

@@ -1,0 +1,301 @@
+"""What a predictor's network sees beside the vectors: effects, crosses, counts, scaled numbers.
+
+A training row must not see its own target in the effects of its categories. So its features are
+*held out*: in each draw the rows are dealt into folds, and the effects of a fold's rows come from
+the others. There are several draws, for the network to see another one in each epoch. New rows get
+the effects of all rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._bins import PiecewiseLinear, quantile_edges
+from ._crosses import find_crosses, residual, z_score
+from ._effects import held_out_effects, joint_effects
+from ._marginal import MarginalEffects
+from ._numeric import NumericScaler
+from ._sample import Sample
+from ._targets import standardised
+from ._terms import Codes, Cross, Part, Term, cross_of
+
+Array = NDArray[np.float64]
+
+_N_DRAWS = 4
+_N_FOLDS = 10
+# Bins whose effects are tried for a numeric column, and bins that may be crossed.
+_EFFECT_BINS = (8, 32, 128)
+_CROSS_BINS = (10, 32)
+# What does not correlate with the rest by so many standard errors is left out.
+_LEAST_Z_SCORE = 2.0
+# Counts tell little about columns of fewer categories.
+_FEWEST_COUNTED = 30
+_MOST_COUNTED = 150
+# Rows that crosses are searched in.
+_SEARCH_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """Which features to make.
+
+    Attributes
+    ----------
+    effects : bool
+        Effects of the categories, and of numeric columns in bins.
+    crosses : int
+        Crossed columns at most.
+    counts : bool
+        Logarithms of how often categories and combinations occur.
+    n_bins : int
+        Bins of the piecewise-linear coordinates of each numeric column; 0 for none.
+    """
+
+    effects: bool
+    crosses: int
+    counts: bool
+    n_bins: int
+
+
+def smooth_clip(z: Array) -> Array:
+    """Bend the tails, as :class:`NumericScaler` does."""
+    return z / np.hypot(1, z / 3)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Fitted features: a function of codes and numbers.
+
+    Attributes
+    ----------
+    terms : list of Term
+    center, scale : ndarray of shape (n_term_features,)
+    scaler : NumericScaler
+    bins : PiecewiseLinear
+    """
+
+    terms: list[Term]
+    center: Array
+    scale: Array
+    scaler: NumericScaler
+    bins: PiecewiseLinear
+
+    def assemble(self, columns: Sequence[Array], scaled: NDArray) -> NDArray[np.float32]:
+        """Features of terms, standardised and clipped, and the scaled numbers beside them."""
+        raw = np.stack(columns, axis=1) if columns else np.empty((len(scaled), 0))
+        clipped = smooth_clip((raw - self.center) / self.scale)
+        return np.concatenate([clipped, scaled], axis=1).astype(np.float32)
+
+    def transform(self, codes: Codes, numbers: Array) -> NDArray[np.float32]:
+        """Features of new rows, ``(n, n_features)``."""
+        columns = [f for term in self.terms for f in term.features(codes, numbers)]
+        return self.assemble(columns, self.scaler.transform(numbers))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Features of the training rows.
+
+    Attributes
+    ----------
+    features : list of ndarray of shape (n, n_features), dtype float32
+        One array per draw.
+    pieces : ndarray of shape (n, width), dtype float32
+        Piecewise-linear coordinates, which only the network sees.
+    """
+
+    features: list[NDArray[np.float32]]
+    pieces: NDArray[np.float32]
+
+    def network_inputs(self, draw: int) -> NDArray[np.float32]:
+        """The numeric block of the network in one draw."""
+        return np.concatenate([self.features[draw % len(self.features)], self.pieces], axis=1)
+
+
+def make_features(
+    sample: Sample,
+    numbers: Array,
+    scaler: NumericScaler,
+    parts: list[Part],
+    numeric_names: Sequence[object],
+    settings: FeatureSettings,
+    rng: np.random.Generator,
+    fill: Callable[[int, Array], Array],
+) -> tuple[Features, Draws]:
+    """Learn the features, and those of the training rows.
+
+    Parameters
+    ----------
+    sample : Sample
+    numbers : ndarray of shape (n, n_numeric)
+        The numeric columns of the sample's rows before scaling, NaN where missing.
+    scaler : NumericScaler
+        Fitted on them.
+    parts : list of Part
+        The categorical columns.
+    numeric_names : sequence
+        Names of the numeric columns.
+    settings : FeatureSettings
+    rng : numpy.random.Generator
+    fill : callable (column, effects) -> effects
+        Sets the effects of unknown and missing values of a categorical column.
+    """
+    maker = _Maker(sample, numbers, parts, numeric_names, rng)
+    if settings.effects:
+        maker.add_column_effects(fill)
+        maker.add_bin_effects()
+    if settings.crosses:
+        maker.add_crosses(settings.crosses)
+    if settings.counts:
+        maker.add_counts()
+        maker.add_combination_counts()
+    bins = PiecewiseLinear(settings.n_bins).fit(numbers if settings.n_bins else numbers[:, :0])
+    first = np.stack(maker.held_out[0], axis=1) if maker.held_out[0] else np.empty((len(sample), 0))
+    scale = first.std(axis=0)
+    features = Features(
+        maker.terms, first.mean(axis=0), np.where(scale > 1e-9, scale, 1.0), scaler, bins
+    )
+    drawn = [features.assemble(columns, sample.numeric) for columns in maker.held_out]
+    return features, Draws(drawn, bins.transform(numbers))
+
+
+class _Maker:
+    """Collects terms, and beside each the held-out features of the training rows."""
+
+    def __init__(
+        self,
+        sample: Sample,
+        numbers: Array,
+        parts: list[Part],
+        numeric_names: Sequence[object],
+        rng: np.random.Generator,
+    ) -> None:
+        self.terms: list[Term] = []
+        self.held_out: list[list[Array]] = [[] for _ in range(_N_DRAWS)]
+        self._sample = sample
+        self._numbers = numbers
+        self._parts = parts
+        self._numeric_names = numeric_names
+        self._y = standardised(sample.target, sample.weight)
+        self._search_rows = np.sort(rng.permutation(len(sample))[:_SEARCH_ROWS])
+        n_folds = min(_N_FOLDS, len(sample))
+        self._folds = [rng.permutation(len(sample)) % n_folds for _ in range(_N_DRAWS)]
+        # A residual says more than the target, but not where it tells the labels of few rows.
+        self._follow_residual = sample.target.kind.startswith("continuous")
+
+    def _add(self, term: Term, held_out: Sequence[Sequence[Array]]) -> None:
+        """Add a term with its features of the training rows, one sequence per draw."""
+        self.terms.append(term)
+        for features, more in zip(self.held_out, held_out, strict=True):
+            features.extend(more)
+
+    def _known(self, draw: int = 0) -> Array:
+        """All features so far, ``(n, n_features)``."""
+        columns = self.held_out[draw]
+        return np.column_stack([*columns, self._sample.numeric]).astype(np.float64)
+
+    def add_column_effects(self, fill: Callable[[int, Array], Array]) -> None:
+        """Joint effects of the categorical columns."""
+        sample, n_codes = self._sample, tuple(part.n_codes for part in self._parts)
+        effects = joint_effects(sample.codes, n_codes, self._y, sample.weight)
+        drawn = [
+            held_out_effects(
+                sample.codes, n_codes, self._y, sample.weight, effects.pseudo_counts, fold
+            )
+            for fold in self._folds
+        ]
+        for j, part in enumerate(self._parts):
+            term = Term(Cross((part,)), effects=fill(j, effects.values[j]))
+            self._add(term, [list(draw[j].T) for draw in drawn])
+
+    def _add_effect(self, cross: Cross, codes: Codes, y: Array) -> None:
+        """The effect of a cross on its own."""
+        effects = MarginalEffects(codes, cross.n_codes, y, self._sample.weight)
+        drawn = [list(effects.held_out(fold).T) for fold in self._folds]
+        self._add(Term(cross, effects=effects.by_code), drawn)
+
+    def add_bin_effects(self) -> None:
+        """The effect of each numeric column in the number of bins that tells most."""
+        weight = self._sample.weight
+        for j, name in enumerate(self._numeric_names):
+            best, least = None, _LEAST_Z_SCORE
+            for n_bins in _EFFECT_BINS:
+                edges = quantile_edges(self._numbers[:, j], n_bins, n_bins // 2)
+                part = Part.binned(name, j, edges)
+                codes = part.codes(self._sample.codes, self._numbers)
+                effects = MarginalEffects(codes, part.n_codes, self._y, weight)
+                score = z_score(effects.held_out(self._folds[0]), self._y, weight)
+                if score > least:
+                    best, least = (part, codes), score
+            if best:
+                self._add_effect(Cross((best[0],)), best[1], self._y)
+
+    def _pool(self) -> list[Part]:
+        """Columns that may be crossed."""
+        binned = []
+        for j, name in enumerate(self._numeric_names):
+            edges = [quantile_edges(self._numbers[:, j], n_bins) for n_bins in _CROSS_BINS]
+            finer = edges if len(edges[1]) > len(edges[0]) else edges[:1]
+            binned += [Part.binned(name, j, cuts) for cuts in finer]
+        return [*self._parts, *binned]
+
+    def add_crosses(self, n_crosses: int) -> None:
+        """Effects of the crosses that a search finds."""
+        parts, rows = self._pool(), self._search_rows
+        codes = [part.codes(self._sample.codes, self._numbers) for part in parts]
+        rounds = find_crosses(
+            parts,
+            [column[rows] for column in codes],
+            self._known()[rows],
+            self._y[rows],
+            self._sample.weight[rows],
+            self._folds[0][rows],
+            n_crosses,
+            self._follow_residual,
+        )
+        for found in rounds:
+            y = self._y
+            if self._follow_residual:
+                y = residual(self._known(), y, self._sample.weight)
+            for positions in found:
+                cross, own = cross_of([parts[k] for k in positions], [codes[k] for k in positions])
+                self._add_effect(cross, own, y)
+
+    def _add_count(self, cross: Cross, codes: Codes, least_z_score: float = 0.0) -> None:
+        """Logarithm of the number of *other* rows of the same combination."""
+        weight = self._sample.weight
+        counts = np.bincount(codes, weight, cross.n_codes)
+        others = np.log1p(np.maximum(counts[codes] - weight, 0))
+        if least_z_score:
+            scores = [z_score(others[:, None], y[:, None], weight) for y in self._missing.T]
+            if np.abs(scores).max(initial=0) <= least_z_score:
+                return
+        self._add(Term(cross, log_counts=np.log1p(counts)), [[others]] * len(self.held_out))
+
+    def add_counts(self) -> None:
+        """Counts of the columns, and of the crosses among the terms."""
+        crosses = [term.cross for term in self.terms if len(term.cross.parts) > 1]
+        for cross in [*(Cross((part,)) for part in self._parts), *crosses]:
+            if cross.n_codes >= _FEWEST_COUNTED:
+                self._add_count(cross, cross.codes(self._sample.codes, self._numbers))
+
+    def add_combination_counts(self) -> None:
+        """Counts of pairs of columns, all columns, and all but one, where they tell something."""
+        self._missing = residual(self._known(), self._y, self._sample.weight)
+        for positions in self._combinations():
+            parts = [self._parts[k] for k in positions]
+            columns = [self._sample.codes[:, k] for k in positions]
+            self._add_count(*cross_of(parts, columns), _LEAST_Z_SCORE)
+
+    def _combinations(self) -> Iterator[tuple[int, ...]]:
+        everything = tuple(range(len(self._parts)))
+        sets = [everything, *combinations(everything, len(everything) - 1)] if everything else []
+        distinct = {found for found in sets if len(found) > 1}
+        distinct.update(combinations(everything, 2))
+        # The largest first; what comes after so many is left out.
+        yield from sorted(distinct, key=lambda found: (-len(found), found))[:_MOST_COUNTED]

@@ -1,0 +1,130 @@
+"""What EmbeddingClassifier and EmbeddingRegressor share: the fit, and raw predictions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ._base import EmbeddingModel
+from ._blend import Blend, fit_blend
+from ._effects_frame import effect_frames
+from ._features import Features, FeatureSettings, make_features
+from ._learning import limit_norm
+from ._params import check_parameters
+from ._recipe import progress_printer
+from ._sample import Sample, numeric_matrix, read_input
+from ._terms import Part
+from ._threads import single_blas_thread
+from ._training_input import TrainingInput, encode_input, read_training_input
+from .nn._network import table_views
+from .nn._training import History
+
+
+class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
+    """Keeps the networks, and the features and the linear model beside them."""
+
+    _auto_dim: ClassVar = 8
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+        check_parameters(self, self._rules)
+        with single_blas_thread():
+            read = read_training_input(self, X, y, sample_weight, needs_categories=False)
+            read = replace(read, sample=self._with_loss(read.sample))
+            parts = [
+                Part(name, j, None, n_codes)
+                for j, (name, n_codes) in enumerate(
+                    zip(read.columns.categorical_names, read.n_codes, strict=True)
+                )
+            ]
+            settings = FeatureSettings(self.target_effect, self.crosses, self.counts, self.n_bins)
+            features, draws = make_features(
+                read.sample,
+                read.numbers,
+                read.scaler,
+                parts,
+                [read.columns.names[j] for j in read.columns.numeric],
+                settings,
+                read.rng,
+                lambda j, effects: self._fill_one(j, effects, read),
+            )
+            starts = list(self._starting_points(read))[: self.n_estimators]
+            blend, histories = fit_blend(
+                read.sample,
+                draws,
+                read.n_codes,
+                read.recipe,
+                self.n_estimators,
+                self.linear_part,
+                read.rng,
+                self.n_jobs,
+                starts + [None] * (self.n_estimators - len(starts)),
+                progress_printer(self),
+            )
+        self._store_fit(read, features, blend, histories)
+        if any(history.interrupted for history in histories):
+            raise KeyboardInterrupt
+
+    def _with_loss(self, sample: Sample) -> Sample:
+        """The sample with its target made ready for the loss that was chosen."""
+        return sample
+
+    def _store_fit(
+        self, read: TrainingInput, features: Features, blend: Blend, histories: list[History]
+    ) -> None:
+        """Keep all that predictions need."""
+        self._store(read)
+        for member in blend.members:
+            for j, table in self._own_tables(member, read):
+                if read.recipe.multipliers[j]:
+                    table[...] = limit_norm(table, self.max_norm)
+                table[...] = self._fill_one(j, table, read)
+        tables = [table for _, table in self._own_tables(blend.members[0], read)]
+        if self.target_effect:
+            effects = [term.effects for term in features.terms[: len(tables)]]
+            tables = [np.hstack(pair) for pair in zip(effects, tables, strict=True)]
+        self._features = features
+        self._blend = blend
+        self.crosses_ = [
+            term.cross.name
+            for term in features.terms
+            if len(term.cross.parts) > 1 and term.effects is not None
+        ]
+        self.network_share_ = blend.share
+        self._store_learned(
+            [table.astype(np.float32) for table in tables], blend.members, histories
+        )
+
+    @staticmethod
+    def _own_tables(member: Any, read: TrainingInput) -> list[tuple[int, NDArray[Any]]]:
+        """The first column of each table of a network, and the table."""
+        views = table_views(member.architecture, member.parameters)
+        return [(j, views[t]) for j, t in enumerate(read.recipe.tables)]
+
+    @property
+    def effects_(self) -> dict[Any, Any]:
+        """Effects of each column, of numeric columns in bins, and of each cross, as dataframes."""
+        check_is_fitted(self)
+        names = dict(zip(self._columns.categorical_names, self._vocabularies, strict=True))
+        return effect_frames(self._features.terms, names, self._coordinate_names(0))
+
+    def _raw_prediction(self, X: Any) -> NDArray[np.float64]:
+        """Raw predictions ``(n, n_outputs)``."""
+        check_is_fitted(self)
+        frame = read_input(self, X, reset=False)
+        codes = encode_input(self, frame, self._columns, self._vocabularies)
+        numbers = numeric_matrix(frame, self._columns)
+        return self._blend.raw_prediction(
+            codes,
+            self._features.transform(codes, numbers),
+            self._features.bins.transform(numbers),
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags

@@ -1,0 +1,135 @@
+"""Terms of an additive model: columns of codes, alone or crossed, with what is known per code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._bins import bin_codes, n_bin_codes
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.integer]
+
+# Keys up to so many times the rows are found by a table instead of by sorting.
+_DENSE = 4
+
+
+@dataclass(frozen=True)
+class Part:
+    """A column of codes: a categorical column, or a numeric one cut into bins.
+
+    Attributes
+    ----------
+    name : object
+        Of the input column; a cross has no two parts of one.
+    column : int
+        Position among the categorical columns, or among the numeric ones if there are edges.
+    edges : ndarray or None
+    n_codes : int
+    """
+
+    name: object
+    column: int
+    edges: Array | None
+    n_codes: int
+
+    @classmethod
+    def binned(cls, name: object, column: int, edges: Array) -> Part:
+        """A numeric column in bins."""
+        return cls(name, column, edges, n_bin_codes(edges))
+
+    def codes(self, codes: Codes, numbers: Array) -> Codes:
+        """Codes of rows, from all categorical codes and all numbers."""
+        if self.edges is None:
+            return codes[:, self.column]
+        return bin_codes(numbers[:, self.column], self.edges)
+
+
+@dataclass(frozen=True)
+class Cross:
+    """Combinations of the codes of several parts as codes of their own; 0 was not seen.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+    keys : tuple of ndarray
+        From the second part on, the sorted keys ``code so far * n_codes + code`` that were seen.
+    """
+
+    parts: tuple[Part, ...]
+    keys: tuple[NDArray[np.int64], ...] = ()
+
+    @property
+    def name(self) -> object:
+        """Name of the column, or the names of all."""
+        names = tuple(part.name for part in self.parts)
+        return names if len(names) > 1 else names[0]
+
+    @property
+    def n_codes(self) -> int:
+        """Codes of the combinations, the 0 included."""
+        return len(self.keys[-1]) + 1 if self.keys else self.parts[0].n_codes
+
+    def extend(self, so_far: Codes, part: Part, codes: Codes) -> tuple[Cross, Codes]:
+        """Return the cross with one more part, and the codes of the rows it is learned from."""
+        key = so_far.astype(np.int64) * part.n_codes + codes
+        seen, new = _number(key, self.n_codes * part.n_codes)
+        return Cross((*self.parts, part), (*self.keys, seen)), new
+
+    def codes(self, codes: Codes, numbers: Array) -> Codes:
+        """Codes of any rows."""
+        return self.codes_of([part.codes(codes, numbers) for part in self.parts])
+
+    def codes_of(self, codes_of_parts: Sequence[Codes]) -> Codes:
+        """Codes of any rows from those of each part."""
+        so_far = codes_of_parts[0]
+        for part, own, seen in zip(self.parts[1:], codes_of_parts[1:], self.keys, strict=True):
+            key = so_far.astype(np.int64) * part.n_codes + own
+            place = np.minimum(np.searchsorted(seen, key), len(seen) - 1)
+            so_far = np.where(seen[place] == key, place + 1, 0).astype(np.int32)
+        return so_far
+
+
+def _number(key: NDArray[np.int64], n_keys: int) -> tuple[NDArray[np.int64], Codes]:
+    """Sorted distinct keys, and the number of each row's key among them from 1."""
+    if n_keys > _DENSE * len(key):
+        seen, numbers = np.unique(key, return_inverse=True)
+        return seen, (numbers + 1).astype(np.int32)
+    present = np.zeros(n_keys, dtype=bool)
+    present[key] = True
+    return np.flatnonzero(present), np.cumsum(present, dtype=np.int32)[key]
+
+
+def cross_of(parts: Sequence[Part], codes: Sequence[Codes]) -> tuple[Cross, Codes]:
+    """Learn a cross of parts from their codes, one array per part."""
+    cross, so_far = Cross((parts[0],)), codes[0]
+    for part, more in zip(parts[1:], codes[1:], strict=True):
+        cross, so_far = cross.extend(so_far, part, more)
+    return cross, so_far
+
+
+@dataclass(frozen=True)
+class Term:
+    """What is known per code of a cross.
+
+    Attributes
+    ----------
+    cross : Cross
+    effects : ndarray of shape (n_codes, n_outputs) or None
+        Shift of the target, in its standard deviations.
+    log_counts : ndarray of shape (n_codes,) or None
+        ``log(1 + rows)``.
+    """
+
+    cross: Cross
+    effects: Array | None = None
+    log_counts: Array | None = None
+
+    def features(self, codes: Codes, numbers: Array) -> list[Array]:
+        """Effects and counts of rows, one column each."""
+        own = self.cross.codes(codes, numbers)
+        features = [] if self.effects is None else list(self.effects[own].T)
+        return features if self.log_counts is None else [*features, self.log_counts[own]]

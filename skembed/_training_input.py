@@ -1,0 +1,118 @@
+"""All that a fit reads of its arguments and parameters, before anything is learned or stored."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._frames import Coded, Frame
+from ._learning import Recipe
+from ._numeric import NumericScaler
+from ._recipe import make_recipe, share_tables
+from ._sample import (
+    Columns,
+    Sample,
+    choose_columns,
+    encode_columns,
+    learn_vocabularies,
+    make_rng,
+    make_sample,
+    read_input,
+)
+from ._vocabulary import ColumnVocabulary
+
+
+@dataclass(frozen=True)
+class TrainingInput:
+    """What a fit works with.
+
+    Attributes
+    ----------
+    probe : estimator
+        A copy that has the names and the number of the columns.
+    columns : Columns
+    vocabularies : list of ColumnVocabulary
+        One per categorical column.
+    sample : Sample
+    numbers : ndarray of shape (n, n_numeric)
+        The numeric columns before scaling.
+    scaler : NumericScaler
+        What scaled them.
+    recipe : Recipe
+    rng : numpy.random.Generator
+    """
+
+    probe: Any
+    columns: Columns
+    vocabularies: list[ColumnVocabulary]
+    sample: Sample
+    numbers: NDArray[np.float64]
+    scaler: NumericScaler
+    recipe: Recipe
+    rng: np.random.Generator
+
+    @property
+    def n_codes(self) -> tuple[int, ...]:
+        """Codes of each categorical column."""
+        return tuple(vocabulary.n_codes for vocabulary in self.vocabularies)
+
+
+def read_training_input(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, needs_categories: bool = True
+) -> TrainingInput:
+    """Read the arguments of ``fit`` as the parameters say; the estimator is left as it is."""
+    # Names and number of columns are stored only when the fit has succeeded.
+    probe = copy(estimator)
+    frame = read_input(probe, X, reset=True)
+    columns = choose_columns(frame, estimator.numeric_features, needs_categories)
+    rng = make_rng(estimator.random_state)
+    tables = share_tables(estimator.shared, columns)
+    vocabularies: list[ColumnVocabulary] = []
+
+    def codes_of(coded: list[Coded], n_rows: int) -> NDArray[np.int32]:
+        vocabularies.extend(
+            learn_vocabularies(
+                coded,
+                columns,
+                estimator.categories,
+                estimator.min_frequency,
+                estimator.max_categories,
+                tables,
+            )
+        )
+        return _encode(estimator, coded, n_rows, columns, vocabularies)
+
+    sample, numbers, scaler = make_sample(
+        frame, columns, codes_of, y, estimator.task, sample_weight
+    )
+    recipe = make_recipe(estimator, columns, vocabularies, tables)
+    return TrainingInput(probe, columns, vocabularies, sample, numbers, scaler, recipe, rng)
+
+
+def encode_input(
+    estimator: Any, frame: Frame, columns: Columns, vocabularies: list[ColumnVocabulary]
+) -> NDArray[np.int32]:
+    """Codes of all rows of a frame, ``(n, n_categorical)``."""
+    coded = [frame.coded(j) for j in columns.categorical]
+    return _encode(estimator, coded, frame.n_rows, columns, vocabularies)
+
+
+def _encode(
+    estimator: Any,
+    coded: list[Coded],
+    n_rows: int,
+    columns: Columns,
+    vocabularies: list[ColumnVocabulary],
+) -> NDArray[np.int32]:
+    return encode_columns(
+        coded,
+        n_rows,
+        vocabularies,
+        columns.categorical_names,
+        estimator.handle_unknown,
+        estimator.handle_missing,
+    )
