@@ -43,7 +43,7 @@ def check_range(codes: NDArray[np.integer], num_embeddings: int) -> Indices:
     wide = codes.astype(np.int64, copy=False)
     # Read without its sign a negative number is a huge one, so that one search finds both errors.
     unsigned = wide.view(np.uint64)
-    if codes.size and unsigned.item(int(np.argmax(unsigned))) >= num_embeddings:
+    if codes.size and unsigned.item(unsigned.argmax()) >= num_embeddings:
         raise _out_of_range(codes, num_embeddings)
     return wide.astype(np.intp, copy=False)
 
