@@ -24,6 +24,8 @@ _FEW_NUMBERS = 8192
 # Up to this many repeated indices, plus a few more for large batches, are cheaper to add one by
 # one.
 _FEW_REPEATS = 128
+# Up to this many rows for each index of a batch, marking rows costs less than sorting indices.
+_SMALL_TABLE = 3
 # From this many rows on it pays to align the result of a lookup.
 _MANY_ROWS = 2048
 # Rows changed at a time: blocks of 2048 x 32 numbers stay in the cache, and make no large
@@ -304,9 +306,15 @@ def sum_by_row(
         return sums
     # A product with a 0/1 matrix in column form is the fastest scatter-add of NumPy and SciPy.
     # Given the narrowest index type that will do, SciPy copies nothing.
-    index = np.int32 if max(n, n_rows) <= np.iinfo(np.int32).max else np.int64
-    parts = (np.ones(n, values.dtype), places.astype(index), np.arange(n + 1, dtype=index))
+    index = _index_type(max(n, n_rows))
+    ends = np.arange(n + 1, dtype=index)
+    parts = (np.ones(n, values.dtype), places.astype(index, copy=False), ends)
     return sparse.csc_array(parts, shape=(n_rows, n)) @ values
+
+
+def _index_type(size: int) -> type[np.signedinteger[Any]]:
+    """The narrowest type of the indices of SciPy's matrices that holds `size`."""
+    return np.int32 if size <= np.iinfo(np.int32).max else np.int64
 
 
 def sum_sorted(
@@ -318,11 +326,16 @@ def sum_sorted(
     dim).
     """
     n = len(indices)
-    if num_embeddings is not None and num_embeddings <= n:
-        # A small table: one pass over it costs less than sorting the batch.
-        rows = np.flatnonzero(np.bincount(indices, minlength=num_embeddings))
-        sums = sum_by_row(indices, values, num_embeddings)
-        return rows, sums if rows.size == num_embeddings else sums[rows]
+    if num_embeddings is not None and num_embeddings <= _SMALL_TABLE * n:
+        # Passes over a table that is not much longer than the batch cost less than sorting.
+        seen = np.zeros(num_embeddings, dtype=bool)
+        seen[indices] = True
+        rows = np.flatnonzero(seen)
+        if rows.size == num_embeddings:
+            return rows, sum_by_row(indices, values, num_embeddings)
+        place_of = np.empty(num_embeddings, dtype=_index_type(num_embeddings))
+        place_of[rows] = np.arange(rows.size, dtype=place_of.dtype)
+        return rows, sum_by_row(place_of.take(indices), values, rows.size)
     order, ordered, new = _sort(indices)
     rows = ordered[new]
     n_repeats = n - len(rows)
