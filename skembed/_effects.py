@@ -7,25 +7,38 @@ with mean 0 over the rows. Given the variances, the best linear unbiased predict
 to that of the column's effects, acts as so many rows of the overall mean. The columns are visited
 in turn (backfitting) and the variances estimated by expectation-maximisation on the way.
 
+In a column of bags a row belongs to several categories, each with its share, and has the sum of
+their effects times their shares. Then the effects of a column depend on each other, and are solved
+for together.
+
 References: Henderson 1975, doi:10.2307/2529430 (prediction); Searle, Casella and McCulloch 1992,
-"Variance Components", chapter 8 (estimation).
+"Variance Components", chapter 8 (estimation); Browne, Goldstein and Rasbash 2001, Multiple
+membership multiple classification (MMMC) models, doi:10.1177/1471082X0100100202 (bags).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from .nn._bags import NO_BAGS, Bags, count
+from .nn._solve import solve_symmetric
+
 Array = NDArray[np.float64]
 
 _N_SWEEPS = 15
+# Steps in which the effects of a column of bags are found, in each sweep.
+_N_SOLVER_STEPS = 20
 _FIRST_ESTIMATE = 10.0
 _PSEUDO_COUNT_RANGE = (1e-3, 1e6)
 # Keeps 0 / 0, a code without rows and without shrinkage, at 0.
 _SMALLEST = 1e-300
+# Sizes of bags that differ by less are the same, but for rounding.
+_LEAST_DIFFERENCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,14 @@ class _Column:
         self.counts = np.bincount(codes, weights=weight, minlength=n_codes)[:, None]
         self.seen = self.counts[:, 0] > 0
 
+    def contribution(self, effects: Array) -> Array:
+        """What the effects add to each row, ``(n, n_outputs)``."""
+        return effects[self.codes]
+
+    def deviations(self, effects: Array) -> Array:
+        """What was shrunken towards 0."""
+        return effects
+
     def shrunken_mean(self, residual: Array, m: Array) -> Array:
         """Effect of every code, ``(n_codes, n_outputs)``, with mean 0 over the rows."""
         total = self._sum @ residual
@@ -72,12 +93,69 @@ class _Column:
         return effects
 
 
+class _BagColumn:
+    """A column of bags: the shares of the categories in each row, and what they have in common.
+
+    Where bags differ in size, or some are empty, every element has two effects: that of its
+    category, and one that all elements have in common, shrunken like that of a category.
+    """
+
+    def __init__(self, codes: NDArray[np.integer], bags: Bags, n_codes: int, weight: Array) -> None:
+        self._shares = bags.matrix(n_codes)[codes]
+        size = self._shares.sum(axis=1)
+        size -= np.average(size, weights=weight)
+        size[np.abs(size) < _LEAST_DIFFERENCE] = 0
+        self._design = sparse.hstack([self._shares, size[:, None]], format="csr")
+        self._weighted = (self._design * weight[:, None]).T.tocsr()
+        self._sums = self._design.T @ weight
+        # What a category is worth to the equations: its squared shares.
+        self._squares = (self._design * self._design).T @ weight[:, None]
+        self.counts = self._squares[:-1]
+        self.seen = self.counts[:, 0] > 0
+        self._rows = count(codes, bags, n_codes, weight)
+        self._mean = self._sums[:-1] / weight.sum()
+        self._common = 0.0
+        self._last: Array | None = None
+
+    def contribution(self, effects: Array) -> Array:
+        return self._shares @ effects - self._mean @ effects
+
+    def deviations(self, effects: Array) -> Array:
+        return effects - self._common
+
+    def shrunken_mean(self, residual: Array, m: Array) -> Array:
+        """Effect of every code, ``(n_codes, n_outputs)``; those of the categories have mean 0 over
+        the rows.
+        """
+        sums = np.repeat(self._sums[:, None], residual.shape[1], axis=1)
+        right, penalty = np.hstack([self._weighted @ residual, sums]), np.tile(m, 2)
+        self._last = solve_symmetric(
+            lambda x: self._weighted @ (self._design @ x) + penalty * x,
+            right,
+            lambda x: x / np.maximum(self._squares + penalty, _SMALLEST),
+            np.zeros(right.shape) if self._last is None else self._last,
+            _N_SOLVER_STEPS,
+            by_column=True,
+        )
+        # A multiplier of Lagrange keeps the mean at 0.
+        effects, constant = np.hsplit(self._last, 2)
+        effects = effects - constant * (self._sums @ effects) / np.maximum(
+            self._sums @ constant, _SMALLEST
+        )
+        effects, self._common = effects[:-1], effects[-1]
+        rarity = np.where(self.seen, 1 / (1 + self._rows), 0)
+        pooled = rarity @ ((self.counts + m) * effects)
+        effects[~self.seen] = pooled / np.maximum(rarity @ self.counts + m, _SMALLEST)
+        return effects + self._common
+
+
 def joint_effects(
     codes: NDArray[np.integer],
     n_codes: tuple[int, ...],
     y: Array,
     weight: Array,
     pseudo_counts: Array | None = None,
+    bags: Mapping[int, Bags] = NO_BAGS,
 ) -> Effects:
     """Effects of all columns on ``y`` of shape ``(n, n_outputs)``.
 
@@ -90,24 +168,35 @@ def joint_effects(
     weight : ndarray of shape (n,)
     pseudo_counts : ndarray of shape (n_columns, n_outputs), optional
         Fixed shrinkage; by default it is estimated.
+    bags : dict of Bags, optional
+        By column: its codes are bags of codes.
     """
-    columns = [_Column(codes[:, j], n, weight) for j, n in enumerate(n_codes)]
+    columns = [
+        _BagColumn(codes[:, j], bags[j], n, weight)
+        if j in bags
+        else _Column(codes[:, j], n, weight)
+        for j, n in enumerate(n_codes)
+    ]
     values = [np.zeros((n, y.shape[1])) for n in n_codes]
     estimate = pseudo_counts is None
     m = np.full((len(columns), y.shape[1]), _FIRST_ESTIMATE) if estimate else pseudo_counts
     residual = y - np.average(y, axis=0, weights=weight)
     for sweep in range(_N_SWEEPS):
         for column, table, m_column in zip(columns, values, m, strict=True):
-            residual += table[column.codes]
+            residual += column.contribution(table)
             table[...] = column.shrunken_mean(residual, m_column)
-            residual -= table[column.codes]
+            residual -= column.contribution(table)
         if estimate and sweep > 0:
             m = _estimate_pseudo_counts(columns, values, residual, weight, m)
     return Effects(values, m)
 
 
 def _estimate_pseudo_counts(
-    columns: list[_Column], values: list[Array], residual: Array, weight: Array, m: Array
+    columns: list[_Column | _BagColumn],
+    values: list[Array],
+    residual: Array,
+    weight: Array,
+    m: Array,
 ) -> Array:
     """One step of expectation-maximisation for the ratio of noise variance to effect variance."""
     n = weight.sum()
@@ -115,7 +204,10 @@ def _estimate_pseudo_counts(
     noise = weight @ residual**2 / np.maximum(n - used, 0.2 * n)
     new = np.empty_like(m)
     for column, table, m_column, target in zip(columns, values, m, new, strict=True):
-        counts = column.counts[column.seen]
-        variance = np.mean(table[column.seen] ** 2 + noise / (counts + m_column), axis=0)
+        if not column.seen.any():
+            target[...] = m_column
+            continue
+        counts, effects = column.counts[column.seen], column.deviations(table)[column.seen]
+        variance = np.mean(effects**2 + noise / (counts + m_column), axis=0)
         target[...] = np.clip(noise / np.maximum(variance, _SMALLEST), *_PSEUDO_COUNT_RANGE)
     return new
