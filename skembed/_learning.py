@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,17 @@ from numpy.typing import NDArray
 from ._effects import joint_effects
 from ._sample import Sample
 from ._vocabulary import UNKNOWN
+from .nn._bags import count
 from .nn._losses import make_loss
-from .nn._network import Architecture, Data, Network, Parameters, place_codes, table_views
+from .nn._network import (
+    Architecture,
+    Data,
+    Network,
+    Parameters,
+    map_places,
+    place_codes,
+    table_views,
+)
 from .nn._relearn import Basis, find_bases, relearn
 from .nn._training import History, TableRules, TrainingSettings, train
 
@@ -108,6 +118,7 @@ def make_architecture(sample: Sample, n_codes: tuple[int, ...], recipe: Recipe) 
         n_outputs=sample.target.n_outputs,
         activation=recipe.activation,
         dropout=recipe.dropout,
+        pooled=tuple(sorted({recipe.tables[j] for j in sample.bags})),
     )
 
 
@@ -158,6 +169,7 @@ def train_network(
             sample.codes,
             _vector_pseudo_counts(pseudo_counts, recipe),
             recipe.priors,
+            sample.bags,
         ),
         pseudo_counts=pseudo_counts,
         unit=_unit(sample, network),
@@ -180,6 +192,7 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
         sample.codes,
         _vector_pseudo_counts(trained.pseudo_counts, recipe),
         frozen,
+        sample.bags,
     )
     given = table_views(architecture, trained.parameters)
     learned = []
@@ -195,7 +208,9 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
     if recipe.target_effect:
         n_codes = tuple(architecture.n_codes[t] for t in recipe.tables)
         y = _standardised(sample)
-        effects = joint_effects(sample.codes, n_codes, y, sample.weight, trained.pseudo_counts)
+        effects = joint_effects(
+            sample.codes, n_codes, y, sample.weight, trained.pseudo_counts, sample.bags
+        )
         tables = [np.hstack(pair) for pair in zip(effects.values, tables, strict=True)]
     return [table.astype(np.float32) for table in tables]
 
@@ -207,7 +222,7 @@ def _effect_pseudo_counts(
     if recipe.shrinkage is not None:
         return np.full((len(n_codes), sample.target.n_outputs), recipe.shrinkage)
     y = _standardised(sample)
-    return joint_effects(sample.codes, n_codes, y, sample.weight).pseudo_counts
+    return joint_effects(sample.codes, n_codes, y, sample.weight, bags=sample.bags).pseudo_counts
 
 
 def _vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[float]:
@@ -261,7 +276,7 @@ def _unit(sample: Sample, network: Network) -> float:
 
 def _to_data(sample: Sample, architecture: Architecture, weight: Array | None) -> Data:
     return Data(
-        codes=place_codes(architecture, sample.codes),
+        codes=place_codes(architecture, sample.codes, sample.bags),
         numeric=sample.numeric,
         y=sample.target.values,
         weight=weight,
@@ -284,10 +299,12 @@ def _hold_out(
 
 
 def _code_counts(architecture: Architecture, sample: Sample) -> list[NDArray[np.float64]]:
-    """Weight of the rows of each table's codes."""
+    """Weight of the rows that hold each table's codes."""
     counts = [np.zeros(n) for n in architecture.n_codes]
     for j, table in enumerate(architecture.columns):
-        counts[table] += np.bincount(sample.codes[:, j], sample.weight, len(counts[table]))
+        counts[table] += count(
+            sample.codes[:, j], sample.bags.get(j), len(counts[table]), sample.weight
+        )
     return counts
 
 
@@ -340,10 +357,14 @@ def _unknown_replacement(
             unknown[stack.name][start : start + architecture.n_codes[table]] += start
 
     def replace_some(data: Data, rng: np.random.Generator) -> Data:
-        codes = []
-        for stack, placed in zip(architecture.stacks(), data.codes, strict=True):
-            chosen = rng.random(placed.shape, dtype=np.float32) < chances[stack.name][placed]
-            codes.append(np.where(chosen, unknown[stack.name][placed], placed))
-        return Data(tuple(codes), data.numeric, data.y, data.weight)
+        def replace_in(name: str, placed: NDArray[np.integer]) -> NDArray[np.integer]:
+            chosen = rng.random(placed.shape, dtype=np.float32) < chances[name][placed]
+            return np.where(chosen, unknown[name][placed], placed)
+
+        codes = tuple(
+            map_places(partial(replace_in, stack.name), placed)
+            for stack, placed in zip(architecture.stacks(), data.codes, strict=True)
+        )
+        return Data(codes, data.numeric, data.y, data.weight)
 
     return replace_some
