@@ -189,6 +189,9 @@ def _learn_table(pairs: sparse.csr_array, seen: Array, dim: int, seed: int) -> N
     ``pairs``, ``(n_codes, n_contexts)``, counts them with the codes of other columns; ``seen``,
     ``(n_codes,)``, counts their rows.
     """
+    if not seen.any():
+        # Cells that are empty or hold one category each, and nothing beside them.
+        return np.zeros((len(seen), 1), dtype=np.float32)
     vectors = _principal_coordinates(_weighted_pmi(pairs), seen / seen.sum(), dim, seed)
     return _fill_unseen(vectors, seen).astype(np.float32)
 
