@@ -6,7 +6,7 @@ prediction the networks and how much the linear model should give.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from ._crossfit import deal_folds
 from ._features import Draws
 from ._learning import FittedNetwork, Recipe, Start, to_data, train_network
 from ._sample import Sample
+from .nn._bags import Bags
 from .nn._linear import Linear, fit_linear
 from .nn._losses import Loss, make_loss
 from .nn._network import Data, Network, place_codes
@@ -50,13 +51,17 @@ class Blend:
     share: float
 
     def raw_prediction(
-        self, codes: NDArray[np.int32], features: Array, pieces: Array
+        self,
+        codes: NDArray[np.int32],
+        bags: Mapping[int, Bags],
+        features: Array,
+        pieces: Array,
     ) -> NDArray[np.float64]:
         """Raw predictions ``(n, n_outputs)``; ``pieces`` are for the networks alone."""
         parts = []
         if self.share > 0:
             inputs = np.concatenate([features, pieces], axis=1)
-            raw = [_network_prediction(m, self.loss, codes, inputs) for m in self.members]
+            raw = [_network_prediction(m, self.loss, codes, bags, inputs) for m in self.members]
             parts.append(self.share * np.mean(raw, axis=0, dtype=np.float64))
         if self.linear is not None and self.share < 1:
             parts.append((1 - self.share) * self.linear.raw_prediction(features))
@@ -64,12 +69,16 @@ class Blend:
 
 
 def _network_prediction(
-    member: FittedNetwork, loss: Loss, codes: NDArray[np.int32], inputs: Array
+    member: FittedNetwork,
+    loss: Loss,
+    codes: NDArray[np.int32],
+    bags: Mapping[int, Bags],
+    inputs: Array,
 ) -> Array:
     # In float64, so that a row's prediction does not depend on the rows beside it: how a matrix
     # product rounds follows from its shape.
     inputs = inputs.astype(np.float64)
-    data = Data(place_codes(member.architecture, codes), inputs, np.empty((len(codes), 0)))
+    data = Data(place_codes(member.architecture, codes, bags), inputs, np.empty((len(codes), 0)))
     return predict(Network(member.architecture, loss), member.parameters, data)
 
 

@@ -48,6 +48,13 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     numeric_features : "auto", list of str or int, or None, default="auto"
         Columns, by name or position, that are numbers. ``"auto"`` takes those of a numeric or
         boolean dtype. All others are categories.
+    sequence_features : list of str or int, or None, default=None
+        Columns whose cells are lists, tuples, sets or 1-D arrays of categories. A cell gets one
+        vector, that of its elements pooled: zeros if it is empty, the missing vector if it is
+        missing.
+    pooling : {"mean", "sum", "max"}, default="mean"
+        How. Mean and sum count an element as often as it occurs. For ``"max"`` the vectors are
+        learned as for the mean, and the largest value of each coordinate is taken.
     categories : "auto", list of lists or dict column -> list, default="auto"
         The categories of each column. ``"auto"`` takes what was seen. Given values are all kept, in
         sorted order, seen or not.
@@ -188,6 +195,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         **p.CATEGORY_RULES,
         **p.VECTOR_RULES,
         **p.NETWORK_RULES,
+        **p.SEQUENCE_RULES,
         **p.PREDICTOR_RULES,
         "class_weight": p.none
         | p.one_of("balanced")
@@ -206,6 +214,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         linear_part: bool = True,
         n_estimators: int = 4,
         numeric_features: Any = "auto",
+        sequence_features: Any = None,
+        pooling: str = "mean",
         categories: Any = "auto",
         min_frequency: int | float | None = None,
         max_categories: int | None = None,
@@ -246,6 +256,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         self.linear_part = linear_part
         self.n_estimators = n_estimators
         self.numeric_features = numeric_features
+        self.sequence_features = sequence_features
+        self.pooling = pooling
         self.categories = categories
         self.min_frequency = min_frequency
         self.max_categories = max_categories

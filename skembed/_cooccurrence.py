@@ -10,7 +10,7 @@ Goldberg 2014, Neural word embedding as implicit matrix factorization, NeurIPS).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
 from ._vocabulary import UNKNOWN
+from .nn._bags import NO_BAGS, Bags, bags_of_one
 
 Array = NDArray[np.float64]
 
@@ -39,6 +40,7 @@ def cooccurrence_tables(
     dims: Sequence[int],
     rng: np.random.Generator,
     tables: Sequence[int] | None = None,
+    bags: Mapping[int, Bags] = NO_BAGS,
 ) -> list[NDArray[np.float32]]:
     """One table per column, in which categories lie close that occur with the same others.
 
@@ -57,6 +59,8 @@ def cooccurrence_tables(
     rng : numpy.random.Generator
     tables : sequence of int, optional
         Columns with the same number share one vocabulary and one table.
+    bags : dict of Bags, optional
+        By column: its codes are bags of codes, which occur together with each other too.
 
     Returns
     -------
@@ -65,15 +69,15 @@ def cooccurrence_tables(
         approximates the mean squared difference of their PMI (in nats) with what stands in other
         columns. There are fewer coordinates than asked for where the categories span fewer.
     """
-    if codes.shape[1] + numeric.shape[1] < 2:
+    if codes.shape[1] + numeric.shape[1] < 2 and not bags:
         raise ValueError(
             "task='none' learns from which categories occur together and needs at least 2 columns, "
-            "those of numeric_features included. X has 1 feature(s)."
+            "those of numeric_features included, or one of sequence_features. X has 1 feature(s)."
         )
     edges = bin_edges(numeric, weight)
     contexts = np.hstack([codes, bin_codes(numeric, edges)])
     sizes = [*n_codes, *(len(own) + 2 for own in edges)]
-    counts = cooccurrence_counts(contexts, sizes, weight)
+    counts = cooccurrence_counts(contexts, sizes, weight, bags)
     return factorise_counts(counts, sizes, dims, rng, tables)
 
 
@@ -103,22 +107,27 @@ def bin_codes(numeric: Array, edges: Sequence[Array]) -> NDArray[np.int32]:
 
 
 def cooccurrence_counts(
-    codes: NDArray[np.int32], n_codes: Sequence[int], weight: Array
+    codes: NDArray[np.int32],
+    n_codes: Sequence[int],
+    weight: Array,
+    bags: Mapping[int, Bags] = NO_BAGS,
 ) -> sparse.csr_array:
-    """Total weight of the rows that hold two codes, for every pair from different columns.
+    """Total weight of the rows that hold two codes, for every pair from different columns or from
+    one bag.
 
     The codes of all columns stand below each other, ``(sum(n_codes), sum(n_codes))``, symmetric.
-    Counts of parts of the rows add up to those of all rows.
+    Counts of parts of the rows add up to those of all rows. The elements of a bag share the weight
+    of its row.
     """
-    n_rows, n_columns = codes.shape
-    # SciPy takes 8 bytes per index if any of the arrays it gets does.
-    every_row = np.arange(n_rows + 1, dtype=np.int32)
+    n_columns = codes.shape[1]
     one_hot = [
-        sparse.csr_array((np.ones(n_rows), codes[:, j], every_row), shape=(n_rows, n_codes[j]))
+        _shares(bags[j][codes[:, j]] if j in bags else bags_of_one(codes[:, j]), n_codes[j])
         for j in range(n_columns)
     ]
     blocks = [[sparse.csr_array((n, m)) for m in n_codes] for n in n_codes]
     for i in range(n_columns):
+        if i in bags:
+            blocks[i][i] = _pairs_within(one_hot[i], weight)
         weighted = (one_hot[i] * weight[:, None]).tocsr().T.tocsr()
         for j in range(i):
             blocks[i][j] = weighted @ one_hot[j]
@@ -126,6 +135,24 @@ def cooccurrence_counts(
             blocks[i][j].sort_indices()
             blocks[j][i] = blocks[i][j].T.tocsr()
     return sparse.block_array(blocks, format="csr")
+
+
+def _shares(bags: Bags, n_codes: int) -> sparse.csr_array:
+    """The codes of every row, ``(n, n_codes)``, with shares that add up to 1."""
+    matrix = bags.matrix(n_codes)
+    matrix.data = matrix.data / matrix.sum(axis=1)[bags.of_bag()]
+    return matrix
+
+
+def _pairs_within(shares: sparse.csr_array, weight: Array) -> sparse.csr_array:
+    """Weight of the pairs of different codes in one bag; those of a bag have that of its row."""
+    alone = shares.multiply(shares).sum(axis=1)
+    several = np.where(alone < 1, weight / np.where(alone < 1, 1 - alone, 1), 0)
+    pairs = (shares.T @ (shares * several[:, None])).tocsr()
+    pairs.setdiag(0)
+    pairs.eliminate_zeros()
+    pairs.sort_indices()
+    return pairs
 
 
 def factorise_counts(
@@ -150,7 +177,7 @@ def factorise_counts(
                 start=counts[starts[j] : starts[j + 1]],
             )
             # Every row stands in as many pairs as there are other columns.
-            seen = pairs.sum(axis=1) / (len(n_codes) - 1)
+            seen = pairs.sum(axis=1) / max(len(n_codes) - 1, 1)
             seed = int(rng.integers(2**31 - 1))
             learned[table] = _learn_table(pairs, seen, dims[j], seed)
     return [learned[table] for table in tables]
@@ -162,6 +189,9 @@ def _learn_table(pairs: sparse.csr_array, seen: Array, dim: int, seed: int) -> N
     ``pairs``, ``(n_codes, n_contexts)``, counts them with the codes of other columns; ``seen``,
     ``(n_codes,)``, counts their rows.
     """
+    if not seen.any():
+        # Cells that are empty or hold one category each, and nothing beside them.
+        return np.zeros((len(seen), 1), dtype=np.float32)
     vectors = _principal_coordinates(_weighted_pmi(pairs), seen / seen.sum(), dim, seed)
     return _fill_unseen(vectors, seen).astype(np.float32)
 

@@ -9,17 +9,46 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
 from ._frames import n_rows_of
 from ._learning import Recipe
 from ._sample import Sample
+from ._sequences import pooled_vectors
 from ._tables import mean_over_rows
 from ._vocabulary import UNKNOWN, ColumnVocabulary
+from .nn._bags import count
 
 Array = NDArray[np.float64]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+def choose_splits(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample: Sample,
+    rng: np.random.Generator,
+    params: dict[str, Any],
+) -> list[Split]:
+    """The splits of an estimator's ``cv``; none if nothing is to be held out."""
+    cv, task = estimator.cv, estimator.task
+    given = sorted(name for name, value in params.items() if value is not None)
+    if given and (task == "none" or not hasattr(cv, "split")):
+        raise ValueError(
+            f"{given} need a splitter that uses them, but cv={cv!r} and task={task!r}. Pass one, "
+            "such as cv=GroupKFold()."
+        )
+    if cv is None or task == "none":
+        return []
+    if isinstance(cv, int | np.integer):
+        return deal_folds(sample, int(cv), rng)
+    if get_config()["enable_metadata_routing"]:
+        params = process_routing(estimator, "fit_transform", **params).splitter.split
+    return read_splits(cv, X, y, sample, params)
 
 
 def deal_folds(sample: Sample, n_folds: int, rng: np.random.Generator) -> list[Split]:
@@ -78,6 +107,7 @@ def out_of_fold(
     unseen: list[Array],
     frequent_from: float,
     n_jobs: int | None,
+    pooling: str,
 ) -> list[Array]:
     """Vectors of the rows of the sample, one array per column, each learned without the row.
 
@@ -97,20 +127,24 @@ def out_of_fold(
         trees exploit.
     n_jobs : int or None
         Folds learned at the same time.
+    pooling : str
+        How the vectors of a bag become one.
     """
-    codes = sample.codes
-    vectors = [table[codes[:, j]] for j, table in enumerate(tables)]
-    rows = [_effective_rows(sample, j, len(table)) for j, table in enumerate(tables)]
+    codes, bags = sample.codes, sample.bags
+    vectors = [
+        pooled_vectors(table, codes[:, j], bags.get(j), pooling) for j, table in enumerate(tables)
+    ]
+    rows = [_rows_behind(sample, j, len(table)) for j, table in enumerate(tables)]
     # Threads: NumPy leaves the interpreter free most of the time, and nothing is copied.
     parts = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(learn)(sample.take(train)) for train, _ in splits
     )
     for (train, test), part in zip(splits, parts, strict=True):
         for j, table in enumerate(part):
-            missed = np.bincount(codes[train, j], minlength=len(table)) == 0
+            missed = count(codes[train, j], bags.get(j), len(table)) == 0
             table = np.where(missed[:, None], unseen[j], table)
-            rare = test[rows[j][codes[test, j]] < frequent_from]
-            vectors[j][rare] = table[codes[rare, j]]
+            rare = test[rows[j][test] < frequent_from]
+            vectors[j][rare] = pooled_vectors(table, codes[rare, j], bags.get(j), pooling)
     return vectors
 
 
@@ -131,7 +165,9 @@ def vectors_of_unseen(
     for j, (table, vocabulary) in enumerate(zip(tables, vocabularies, strict=True)):
         unseen = np.repeat(table[UNKNOWN : UNKNOWN + 1], len(table), axis=0)
         if handle_missing != "unknown":
-            unseen[vocabulary.missing_code] = mean_over_rows(table, sample.codes[:, j])
+            unseen[vocabulary.missing_code] = mean_over_rows(
+                table, sample.codes[:, j], sample.bags.get(j)
+            )
         first_learned = table.shape[1] - recipe.embedding_dims[j]
         learned = unseen[:, first_learned:]
         prior = recipe.priors[recipe.tables[j]]
@@ -143,12 +179,18 @@ def vectors_of_unseen(
     return result
 
 
-def _effective_rows(sample: Sample, column: int, n_codes: int) -> NDArray[np.float64]:
-    """Rows of each code, as many as count: a row that outweighs all others makes one.
+def _rows_behind(sample: Sample, column: int, n_codes: int) -> NDArray[np.float64]:
+    """Rows behind the vector of each row, ``(n,)``, as many as count: a row that outweighs all
+    others makes one.
 
-    The effective sample size of Kish 1965, "Survey Sampling".
+    The effective sample size of Kish 1965, "Survey Sampling". In a pooled vector every element has
+    its part of what the row itself taught: the inverse numbers add up.
     """
-    codes = sample.codes[:, column]
-    total = np.bincount(codes, sample.weight, n_codes)
-    squares = np.bincount(codes, sample.weight**2, n_codes)
-    return total**2 / np.maximum(squares, np.finfo(float).tiny)
+    codes, bags = sample.codes[:, column], sample.bags.get(column)
+    total = count(codes, bags, n_codes, sample.weight)
+    squares = count(codes, bags, n_codes, sample.weight**2)
+    rows = total**2 / np.maximum(squares, np.finfo(float).tiny)
+    if bags is None:
+        return rows[codes]
+    parts = bags.reduce(np.add, 1 / np.maximum(rows, np.finfo(float).tiny))
+    return (1 / np.maximum(parts, np.finfo(float).tiny))[codes]

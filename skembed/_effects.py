@@ -7,25 +7,38 @@ with mean 0 over the rows. Given the variances, the best linear unbiased predict
 to that of the column's effects, acts as so many rows of the overall mean. The columns are visited
 in turn (backfitting) and the variances estimated by expectation-maximisation on the way.
 
+In a column of bags a row belongs to several categories, each with its share, and has the sum of
+their effects times their shares. Then the effects of a column depend on each other, and are solved
+for together.
+
 References: Henderson 1975, doi:10.2307/2529430 (prediction); Searle, Casella and McCulloch 1992,
-"Variance Components", chapter 8 (estimation).
+"Variance Components", chapter 8 (estimation); Browne, Goldstein and Rasbash 2001, Multiple
+membership multiple classification (MMMC) models, doi:10.1177/1471082X0100100202 (bags).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from .nn._bags import NO_BAGS, Bags, count, gather
+from .nn._solve import solve_symmetric
+
 Array = NDArray[np.float64]
 
 _N_SWEEPS = 15
+# Steps in which the effects of a column of bags are found, in each sweep.
+_N_SOLVER_STEPS = 20
 _FIRST_ESTIMATE = 10.0
 _PSEUDO_COUNT_RANGE = (1e-3, 1e6)
 # Keeps 0 / 0, a code without rows and without shrinkage, at 0.
 _SMALLEST = 1e-300
+# Sizes of bags that differ by less are the same, but for rounding.
+_LEAST_DIFFERENCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,14 @@ class _Column:
         self._weight = weight if weight.ndim == 2 else 1.0
         self.counts = self._sum @ (weight if weight.ndim == 2 else ones[:, None])
 
+    def contribution(self, effects: Array) -> Array:
+        """What the effects add to each row, ``(n, n_outputs)``."""
+        return effects[self.codes]
+
+    def deviations(self, effects: Array) -> Array:
+        """What was shrunken towards 0."""
+        return effects
+
     def shrunken_mean(self, residual: Array, m: Array) -> Array:
         """Effect of every code, ``(n_codes, n_outputs)``, with mean 0 over the rows."""
         total = self._sum @ (residual * self._weight)
@@ -79,12 +100,69 @@ class _Column:
         return np.where(seen, effects, pooled)
 
 
+class _BagColumn:
+    """A column of bags: the shares of the categories in each row, and what they have in common.
+
+    Where bags differ in size, or some are empty, every element has two effects: that of its
+    category, and one that all elements have in common, shrunken like that of a category.
+    """
+
+    def __init__(self, codes: NDArray[np.integer], bags: Bags, n_codes: int, weight: Array) -> None:
+        self._shares = bags.matrix(n_codes)[codes]
+        size = self._shares.sum(axis=1)
+        size -= np.average(size, weights=weight)
+        size[np.abs(size) < _LEAST_DIFFERENCE] = 0
+        self._design = sparse.hstack([self._shares, size[:, None]], format="csr")
+        self._weighted = (self._design * weight[:, None]).T.tocsr()
+        self._sums = self._design.T @ weight
+        # What a category is worth to the equations: its squared shares.
+        self._squares = (self._design * self._design).T @ weight[:, None]
+        self.counts = self._squares[:-1]
+        self.seen = self.counts[:, 0] > 0
+        self._rows = count(codes, bags, n_codes, weight)
+        self._mean = self._sums[:-1] / weight.sum()
+        self._common = 0.0
+        self._last: Array | None = None
+
+    def contribution(self, effects: Array) -> Array:
+        return self._shares @ effects - self._mean @ effects
+
+    def deviations(self, effects: Array) -> Array:
+        return effects - self._common
+
+    def shrunken_mean(self, residual: Array, m: Array) -> Array:
+        """Effect of every code, ``(n_codes, n_outputs)``; those of the categories have mean 0 over
+        the rows.
+        """
+        sums = np.repeat(self._sums[:, None], residual.shape[1], axis=1)
+        right, penalty = np.hstack([self._weighted @ residual, sums]), np.tile(m, 2)
+        self._last = solve_symmetric(
+            lambda x: self._weighted @ (self._design @ x) + penalty * x,
+            right,
+            lambda x: x / np.maximum(self._squares + penalty, _SMALLEST),
+            np.zeros(right.shape) if self._last is None else self._last,
+            _N_SOLVER_STEPS,
+            by_column=True,
+        )
+        # A multiplier of Lagrange keeps the mean at 0.
+        effects, constant = np.hsplit(self._last, 2)
+        effects = effects - constant * (self._sums @ effects) / np.maximum(
+            self._sums @ constant, _SMALLEST
+        )
+        effects, self._common = effects[:-1], effects[-1]
+        rarity = np.where(self.seen, 1 / (1 + self._rows), 0)
+        pooled = rarity @ ((self.counts + m) * effects)
+        effects[~self.seen] = pooled / np.maximum(rarity @ self.counts + m, _SMALLEST)
+        return effects + self._common
+
+
 def joint_effects(
     codes: NDArray[np.integer],
     n_codes: tuple[int, ...],
     y: Array,
     weight: Array,
     pseudo_counts: Array | None = None,
+    bags: Mapping[int, Bags] = NO_BAGS,
 ) -> Effects:
     """Effects of all columns on ``y`` of shape ``(n, n_outputs)``.
 
@@ -97,8 +175,15 @@ def joint_effects(
     weight : ndarray of shape (n,)
     pseudo_counts : ndarray of shape (n_columns, n_outputs), optional
         Fixed shrinkage; by default it is estimated.
+    bags : dict of Bags, optional
+        By column: its codes are bags of codes.
     """
-    columns = [_Column(codes[:, j], n, weight) for j, n in enumerate(n_codes)]
+    columns = [
+        _BagColumn(codes[:, j], bags[j], n, weight)
+        if j in bags
+        else _Column(codes[:, j], n, weight)
+        for j, n in enumerate(n_codes)
+    ]
     values = [np.zeros((n, y.shape[1])) for n in n_codes]
     estimate = pseudo_counts is None
     m = np.full((len(columns), y.shape[1]), _FIRST_ESTIMATE) if estimate else pseudo_counts
@@ -117,14 +202,16 @@ def held_out_effects(
     weight: Array,
     pseudo_counts: Array,
     fold: NDArray[np.integer],
+    bags: Mapping[int, Bags] = NO_BAGS,
 ) -> list[Array]:
     """The effects of each row's categories, learned without the rows of its fold.
 
-    All folds are solved at once: each is a problem of its own weights, 0 for the rows held out.
+    Without bags all folds are solved at once: each is a problem of its own weights, 0 for the rows
+    held out.
 
     Parameters
     ----------
-    codes, n_codes, y, weight
+    codes, n_codes, y, weight, bags
         As in :func:`joint_effects`.
     pseudo_counts : ndarray of shape (n_columns, n_outputs)
         The shrinkage, as estimated from all rows.
@@ -136,6 +223,8 @@ def held_out_effects(
     list of ndarray of shape (n, n_outputs)
         One array per column.
     """
+    if bags:
+        return _held_out_one_by_one(codes, n_codes, y, weight, pseudo_counts, fold, bags)
     kept = np.repeat(weight[:, None], fold.max() + 1, axis=1)
     kept[np.arange(len(fold)), fold] = 0
     columns = [_Column(codes[:, j], n, kept) for j, n in enumerate(n_codes)]
@@ -151,16 +240,40 @@ def held_out_effects(
     return held_out
 
 
-def _visit(columns: list[_Column], values: list[Array], residual: Array, m: Array) -> None:
+def _held_out_one_by_one(
+    codes: NDArray[np.integer],
+    n_codes: tuple[int, ...],
+    y: Array,
+    weight: Array,
+    pseudo_counts: Array,
+    fold: NDArray[np.integer],
+    bags: Mapping[int, Bags],
+) -> list[Array]:
+    held_out = [np.empty(y.shape) for _ in n_codes]
+    for k in range(fold.max() + 1):
+        own, rest = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+        part = joint_effects(codes[rest], n_codes, y[rest], weight[rest], pseudo_counts, bags)
+        for j, (table, out) in enumerate(zip(part.values, held_out, strict=True)):
+            out[own] = gather(table, codes[own, j], bags.get(j))
+    return held_out
+
+
+def _visit(
+    columns: Sequence[_Column | _BagColumn], values: list[Array], residual: Array, m: Array
+) -> None:
     """One sweep over the columns; ``values`` and ``residual`` are changed in place."""
     for column, table, m_column in zip(columns, values, m, strict=True):
-        residual += table[column.codes]
+        residual += column.contribution(table)
         table[...] = column.shrunken_mean(residual, m_column)
-        residual -= table[column.codes]
+        residual -= column.contribution(table)
 
 
 def _estimate_pseudo_counts(
-    columns: list[_Column], values: list[Array], residual: Array, weight: Array, m: Array
+    columns: Sequence[_Column | _BagColumn],
+    values: list[Array],
+    residual: Array,
+    weight: Array,
+    m: Array,
 ) -> Array:
     """One step of expectation-maximisation for the ratio of noise variance to effect variance."""
     n = weight.sum()
@@ -169,7 +282,10 @@ def _estimate_pseudo_counts(
     new = np.empty_like(m)
     for column, table, m_column, target in zip(columns, values, m, new, strict=True):
         seen = column.counts[:, 0] > 0
-        spread = table[seen] ** 2 + noise / (column.counts[seen] + m_column)
+        if not seen.any():
+            target[...] = m_column
+            continue
+        spread = column.deviations(table)[seen] ** 2 + noise / (column.counts[seen] + m_column)
         variance = np.mean(spread, axis=0)
         target[...] = np.clip(noise / np.maximum(variance, _SMALLEST), *_PSEUDO_COUNT_RANGE)
     return new

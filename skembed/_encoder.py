@@ -6,15 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import get_config
 from sklearn.base import TransformerMixin
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from . import _params as p
 from ._base import EmbeddingModel
-from ._crossfit import Split, deal_folds, out_of_fold, read_splits, vectors_of_unseen
+from ._crossfit import Split, choose_splits, out_of_fold, vectors_of_unseen
 from ._learning import learn_tables
-from ._sample import Sample
 from ._threads import single_blas_thread
 
 # Rows of a category this frequent keep the full-data vector in `fit_transform`.
@@ -74,6 +72,13 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     numeric_features : list of str or int, or None, default=None
         Columns, by name or position, that the network may use as numbers. They are not part of the
         output.
+    sequence_features : list of str or int, or None, default=None
+        Columns whose cells are lists, tuples, sets or 1-D arrays of categories. A cell gets one
+        vector, that of its elements pooled: zeros if it is empty, the missing vector if it is
+        missing.
+    pooling : {"mean", "sum", "max"}, default="mean"
+        How. Mean and sum count an element as often as it occurs. For ``"max"`` the vectors are
+        learned as for the mean, and the largest value of each coordinate is taken.
     task : {"auto", "regression", "classification", "none"}, default="auto"
         ``"auto"``: a float target of more than two values is regression; strings, booleans and
         integers are classes, but more than 20 different integers raise an error that asks for a
@@ -203,6 +208,7 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     _rules: ClassVar = {
         **p.CATEGORY_RULES,
         **p.VECTOR_RULES,
+        **p.SEQUENCE_RULES,
         "task": p.one_of("auto", "regression", "classification", "none"),
         "cv": p.none
         | p.integer(2)
@@ -226,6 +232,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         learning_rate_multipliers: dict | None = None,
         max_norm: float | None = None,
         numeric_features: Any = None,
+        sequence_features: Any = None,
+        pooling: str = "mean",
         task: str = "auto",
         cv: Any = 5,
         hidden_layer_sizes: Any = (64,),
@@ -262,6 +270,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         self.learning_rate_multipliers = learning_rate_multipliers
         self.max_norm = max_norm
         self.numeric_features = numeric_features
+        self.sequence_features = sequence_features
+        self.pooling = pooling
         self.task = task
         self.cv = cv
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -339,7 +349,10 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         splits: list[Split] = []
         with single_blas_thread():
             sample, trained, recipe = self._learn(
-                X, y, sample_weight, lambda *args: splits.extend(self._splits(X, y, *args, params))
+                X,
+                y,
+                sample_weight,
+                lambda *args: splits.extend(choose_splits(self, X, y, *args, params)),
             )
             # Rows of weight 0 taught nothing: what `transform` gives them does not leak.
             output = self._gather(X)
@@ -354,27 +367,10 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
                     ),
                     _FREQUENT if isinstance(self.cv, int | np.integer) else np.inf,
                     self.n_jobs,
+                    self.pooling,
                 )
                 output[sample.rows] = np.concatenate(vectors, axis=1)
         return output
-
-    def _splits(
-        self, X: Any, y: Any, sample: Sample, rng: np.random.Generator, params: dict[str, Any]
-    ) -> list[Split]:
-        """The splits of ``cv``; none if nothing is to be held out."""
-        given = sorted(name for name, value in params.items() if value is not None)
-        if given and (self.task == "none" or not hasattr(self.cv, "split")):
-            raise ValueError(
-                f"{given} need a splitter that uses them, but cv={self.cv!r} and "
-                f"task={self.task!r}. Pass one, such as cv=GroupKFold()."
-            )
-        if self.cv is None or self.task == "none":
-            return []
-        if isinstance(self.cv, int | np.integer):
-            return deal_folds(sample, int(self.cv), rng)
-        if get_config()["enable_metadata_routing"]:
-            params = process_routing(self, "fit_transform", **params).splitter.split
-        return read_splits(self.cv, X, y, sample, params)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Routing of ``sample_weight`` to this encoder and of ``groups`` to ``cv``.

@@ -8,7 +8,7 @@ the effects of all rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -21,8 +21,10 @@ from ._effects import held_out_effects, joint_effects
 from ._marginal import MarginalEffects
 from ._numeric import NumericScaler
 from ._sample import Sample
+from ._sequences import pooled_vectors
 from ._targets import standardised
 from ._terms import Codes, Cross, Part, Term, cross_of
+from .nn._bags import Bags
 
 Array = NDArray[np.float64]
 
@@ -54,12 +56,18 @@ class FeatureSettings:
         Logarithms of how often categories and combinations occur.
     n_bins : int
         Bins of the piecewise-linear coordinates of each numeric column; 0 for none.
+    n_codes : tuple of int
+        Codes of every categorical column.
+    pooling : str
+        How the effects in a bag become one.
     """
 
     effects: bool
     crosses: int
     counts: bool
     n_bins: int
+    n_codes: tuple[int, ...]
+    pooling: str
 
 
 def smooth_clip(z: Array) -> Array:
@@ -73,12 +81,19 @@ class Features:
 
     Attributes
     ----------
+    column_effects : list of ndarray of shape (n_codes, n_outputs)
+        Of each categorical column; empty where they are not wanted.
+    pooling : str
+        How the effects in a bag become one.
     terms : list of Term
+        Numeric columns in bins, crosses, counts.
     center, scale : ndarray of shape (n_term_features,)
     scaler : NumericScaler
     bins : PiecewiseLinear
     """
 
+    column_effects: list[Array]
+    pooling: str
     terms: list[Term]
     center: Array
     scale: Array
@@ -91,9 +106,15 @@ class Features:
         clipped = smooth_clip((raw - self.center) / self.scale)
         return np.concatenate([clipped, scaled], axis=1).astype(np.float32)
 
-    def transform(self, codes: Codes, numbers: Array) -> NDArray[np.float32]:
+    def transform(
+        self, codes: Codes, numbers: Array, bags: Mapping[int, Bags]
+    ) -> NDArray[np.float32]:
         """Features of new rows, ``(n, n_features)``."""
-        columns = [f for term in self.terms for f in term.features(codes, numbers)]
+        columns: list[Array] = []
+        for j, effects in enumerate(self.column_effects):
+            columns.extend(pooled_vectors(effects, codes[:, j], bags.get(j), self.pooling).T)
+        for term in self.terms:
+            columns.extend(term.features(codes, numbers))
         return self.assemble(columns, self.scaler.transform(numbers))
 
 
@@ -125,7 +146,6 @@ def make_features(
     numeric_names: Sequence[object],
     settings: FeatureSettings,
     rng: np.random.Generator,
-    fill: Callable[[int, Array], Array],
 ) -> tuple[Features, Draws]:
     """Learn the features, and those of the training rows.
 
@@ -137,17 +157,15 @@ def make_features(
     scaler : NumericScaler
         Fitted on them.
     parts : list of Part
-        The categorical columns.
+        The categorical columns, without those of bags.
     numeric_names : sequence
         Names of the numeric columns.
     settings : FeatureSettings
     rng : numpy.random.Generator
-    fill : callable (column, effects) -> effects
-        Sets the effects of unknown and missing values of a categorical column.
     """
     maker = _Maker(sample, numbers, parts, numeric_names, rng)
     if settings.effects:
-        maker.add_column_effects(fill)
+        maker.add_column_effects(settings.n_codes)
         maker.add_bin_effects()
     if settings.crosses:
         maker.add_crosses(settings.crosses)
@@ -158,7 +176,13 @@ def make_features(
     first = np.stack(maker.held_out[0], axis=1) if maker.held_out[0] else np.empty((len(sample), 0))
     scale = first.std(axis=0)
     features = Features(
-        maker.terms, first.mean(axis=0), np.where(scale > 1e-9, scale, 1.0), scaler, bins
+        maker.column_effects,
+        settings.pooling,
+        maker.terms,
+        first.mean(axis=0),
+        np.where(scale > 1e-9, scale, 1.0),
+        scaler,
+        bins,
     )
     drawn = [features.assemble(columns, sample.numeric) for columns in maker.held_out]
     return features, Draws(drawn, bins.transform(numbers))
@@ -175,6 +199,7 @@ class _Maker:
         numeric_names: Sequence[object],
         rng: np.random.Generator,
     ) -> None:
+        self.column_effects: list[Array] = []
         self.terms: list[Term] = []
         self.held_out: list[list[Array]] = [[] for _ in range(_N_DRAWS)]
         self._sample = sample
@@ -199,19 +224,15 @@ class _Maker:
         columns = self.held_out[draw]
         return np.column_stack([*columns, self._sample.numeric]).astype(np.float64)
 
-    def add_column_effects(self, fill: Callable[[int, Array], Array]) -> None:
+    def add_column_effects(self, n_codes: tuple[int, ...]) -> None:
         """Joint effects of the categorical columns."""
-        sample, n_codes = self._sample, tuple(part.n_codes for part in self._parts)
-        effects = joint_effects(sample.codes, n_codes, self._y, sample.weight)
-        drawn = [
-            held_out_effects(
-                sample.codes, n_codes, self._y, sample.weight, effects.pseudo_counts, fold
-            )
-            for fold in self._folds
-        ]
-        for j, part in enumerate(self._parts):
-            term = Term(Cross((part,)), effects=fill(j, effects.values[j]))
-            self._add(term, [list(draw[j].T) for draw in drawn])
+        sample = self._sample
+        known = sample.codes, n_codes, self._y, sample.weight
+        effects = joint_effects(*known, bags=sample.bags)
+        self.column_effects = effects.values
+        for features, fold in zip(self.held_out, self._folds, strict=True):
+            for column in held_out_effects(*known, effects.pseudo_counts, fold, sample.bags):
+                features.extend(column.T)
 
     def _add_effect(self, cross: Cross, codes: Codes, y: Array) -> None:
         """The effect of a cross on its own."""

@@ -19,19 +19,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ._coded import Coded
+
 Array = NDArray[Any]
 
 _FLOATS = (float, np.floating)
 # Bytes of the widest numbers that pandas can hash.
 _WIDEST = {"f": 8, "c": 16}
-
-
-@dataclass(frozen=True)
-class Coded:
-    """A column of categories: ``values[codes]`` is the column, a code of -1 a missing cell."""
-
-    values: Array
-    codes: NDArray[np.integer]
+_ONE_VALUE = (
+    "A cell must be one hashable value. Name columns of lists or sets of categories in "
+    "sequence_features of an EmbeddingEncoder."
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,12 @@ class Frame:
             except TypeError:
                 pass  # What has no hash is named below.
         return encode_values(column, self.names[j])
+
+    def cells(self, j: int) -> Array:
+        """Column ``j`` as Python objects, nulls included."""
+        column = self.columns[j]
+        cells = column.to_list() if isinstance(column, nw.Series) else column
+        return np.fromiter(cells, dtype=object, count=len(column))
 
     def numeric(self, j: int) -> NDArray[np.float64]:
         """Column ``j`` as float64, NaN where missing."""
@@ -130,6 +134,11 @@ def has_categories(y: Any) -> bool:
     return isinstance(getattr(y, "dtype", None), pd.CategoricalDtype)
 
 
+def is_array(value: Any) -> bool:
+    """Whether a value is an array of NumPy or pandas."""
+    return isinstance(value, np.ndarray | pd.api.extensions.ExtensionArray | pd.Series | pd.Index)
+
+
 def find_missing(values: Array) -> NDArray[np.bool_]:
     """Where an array of objects holds a null of any kind."""
     return np.asarray(pd.isna(values))
@@ -184,10 +193,10 @@ def _factorize(values: Any, name: Hashable) -> Coded:
     try:
         codes, distinct = _hash(values)
     except (TypeError, NotImplementedError) as error:
-        bad = next((v for v in values if not _has_hash(v)), None)
+        bad = next((v for v in values if not has_hash(v)), None)
         raise TypeError(
             f"Column {name!r} holds {type(bad).__name__} objects such as {bad!r}, which cannot be "
-            "categories. A cell must be one hashable value."
+            f"categories. {_ONE_VALUE}"
         ) from error
     return Coded(_plain(distinct), codes)
 
@@ -209,7 +218,8 @@ def _hashable(values: Any) -> Any:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _has_hash(value: Any) -> bool:
+def has_hash(value: Any) -> bool:
+    """Whether a value can be a category."""
     try:
         hash(value)
     except TypeError:
@@ -255,7 +265,7 @@ def _encode_narwhals(column: nw.Series, name: Hashable) -> Coded:
         bad = column.drop_nulls().head(1).to_list()
         raise TypeError(
             f"Column {name!r} holds {column.dtype} values such as {bad}, which cannot be "
-            "categories. A cell must be one hashable value."
+            f"categories. {_ONE_VALUE}"
         )
     if column.implementation.is_polars() and isinstance(
         column.dtype, nw.Categorical | nw.Enum | nw.String

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._frames import Coded, Frame, encode_values, is_frame, read
+from ._coded import Coded
+from ._frames import Frame, encode_values, is_frame, read
 from ._input_read import Ragged
 from ._input_settings import InputSettings
 from ._input_table import check_dtype, check_missing, is_encoded

@@ -9,27 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count as count_up
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._effects import joint_effects
 from ._sample import Sample
+from ._table_rules import table_rules, unknown_replacement
 from ._targets import standardised
-from ._vocabulary import UNKNOWN
 from .nn._losses import make_loss
-from .nn._network import Architecture, Data, Network, Parameters, place_codes, table_views
+from .nn._network import (
+    Architecture,
+    Data,
+    Network,
+    Parameters,
+    place_codes,
+    table_views,
+)
 from .nn._relearn import Basis, find_bases, relearn
-from .nn._training import History, TableRules, TrainingSettings, train
+from .nn._training import History, TrainingSettings, train
 
 Array = NDArray[np.floating]
 Start = Callable[[Architecture, Parameters], None]
 
-# Decay of a trained vector per unit of learning rate, for a category of one row at the reference
-# batch size.
-_DECAY = 300.0
-_REFERENCE_BATCH = 256
 # Bounds of the estimated rows at the mean that each learned vector is given beside its own.
 _PSEUDO_COUNT_RANGE = (5.0, 500.0)
 # Coordinates smaller than this share of the largest are rounding.
@@ -126,6 +129,7 @@ def make_architecture(sample: Sample, n_codes: tuple[int, ...], recipe: Recipe) 
         n_outputs=sample.target.n_outputs,
         activation=recipe.activation,
         dropout=recipe.dropout,
+        pooled=tuple(sorted({recipe.tables[j] for j in sample.bags})),
     )
 
 
@@ -164,8 +168,8 @@ def train_network(
     rows = np.arange(len(data))
     if recipe.validation_fraction is not None:
         rows, held_out = _hold_out(len(data), recipe.validation_fraction, rng)
-    replace_some = _unknown_replacement(architecture, sample)
-    epochs = count()
+    replace_some = unknown_replacement(architecture, sample)
+    epochs = count_up()
 
     def draw(data: Data, rng: np.random.Generator) -> Data:
         if inputs_of:
@@ -178,7 +182,13 @@ def train_network(
         data if recipe.validation_fraction is None else data.take(rows),
         recipe.settings,
         rng,
-        rules=_table_rules(architecture, sample, recipe),
+        rules=table_rules(
+            architecture,
+            sample,
+            [recipe.multipliers[j] for j in recipe.first_columns],
+            recipe.priors,
+            recipe.settings.batch_size,
+        ),
         validation=None if recipe.validation_fraction is None else data.take(held_out),
         augment=draw,
         on_epoch=on_epoch,
@@ -210,6 +220,7 @@ def train_for_vectors(
             sample.codes,
             _vector_pseudo_counts(pseudo_counts, recipe),
             recipe.priors,
+            sample.bags,
         ),
         pseudo_counts=pseudo_counts,
         unit=_unit(sample, network),
@@ -232,6 +243,7 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
         sample.codes,
         _vector_pseudo_counts(trained.pseudo_counts, recipe),
         frozen,
+        sample.bags,
     )
     given = table_views(architecture, trained.parameters)
     learned = []
@@ -247,7 +259,9 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
     if recipe.target_effect:
         n_codes = tuple(architecture.n_codes[t] for t in recipe.tables)
         y = standardised(sample.target, sample.weight)
-        effects = joint_effects(sample.codes, n_codes, y, sample.weight, trained.pseudo_counts)
+        effects = joint_effects(
+            sample.codes, n_codes, y, sample.weight, trained.pseudo_counts, sample.bags
+        )
         tables = [np.hstack(pair) for pair in zip(effects.values, tables, strict=True)]
     return [table.astype(np.float32) for table in tables]
 
@@ -259,7 +273,7 @@ def _effect_pseudo_counts(
     if recipe.shrinkage is not None:
         return np.full((len(n_codes), sample.target.n_outputs), recipe.shrinkage)
     y = standardised(sample.target, sample.weight)
-    return joint_effects(sample.codes, n_codes, y, sample.weight).pseudo_counts
+    return joint_effects(sample.codes, n_codes, y, sample.weight, bags=sample.bags).pseudo_counts
 
 
 def _vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[float]:
@@ -312,7 +326,7 @@ def _unit(sample: Sample, network: Network) -> float:
 
 def to_data(sample: Sample, architecture: Architecture, weight: Array | None) -> Data:
     return Data(
-        codes=place_codes(architecture, sample.codes),
+        codes=place_codes(architecture, sample.codes, sample.bags),
         numeric=sample.numeric,
         y=sample.target.values,
         weight=weight,
@@ -331,69 +345,3 @@ def _hold_out(
             "learn from. Lower validation_fraction, or set early_stopping=False."
         )
     return order[n_held_out:], order[:n_held_out]
-
-
-def _code_counts(architecture: Architecture, sample: Sample) -> list[NDArray[np.float64]]:
-    """Weight of the rows of each table's codes."""
-    counts = [np.zeros(n) for n in architecture.n_codes]
-    for j, table in enumerate(architecture.columns):
-        counts[table] += np.bincount(sample.codes[:, j], sample.weight, len(counts[table]))
-    return counts
-
-
-def _per_row_of_stack(architecture: Architecture, values: list[Array]) -> dict[str, Array]:
-    """One value per code of each table, laid out like the stacks."""
-    return {
-        stack.name: np.concatenate([values[t] for t in stack.tables])
-        for stack in architecture.stacks()
-    }
-
-
-def _table_rules(
-    architecture: Architecture, sample: Sample, recipe: Recipe
-) -> dict[str, TableRules]:
-    scale = _DECAY * recipe.settings.batch_size / _REFERENCE_BATCH
-    counts = _code_counts(architecture, sample)
-    multipliers = [recipe.multipliers[j] for j in recipe.first_columns]
-    # Given vectors do not decay: 0 is not where they come from.
-    strengths = [
-        0.0 if prior is not None else multiplier * scale
-        for multiplier, prior in zip(multipliers, recipe.priors, strict=True)
-    ]
-    decay = [s / np.maximum(count, 1) for count, s in zip(counts, strengths, strict=True)]
-    factors = [np.full(len(c), m) for c, m in zip(counts, multipliers, strict=True)]
-    decays = _per_row_of_stack(architecture, decay)
-    rates = _per_row_of_stack(architecture, factors)
-    plain = all(multiplier == 1 for multiplier in multipliers)
-    return {
-        name: TableRules(decay=decays[name], multiplier=None if plain else rates[name])
-        for name in decays
-    }
-
-
-def _unknown_replacement(
-    architecture: Architecture, sample: Sample
-) -> Callable[[Data, np.random.Generator], Data]:
-    """Turn some codes into the unknown code, the rarer the likelier: it is trained where it would
-    stand.
-    """
-    counts = _code_counts(architecture, sample)
-    chances = _per_row_of_stack(
-        architecture, [(1 / (1 + count)).astype(np.float32) for count in counts]
-    )
-    unknown = _per_row_of_stack(
-        architecture,
-        [np.full(n, UNKNOWN, dtype=np.int32) for n in architecture.n_codes],
-    )
-    for stack in architecture.stacks():
-        for table, start in zip(stack.tables, stack.offsets, strict=True):
-            unknown[stack.name][start : start + architecture.n_codes[table]] += start
-
-    def replace_some(data: Data, rng: np.random.Generator) -> Data:
-        codes = []
-        for stack, placed in zip(architecture.stacks(), data.codes, strict=True):
-            chosen = rng.random(placed.shape, dtype=np.float32) < chances[stack.name][placed]
-            codes.append(np.where(chosen, unknown[stack.name][placed], placed))
-        return Data(tuple(codes), data.numeric, data.y, data.weight)
-
-    return replace_some

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._frames import Coded
+from ._coded import Coded
 from ._vocabulary import UNKNOWN, ColumnVocabulary, learn_vocabulary
 
 Array = NDArray[Any]

@@ -122,6 +122,7 @@ CATEGORY_RULES = {
     "handle_unknown": one_of("embed", "infrequent_if_exist", "mean", "zeros", "error"),
     "handle_missing": one_of("embed", "unknown", "error"),
 }
+SEQUENCE_RULES = {"pooling": one_of("mean", "sum", "max")}
 VECTOR_RULES = {
     "embedding_dim": one_of("auto")
     | integer(1)

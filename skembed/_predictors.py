@@ -18,7 +18,7 @@ from ._learning import limit_norm
 from ._params import check_parameters
 from ._recipe import progress_printer
 from ._sample import Sample, numeric_matrix, read_input
-from ._terms import Part
+from ._terms import Cross, Part, Term
 from ._threads import single_blas_thread
 from ._training_input import TrainingInput, encode_input, read_training_input
 from .nn._network import table_views
@@ -35,22 +35,21 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
         with single_blas_thread():
             read = read_training_input(self, X, y, sample_weight, needs_categories=False)
             read = replace(read, sample=self._with_loss(read.sample))
-            parts = [
-                Part(name, j, None, n_codes)
-                for j, (name, n_codes) in enumerate(
-                    zip(read.columns.categorical_names, read.n_codes, strict=True)
-                )
-            ]
-            settings = FeatureSettings(self.target_effect, self.crosses, self.counts, self.n_bins)
             features, draws = make_features(
                 read.sample,
                 read.numbers,
                 read.scaler,
-                parts,
+                self._plain_columns(read),
                 [read.columns.names[j] for j in read.columns.numeric],
-                settings,
+                FeatureSettings(
+                    self.target_effect,
+                    self.crosses,
+                    self.counts,
+                    self.n_bins,
+                    read.n_codes,
+                    self.pooling,
+                ),
                 read.rng,
-                lambda j, effects: self._fill_one(j, effects, read),
             )
             starts = list(self._starting_points(read))[: self.n_estimators]
             blend, histories = fit_blend(
@@ -69,6 +68,16 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
         if any(history.interrupted for history in histories):
             raise KeyboardInterrupt
 
+    @staticmethod
+    def _plain_columns(read: TrainingInput) -> list[Part]:
+        """The categorical columns whose cells hold one category each."""
+        names = read.columns.categorical_names
+        return [
+            Part(names[j], j, None, n_codes)
+            for j, n_codes in enumerate(read.n_codes)
+            if j not in read.sample.bags
+        ]
+
     def _with_loss(self, sample: Sample) -> Sample:
         """The sample with its target made ready for the loss that was chosen."""
         return sample
@@ -83,10 +92,11 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
                 if read.recipe.multipliers[j]:
                     table[...] = limit_norm(table, self.max_norm)
                 table[...] = self._fill_one(j, table, read)
+        features.column_effects[:] = self._fill(features.column_effects, read)
         tables = [table for _, table in self._own_tables(blend.members[0], read)]
         if self.target_effect:
-            effects = [term.effects for term in features.terms[: len(tables)]]
-            tables = [np.hstack(pair) for pair in zip(effects, tables, strict=True)]
+            pairs = zip(features.column_effects, tables, strict=True)
+            tables = [np.hstack(pair) for pair in pairs]
         self._features = features
         self._blend = blend
         self.crosses_ = [
@@ -109,18 +119,27 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
     def effects_(self) -> dict[Any, Any]:
         """Effects of each column, of numeric columns in bins, and of each cross, as dataframes."""
         check_is_fitted(self)
-        names = dict(zip(self._columns.categorical_names, self._vocabularies, strict=True))
-        return effect_frames(self._features.terms, names, self._coordinate_names(0))
+        names, effects = self._columns.categorical_names, self._features.column_effects
+        columns = [
+            Term(Cross((Part(names[j], j, None, len(table)),)), table)
+            for j, table in enumerate(effects)
+        ]
+        return effect_frames(
+            [*columns, *self._features.terms],
+            dict(zip(names, self._vocabularies, strict=True)),
+            self._coordinate_names(0),
+        )
 
     def _raw_prediction(self, X: Any) -> NDArray[np.float64]:
         """Raw predictions ``(n, n_outputs)``."""
         check_is_fitted(self)
         frame = read_input(self, X, reset=False)
-        codes = encode_input(self, frame, self._columns, self._vocabularies)
+        codes, bags = encode_input(self, frame, self._columns, self._vocabularies)
         numbers = numeric_matrix(frame, self._columns)
         return self._blend.raw_prediction(
             codes,
-            self._features.transform(codes, numbers),
+            bags,
+            self._features.transform(codes, numbers, bags),
             self._features.bins.transform(numbers),
         )
 

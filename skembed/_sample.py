@@ -5,7 +5,7 @@ read.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,26 +13,38 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
-from ._frames import Coded, Frame, encode_values, is_frame, read
+from ._coded import CodedBags, Column
+from ._frames import Frame, encode_values, is_frame, read
 from ._numeric import NumericScaler
+from ._sequences import read_bags, weigh_bags
 from ._targets import Target, read_target
 from ._vocabulary import UNKNOWN, ColumnVocabulary, learn_vocabulary, sort_order, stack_columns
+from .nn._bags import Bags
 
 _SMALLEST_PART = 1e-300
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of the input are categories and which are numbers, by position."""
+    """Which columns of the input are categories and which are numbers, by position; in those of
+    ``sequences`` a cell holds several categories.
+    """
 
     names: tuple[Any, ...]
     categorical: tuple[int, ...]
     numeric: tuple[int, ...]
+    sequences: tuple[int, ...] = ()
 
     @property
     def categorical_names(self) -> list[Any]:
         """Names of the categorical columns, in order."""
         return [self.names[j] for j in self.categorical]
+
+    def read(self, frame: Frame) -> list[Column]:
+        """The categorical columns of a frame."""
+        return [
+            read_bags(frame, j) if j in self.sequences else frame.coded(j) for j in self.categorical
+        ]
 
 
 @dataclass(frozen=True)
@@ -44,9 +56,12 @@ class Sample:
     rows : ndarray of shape (n,)
         Positions of the rows in the input.
     codes : ndarray of shape (n, n_columns), dtype int32
+        Rows of the tables; in a column of sequences, numbers of bags of such rows.
     numeric : ndarray of shape (n, n_numeric), dtype float32
     target : Target
     weight : ndarray of shape (n,), dtype float64
+    bags : dict of Bags
+        Those of each column of sequences.
     """
 
     rows: NDArray[np.intp]
@@ -54,6 +69,7 @@ class Sample:
     numeric: NDArray[np.float32]
     target: Target
     weight: NDArray[np.float64]
+    bags: Mapping[int, Bags] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -82,27 +98,53 @@ def read_input(estimator: Any, X: Any, *, reset: bool) -> Frame:
         return read(X)
     if isinstance(X, list | tuple):
         # Keeps the types apart: [["a", 1]] would become strings.
-        X = np.asarray(X, dtype=object)
+        X = _as_cells(X)
     X = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
     return read(X)
 
 
-def choose_columns(frame: Frame, numeric_features: Any, needs_categories: bool = True) -> Columns:
-    """Positions of the numeric columns, named by name or position; all others are categories.
+def _as_cells(X: list[Any] | tuple[Any, ...]) -> NDArray[Any]:
+    """Rows as an array of objects; lists in its cells, which NumPy would take for axes, stay."""
+    array = np.asarray(X, dtype=object)
+    if array.ndim < 3:
+        return array
+    cells = np.empty(array.shape[:2], dtype=object)
+    for i, j in np.ndindex(cells.shape):
+        cells[i, j] = X[i][j]
+    return cells
 
-    ``"auto"`` takes the columns that hold numbers.
+
+def choose_columns(
+    frame: Frame,
+    numeric_features: Any,
+    sequence_features: Any = None,
+    needs_categories: bool = True,
+) -> Columns:
+    """Positions of the numeric columns, named by name or position; all others are categories, or
+    sequences of categories. ``"auto"`` takes the columns that hold numbers.
     """
+    sequences = _find_columns(frame, sequence_features, "sequence_features")
     if isinstance(numeric_features, str) and numeric_features == "auto":
-        numeric = [j for j in range(len(frame.names)) if frame.is_numeric(j)]
+        numeric = [j for j in range(len(frame.names)) if j not in sequences and frame.is_numeric(j)]
     else:
-        wanted = [] if numeric_features is None else _as_list(numeric_features)
-        numeric = sorted({find_column(frame.names, name, "numeric_features") for name in wanted})
+        numeric = _find_columns(frame, numeric_features, "numeric_features")
+    if both := sorted(set(numeric) & set(sequences)):
+        raise ValueError(
+            f"Column {frame.names[both[0]]!r} is named in numeric_features and in "
+            "sequence_features. It can be one of them only."
+        )
     categorical = tuple(j for j in range(len(frame.names)) if j not in numeric)
     if needs_categories and not categorical:
         raise ValueError(
             "At least one column must be categorical. All columns are in numeric_features."
         )
-    return Columns(frame.names, categorical, tuple(numeric))
+    return Columns(frame.names, categorical, tuple(numeric), tuple(sequences))
+
+
+def _find_columns(frame: Frame, wanted: Any, parameter: str) -> list[int]:
+    """Positions of the columns that a parameter names."""
+    wanted = [] if wanted is None else _as_list(wanted)
+    return sorted({find_column(frame.names, name, parameter) for name in wanted})
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -174,7 +216,7 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
 
 
 def learn_vocabularies(
-    coded: Sequence[Coded],
+    coded: Sequence[Column],
     columns: Columns,
     categories: Any,
     min_frequency: int | float | None,
@@ -194,13 +236,14 @@ def learn_vocabularies(
             sharing = [k for k, other in enumerate(tables) if other == table]
             values = next((given[k] for k in sharing if given[k] is not None), None)
             learned[table] = learn_vocabulary(
-                stack_columns([coded[k] for k in sharing]),
+                stack_columns([coded[k].elements for k in sharing]),
+                n_rows=sum(len(coded[k]) for k in sharing),
                 categories=values,
                 min_frequency=min_frequency,
                 max_categories=max_categories,
             )
         vocabulary, values = learned[table], given[j]
-        if values is not None and len(unseen := vocabulary.unknown_values(column)):
+        if values is not None and len(unseen := vocabulary.unknown_values(column.elements)):
             raise ValueError(
                 f"Found unknown categories {list(unseen[:5])!r} in column {name!r} during fit. Add "
                 "them to the 'categories' parameter or drop their rows."
@@ -245,32 +288,39 @@ def _clean_list(values: Any, name: Any) -> NDArray[Any]:
 
 
 def encode_columns(
-    coded: Sequence[Coded],
+    coded: Sequence[Column],
     n_rows: int,
     vocabularies: Sequence[ColumnVocabulary],
     names: Sequence[Any],
     handle_unknown: str,
     handle_missing: str,
-) -> NDArray[np.int32]:
-    """Codes of all rows and categorical columns, ``(n, n_columns)``."""
+    pooling: str,
+) -> tuple[NDArray[np.int32], dict[int, Bags]]:
+    """Codes of all rows and categorical columns, ``(n, n_columns)``, and the bags of those that are
+    sequences, one for each row.
+    """
     codes = np.empty((n_rows, len(coded)), dtype=np.int32)
+    bags = {}
     for j, (column, vocabulary, name) in enumerate(zip(coded, vocabularies, names, strict=True)):
-        if handle_missing == "error" and (column.codes < 0).any():
-            row = int(np.flatnonzero(column.codes < 0)[0])
+        if handle_missing == "error" and len(rows := column.missing_rows()):
             raise ValueError(
-                f"Column {name!r} has a missing value in row {row}, and handle_missing='error'. "
-                "Fill it, or set handle_missing='embed'."
+                f"Column {name!r} has a missing value in row {rows[0]}, and "
+                "handle_missing='error'. Fill it, or set handle_missing='embed'."
             )
-        if handle_unknown == "error" and len(unseen := vocabulary.unknown_values(column)):
+        if handle_unknown == "error" and len(unseen := vocabulary.unknown_values(column.elements)):
             raise ValueError(
                 f"Found unknown categories {list(unseen[:5])!r} in column {name!r} during "
                 "transform, and handle_unknown='error'. Set handle_unknown='embed' to give them "
                 "the learned unknown vector."
             )
-        codes[:, j] = vocabulary.encode(column)
+        own = vocabulary.encode(column.elements)
         if handle_missing == "unknown":
-            codes[codes[:, j] == vocabulary.missing_code, j] = UNKNOWN
-    return codes
+            own[own == vocabulary.missing_code] = UNKNOWN
+        if isinstance(column, CodedBags):
+            bags[j] = weigh_bags(column.bags.with_indices(own), vocabulary.n_codes, pooling)
+            own = np.arange(len(column))
+        codes[:, j] = own
+    return codes, bags
 
 
 def numeric_matrix(frame: Frame, columns: Columns) -> NDArray[np.float64]:
@@ -284,7 +334,7 @@ def numeric_matrix(frame: Frame, columns: Columns) -> NDArray[np.float64]:
 def make_sample(
     frame: Frame,
     columns: Columns,
-    codes_of: Callable[[list[Coded], int], NDArray[np.int32]],
+    codes_of: Callable[[list[Column], int], tuple[NDArray[np.int32], dict[int, Bags]]],
     y: Any,
     task: str,
     sample_weight: Any,
@@ -295,14 +345,15 @@ def make_sample(
     target = read_target(y, task, weight)
     numbers = numeric_matrix(frame, columns)[rows]
     scaler = NumericScaler().fit(numbers)
-    coded = [frame.coded(j) for j in columns.categorical]
-    coded = [Coded(column.values, column.codes[rows]) for column in coded]
+    coded = [column.take(rows) for column in columns.read(frame)]
+    codes, bags = codes_of(coded, len(rows))
     sample = Sample(
         rows=rows,
-        codes=codes_of(coded, len(rows)),
+        codes=codes,
         numeric=scaler.transform(numbers),
         target=target,
         weight=weight[rows],
+        bags=bags,
     )
     return sample, numbers, scaler
 

@@ -10,6 +10,7 @@ from sklearn.metrics import pairwise_distances, pairwise_distances_argmin
 
 from ._frames import make_frame
 from ._vocabulary import UNKNOWN, ColumnVocabulary
+from .nn._bags import Bags, add_up, count
 
 Table = NDArray[np.float32]
 
@@ -20,12 +21,14 @@ def fill_reserved_rows(
     codes: NDArray[np.integer],
     handle_unknown: str,
     handle_missing: str,
+    bags: Bags | None = None,
 ) -> Table:
     """The table with the rows that unknown and missing values are to get.
 
-    ``codes`` are those of the rows the table was learned from, shape ``(n,)``.
+    ``codes`` are those of the rows the table was learned from, shape ``(n,)``, with their bags if
+    they are numbers of bags.
     """
-    mean = mean_over_rows(table, codes)
+    mean = mean_over_rows(table, codes, bags)
     table = table.copy()
     if handle_unknown == "mean":
         table[UNKNOWN] = mean
@@ -35,15 +38,17 @@ def fill_reserved_rows(
         table[UNKNOWN] = table[vocabulary.infrequent_code]
     if handle_missing == "unknown":
         table[vocabulary.missing_code] = table[UNKNOWN]
-    elif not (codes == vocabulary.missing_code).any():
+    elif not count(codes, bags, len(table))[vocabulary.missing_code]:
         table[vocabulary.missing_code] = mean
     return table
 
 
-def mean_over_rows(table: Table, codes: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Mean vector of the rows with these codes, ``(width,)``."""
-    counts = np.bincount(codes, minlength=len(table))
-    return counts @ table.astype(np.float64) / counts.sum()
+def mean_over_rows(
+    table: Table, codes: NDArray[np.integer], bags: Bags | None = None
+) -> NDArray[np.float64]:
+    """Mean vector of the rows with these codes, or of the elements of their bags, ``(width,)``."""
+    counts = add_up(np.ones((len(codes), 1)), codes, bags, len(table))[:, 0]
+    return counts @ table.astype(np.float64) / max(counts.sum(), 1)
 
 
 def nearest_codes(vectors: Table, table: Table) -> NDArray[np.intp]:

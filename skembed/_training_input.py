@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._frames import Coded, Frame
+from ._coded import Column
+from ._frames import Frame
 from ._learning import Recipe
 from ._numeric import NumericScaler
 from ._recipe import make_recipe, share_tables
@@ -24,6 +25,9 @@ from ._sample import (
     read_input,
 )
 from ._vocabulary import ColumnVocabulary
+from .nn._bags import Bags
+
+Codes = tuple[NDArray[np.int32], dict[int, Bags]]
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,14 @@ def read_training_input(
     # Names and number of columns are stored only when the fit has succeeded.
     probe = copy(estimator)
     frame = read_input(probe, X, reset=True)
-    columns = choose_columns(frame, estimator.numeric_features, needs_categories)
+    columns = choose_columns(
+        frame, estimator.numeric_features, estimator.sequence_features, needs_categories
+    )
     rng = make_rng(estimator.random_state)
     tables = share_tables(estimator.shared, columns)
     vocabularies: list[ColumnVocabulary] = []
 
-    def codes_of(coded: list[Coded], n_rows: int) -> NDArray[np.int32]:
+    def codes_of(coded: list[Column], n_rows: int) -> Codes:
         vocabularies.extend(
             learn_vocabularies(
                 coded,
@@ -95,19 +101,18 @@ def read_training_input(
 
 def encode_input(
     estimator: Any, frame: Frame, columns: Columns, vocabularies: list[ColumnVocabulary]
-) -> NDArray[np.int32]:
-    """Codes of all rows of a frame, ``(n, n_categorical)``."""
-    coded = [frame.coded(j) for j in columns.categorical]
-    return _encode(estimator, coded, frame.n_rows, columns, vocabularies)
+) -> Codes:
+    """Codes of all rows of a frame, ``(n, n_categorical)``, and the bags of some columns."""
+    return _encode(estimator, columns.read(frame), frame.n_rows, columns, vocabularies)
 
 
 def _encode(
     estimator: Any,
-    coded: list[Coded],
+    coded: list[Column],
     n_rows: int,
     columns: Columns,
     vocabularies: list[ColumnVocabulary],
-) -> NDArray[np.int32]:
+) -> Codes:
     return encode_columns(
         coded,
         n_rows,
@@ -115,4 +120,5 @@ def _encode(
         columns.categorical_names,
         estimator.handle_unknown,
         estimator.handle_missing,
+        estimator.pooling,
     )

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._frames import Coded, Lookup, as_objects, encode_values
+from ._coded import Coded
+from ._frames import Lookup, as_objects, encode_values
 
 UNKNOWN = 0
 
@@ -94,11 +95,16 @@ class ColumnVocabulary:
 def learn_vocabulary(
     column: Coded,
     *,
+    n_rows: int | None = None,
     categories: NDArray[Any] | None = None,
     min_frequency: int | float | None = None,
     max_categories: int | None = None,
 ) -> ColumnVocabulary:
-    """Vocabulary of what was seen, or of all given ``categories`` (sorted too)."""
+    """Vocabulary of what was seen, or of all given ``categories`` (sorted too).
+
+    ``n_rows`` is given if it is not the length of the column.
+    """
+    n_rows = len(column) if n_rows is None else n_rows
     counts = np.bincount(column.codes + 1, minlength=len(column.values) + 1)[1:]
     if categories is None:
         seen = counts > 0
@@ -108,7 +114,7 @@ def learn_vocabulary(
         values, counts = categories, np.append(counts, 0)[found]
     order = sort_order(values)
     values, counts = values[order], counts[order]
-    infrequent = _find_infrequent(counts, len(column.codes), min_frequency, max_categories)
+    infrequent = _find_infrequent(counts, n_rows, min_frequency, max_categories)
     return ColumnVocabulary(values, counts, infrequent)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from skembed._effects import joint_effects
+from skembed.nn._bags import Bags, bags_of_one
 
 N_CODES = (5, 4, 3)
 
@@ -224,3 +225,95 @@ def test_rows_of_hardly_any_weight_teach_nothing():
     others = joint_effects(codes[:150], N_CODES, y[:150], np.ones(150), m)
     for values, expected in zip(effects.values, others.values, strict=True):
         np.testing.assert_allclose(values, expected, rtol=1e-8, atol=1e-10)
+
+
+# Columns of bags
+
+
+def some_bags(n, n_codes, seed=0, least=1, most=4, total=False):
+    """Bags of codes from 1 on, with shares that add up to 1, or with 1 for each code."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(least, most + 1, n)
+    codes = [rng.choice(np.arange(1, n_codes), size, replace=False) for size in sizes]
+    shares = np.ones(sizes.sum()) if total else 1 / np.repeat(sizes, sizes)
+    ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    return Bags(np.concatenate(codes).astype(np.int32), shares, ends)
+
+
+def solved_with_bags(designs, y, weight, m):
+    """Henderson's equations with an effect that all elements of a column have in common."""
+    blocks, means = [], []
+    for design in designs:
+        size = design.sum(axis=1)
+        blocks.append(np.column_stack([design, size - np.average(size, weights=weight)]))
+        means.append(np.append(weight @ design, 0))
+    design, n = np.hstack(blocks), len(blocks)
+    residual = y - np.average(y, axis=0, weights=weight)
+    left = design.T @ (weight[:, None] * design) + m * np.eye(design.shape[1])
+    border = np.zeros((n, design.shape[1]))
+    ends = np.cumsum([block.shape[1] for block in blocks])
+    for j, (mean, end) in enumerate(zip(means, ends, strict=True)):
+        border[j, end - len(mean) : end] = mean
+    equations = np.block([[left, border.T], [border, np.zeros((n, n))]])
+    right = np.vstack([design.T @ (weight[:, None] * residual), np.zeros((n, y.shape[1]))])
+    parts = np.split(np.linalg.solve(equations, right)[: ends[-1]], ends[:-1])
+    return [part[:-1] + part[-1] for part in parts]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("m", [0.5, 10.0])
+@pytest.mark.parametrize(
+    "kind", [{"least": 3, "most": 3}, {}, {"least": 0}, {"least": 0, "total": True}]
+)
+def test_effects_of_bags_solve_the_mixed_model_equations(kind, m, n_outputs, weighted):
+    codes, y, weight = sample(n_outputs=n_outputs, weighted=weighted, n_codes=(8, 4, 6))
+    n = len(codes)
+    bags = {0: some_bags(n, 8, **kind), 2: some_bags(n, 6, seed=1, **kind)}
+    codes[:, 0] = codes[:, 2] = np.arange(n)
+    designs = [bags[0].matrix(8).toarray(), np.eye(4)[codes[:, 1]], bags[2].matrix(6).toarray()]
+    y = y + designs[0] @ np.arange(8)[:, None]
+    effects = joint_effects(codes, (8, 4, 6), y, weight, np.full((3, n_outputs), m), bags)
+    expected = solved_with_bags(designs, y, weight, m)
+    for values, others in zip(effects.values, expected, strict=True):
+        np.testing.assert_allclose(values[1:], others[1:], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("pseudo_counts", [None, np.full((3, 2), 3.0)])
+def test_bags_of_one_have_the_effects_of_plain_codes(pseudo_counts):
+    codes, y, weight = sample(n_outputs=2, weighted=True)
+    codes[:20, 2] = 1  # so that another code is never seen
+    plain = joint_effects(codes, (*N_CODES[:2], 5), y, weight, pseudo_counts)
+    bags = {j: bags_of_one(codes[:, j].astype(np.int32)) for j in (0, 2)}
+    cells = codes.copy()
+    cells[:, 0] = cells[:, 2] = np.arange(len(codes))
+    found = joint_effects(cells, (*N_CODES[:2], 5), y, weight, pseudo_counts, bags)
+    np.testing.assert_allclose(found.pseudo_counts, plain.pseudo_counts, rtol=1e-6)
+    for values, others in zip(found.values, plain.values, strict=True):
+        np.testing.assert_allclose(values, others, rtol=1e-6, atol=1e-9)
+
+
+def test_the_shrinkage_of_bags_follows_from_how_much_their_categories_differ():
+    rng, n = np.random.default_rng(0), 4000
+    bags = some_bags(n, 61, most=3)
+    signal = bags.pool(rng.normal(size=(61, 1)))
+    codes = np.arange(n)[:, None]
+    for scale in (0.5, 2.0):
+        y = signal + rng.normal(scale=scale, size=(n, 1))
+        m = joint_effects(codes, (61,), y, np.ones(n), bags={0: bags}).pseudo_counts
+        assert scale**2 / 1.6 < m[0, 0] < scale**2 * 1.6
+    noise = joint_effects(codes, (61,), rng.normal(size=(n, 1)), np.ones(n), bags={0: bags})
+    assert np.abs(noise.values[0]).max() < 0.1
+
+
+def test_weights_equal_repetition_with_bags():
+    codes, y, _ = sample()
+    codes[:, 0] = np.arange(len(y))
+    bags = {0: some_bags(len(y), 5, least=0, total=True)}
+    times = np.random.default_rng(1).integers(1, 4, len(y))
+    weighted = joint_effects(codes, N_CODES, y, times.astype(float), bags=bags)
+    rows = np.repeat(np.arange(len(y)), times)
+    repeated = joint_effects(codes[rows], N_CODES, y[rows], np.ones(len(rows)), bags=bags)
+    for values, others in zip(weighted.values, repeated.values, strict=True):
+        # The unknown code learns from rows, of which there are more.
+        np.testing.assert_allclose(values[1:], others[1:], rtol=1e-5, atol=1e-7)

@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from scipy import sparse
 
+from ._bags import Bags, reduce_bags
 from ._indices import Indices, read_indices
 from ._rows import RowGradient
 from ._table import Array, RandomState, Table, Weight, check_grad, pretrained
@@ -303,8 +303,7 @@ class EmbeddingBag(Table):
             columns, vectors = bags.codes, self.weight
         else:
             columns, vectors = np.arange(len(bags.codes)), self._gather(bags.codes)
-        shape = (len(bags.sizes), len(vectors))
-        return sparse.csr_array((factors, columns, ends), shape=shape) @ vectors
+        return Bags(columns, factors, ends).pool(vectors)
 
     def _factors(self, bags: _Bags) -> Array:
         """The factor of each vector in its bag's sum, shape (n,)."""
@@ -316,17 +315,13 @@ class EmbeddingBag(Table):
 
     def _max(self, bags: _Bags) -> tuple[Array, Indices, Indices]:
         """The largest coordinates; bags that are not empty; the first index that reaches each."""
-        pooled = np.zeros((len(bags.sizes), self.embedding_dim), self.dtype)
+        ends = np.concatenate([[0], np.cumsum(bags.sizes)])
         filled = np.flatnonzero(bags.sizes)
-        if not len(filled):
-            return pooled, filled, np.zeros((0, self.embedding_dim), np.intp)
         vectors = self._gather(bags.codes)
-        starts = (np.cumsum(bags.sizes) - bags.sizes)[filled]
-        pooled[filled] = np.maximum.reduceat(vectors, starts, axis=0)
+        pooled = reduce_bags(np.maximum, vectors, ends)
         positions = np.arange(len(vectors))[:, None]
         places = np.where(vectors == pooled[bags.bag], positions, len(vectors))
-        winners: Indices = np.minimum.reduceat(places, starts, axis=0)
-        return pooled, filled, winners
+        return pooled, filled, reduce_bags(np.minimum, places, ends)[filled]
 
     def _table_gradient(self, bags: _Bags, grad: Array) -> RowGradient:
         """The gradient of the table from that of the pooled vectors."""

@@ -8,18 +8,20 @@
 Parameters are a flat dict. All weights and biases lie in one array, ``"dense"``, so that an
 optimiser passes over them once; tables of one width lie below each other in one array,
 ``"table_<width>"``, so that one lookup, one gradient and one update serve any number of columns.
+Tables of which a column pools bags of rows lie apart, in ``"bags_<width>"``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._bags import NO_BAGS, Bags, bags_of_one, join_bags
 from ._initializers import he_normal, normal
 from ._layers import ACTIVATIONS, dense, dense_backward, dropout_mask
 from ._losses import Loss
@@ -27,6 +29,8 @@ from ._optimizers import Gradient
 from ._rows import RowGradient, distinct_rows, lookup, sum_by_row
 
 Array = NDArray[np.floating]
+# Rows of the tables of one width, one for each column of a row or a bag of them.
+Places = NDArray[np.integer] | Bags
 Parameters = dict[str, Array]
 
 # Vectors start small beside standardised numeric inputs; the output layer starts near its bias.
@@ -35,7 +39,7 @@ _OUTPUT_SCALE = 0.1
 
 
 class Stack(NamedTuple):
-    """All tables of one width, below each other in one array."""
+    """All tables of one width, pooled or not, below each other in one array."""
 
     name: str
     width: int
@@ -43,6 +47,7 @@ class Stack(NamedTuple):
     offsets: tuple[int, ...]  # first row of each table
     columns: tuple[int, ...]
     n_rows: int
+    pooled: bool
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Architecture:
         Activation of the hidden layers.
     dropout : float, default=0.0
         Share of hidden units left out in a training step.
+    pooled : tuple of int, default=()
+        The tables of which a column pools bags of rows.
     """
 
     n_codes: tuple[int, ...]
@@ -77,17 +84,18 @@ class Architecture:
     n_outputs: int
     activation: str = "silu"
     dropout: float = 0.0
+    pooled: tuple[int, ...] = ()
 
     def stacks(self) -> tuple[Stack, ...]:
         """The tables gathered by width; tables of width 0 take no part."""
         stacks = []
-        for width in sorted(set(self.embedding_dims) - {0}):
-            tables = tuple(t for t, dim in enumerate(self.embedding_dims) if dim == width)
+        kinds = [(dim, t in self.pooled) for t, dim in enumerate(self.embedding_dims)]
+        for width, pooled in sorted(kind for kind in set(kinds) if kind[0]):
+            tables = tuple(t for t, kind in enumerate(kinds) if kind == (width, pooled))
             ends = np.cumsum([self.n_codes[t] for t in tables]).tolist()
             columns = tuple(j for j, t in enumerate(self.columns) if t in tables)
-            stacks.append(
-                Stack(f"table_{width}", width, tables, (0, *ends[:-1]), columns, ends[-1])
-            )
+            name = f"bags_{width}" if pooled else f"table_{width}"
+            stacks.append(Stack(name, width, tables, (0, *ends[:-1]), columns, ends[-1], pooled))
         return tuple(stacks)
 
     def input_slices(self) -> list[slice]:
@@ -110,7 +118,7 @@ class Architecture:
 class Data:
     """Rows to learn from: codes per stack ``(n, n_columns)``, numeric block, target, weight."""
 
-    codes: tuple[NDArray[np.int32], ...]
+    codes: tuple[Places, ...]
     numeric: Array
     y: NDArray
     weight: Array | None = None
@@ -129,20 +137,46 @@ class Batch(NamedTuple):
 
     data: Data
     rows: tuple[NDArray[np.intp], ...]
-    places: tuple[NDArray[np.intp], ...]
+    places: tuple[Places, ...]
 
 
 def place_codes(
-    architecture: Architecture, codes: NDArray[np.integer]
-) -> tuple[NDArray[np.int32], ...]:
-    """Codes ``(n, n_columns)`` as rows of the stacks."""
-    placed = []
+    architecture: Architecture, codes: NDArray[np.integer], bags: Mapping[int, Bags] = NO_BAGS
+) -> tuple[Places, ...]:
+    """Codes ``(n, n_columns)``, with the bags of some columns, as rows of the stacks."""
+    placed: list[Places] = []
     for stack in architecture.stacks():
         starts = dict(zip(stack.tables, stack.offsets, strict=True))
         offsets = [starts[architecture.columns[j]] for j in stack.columns]
-        rows = codes[:, stack.columns] + np.asarray(offsets, dtype=np.int32)
-        placed.append(rows.astype(np.int32, copy=False))
+        if stack.pooled:
+            parts = [
+                bags[j][codes[:, j]] if j in bags else bags_of_one(codes[:, j])
+                for j in stack.columns
+            ]
+            placed.append(join_bags(parts, offsets))
+        else:
+            rows = codes[:, stack.columns] + np.asarray(offsets, dtype=np.int32)
+            placed.append(rows.astype(np.int32, copy=False))
     return tuple(placed)
+
+
+def map_places(function: Callable[[NDArray[np.integer]], NDArray[Any]], places: Places) -> Places:
+    """Other rows in place of these, in the same bags if there are any."""
+    if isinstance(places, Bags):
+        return places.with_indices(function(places.indices))
+    return function(places)
+
+
+def _look_up(table: Array, places: Places) -> Array:
+    """The vector of every column in every row, ``(n * n_columns, width)``."""
+    return places.pool(table) if isinstance(places, Bags) else lookup(table, places.ravel())
+
+
+def _sum_back(places: Places, values: Array, n_rows: int) -> Array:
+    """The gradient of the rows from that of what :func:`_look_up` gives."""
+    if isinstance(places, Bags):
+        return places.sum_by_row(values, n_rows)
+    return sum_by_row(places, values, n_rows)
 
 
 def table_views(architecture: Architecture, parameters: Mapping[str, Array]) -> list[Array]:
@@ -206,17 +240,19 @@ class Network:
 
     def make_batch(self, data: Data) -> Batch:
         """Find the table rows that the rows of ``data`` touch."""
-        found = [
-            distinct_rows(codes.ravel(), scratch)
-            for codes, scratch in zip(data.codes, self._scratch, strict=True)
-        ]
-        return Batch(data, tuple(rows for rows, _ in found), tuple(places for _, places in found))
+        touched, places = [], []
+        for codes, scratch in zip(data.codes, self._scratch, strict=True):
+            indices = codes.indices if isinstance(codes, Bags) else codes.ravel()
+            rows, own = distinct_rows(indices, scratch)
+            touched.append(rows)
+            places.append(codes.with_indices(own) if isinstance(codes, Bags) else own)
+        return Batch(data, tuple(touched), tuple(places))
 
     def inputs(self, parameters: Mapping[str, Array], data: Data) -> Array:
         """The first dense layer's input: vectors of all columns, then the numeric block."""
         n = len(data)
         blocks = [
-            lookup(parameters[stack.name], codes).reshape(n, -1)
+            _look_up(parameters[stack.name], codes).reshape(n, -1)
             for stack, codes in zip(self.stacks, data.codes, strict=True)
         ]
         return np.concatenate([*blocks, data.numeric], axis=1)
@@ -294,7 +330,7 @@ class Network:
         for stack, rows, places in zip(self.stacks, batch.rows, batch.places, strict=True):
             stop = start + stack.width * len(stack.columns)
             values = gradient[:, start:stop].reshape(-1, stack.width)
-            gradients[stack.name] = RowGradient(rows, sum_by_row(places, values, len(rows)))
+            gradients[stack.name] = RowGradient(rows, _sum_back(places, values, len(rows)))
             start = stop
         return value, gradients
 

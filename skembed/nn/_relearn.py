@@ -31,8 +31,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ._bags import NO_BAGS, Bags, count
+from ._linearised import Linearised, curvature_of, row_weight
 from ._network import Data, Network, Parameters, table_views
-from ._rows import sum_by_row
 
 Array = NDArray[np.floating]
 Codes = NDArray[np.int32]
@@ -50,10 +51,6 @@ _ENOUGH = 0.9
 _LEAST_VARIATION = 0.1
 # Without a penalty a category of fewer rows than coordinates has no solution.
 _LEAST_PSEUDO_COUNT = 1e-6
-# What is added to a diagonal at least, as a share of its sum, so that a matrix can be inverted.
-_LEAST_CONDITION = 1e-12
-
-UNKNOWN = 0
 
 
 @dataclass(frozen=True)
@@ -81,19 +78,23 @@ def find_bases(
     codes: Codes,
     pseudo_counts: Sequence[float],
     priors: Sequence[Array | None],
+    bags: Mapping[int, Bags] = NO_BAGS,
 ) -> list[Basis]:
     """A basis for each table, from the sensitivity of the trained network to its vectors.
 
-    ``codes`` are those of ``data`` before they were placed in stacks, ``(n, n_columns)``;
-    ``priors`` are given vectors of a table's codes, NaN for codes that have none.
+    ``codes`` are those of ``data`` before they were placed in stacks, ``(n, n_columns)``, with the
+    ``bags`` of some columns; ``priors`` are given vectors of a table's codes, NaN for codes that
+    have none.
     """
     raw, gradients = network.input_gradients(parameters, data)
-    weight = _curvature(network, raw, data) * _row_weight(data)[:, None]
+    weight = curvature_of(network, raw, data) * row_weight(data)[:, None]
     slices = network.architecture.input_slices()
     bases, trained = [], []
     for table, vectors in enumerate(table_views(network.architecture, parameters)):
         columns = [j for j, t in enumerate(network.architecture.columns) if t == table]
-        counts = sum(np.bincount(codes[:, j], _row_weight(data), len(vectors)) for j in columns)
+        counts = np.zeros(len(vectors))
+        for j in columns:
+            counts += count(codes[:, j], bags.get(j), len(counts), row_weight(data))
         variation = sum(
             (g[:, slices[j]] * weight[:, k, None]).T @ g[:, slices[j]]
             for j in columns
@@ -101,7 +102,7 @@ def find_bases(
         ) / (weight.sum() * len(columns) / len(gradients))
         axes = _axes(np.asarray(variation, dtype=np.float64))
         origin = np.empty(vectors.shape)
-        origin[:] = np.average(vectors, axis=0, weights=counts)
+        origin[:] = np.average(vectors, axis=0, weights=counts if counts.any() else None)
         if (prior := priors[table]) is not None:
             origin = np.where(np.isnan(prior), origin, prior)
             # A given space keeps its angles: all its axes are scaled like the one most used.
@@ -110,7 +111,7 @@ def find_bases(
         start[counts < _FREQUENT] = 0
         bases.append(Basis(origin, axes, np.zeros(vectors.shape)))
         trained.append(replace(bases[-1], start=start))
-    problem = _Problem(network, parameters, bases, data, codes, pseudo_counts)
+    problem = _Problem(network, parameters, bases, data, codes, pseudo_counts, bags=bags)
     return bases if _explains_enough(problem, parameters) else trained
 
 
@@ -143,6 +144,7 @@ def relearn(
     codes: Codes,
     pseudo_counts: Sequence[float],
     frozen: Sequence[bool],
+    bags: Mapping[int, Bags] = NO_BAGS,
 ) -> list[Array]:
     """Coordinates of all tables, ``(n_codes, width)`` each, learned from the rows of ``data``.
 
@@ -163,8 +165,10 @@ def relearn(
         Rows at the mean vector that every category of a table is given beside its own.
     frozen : sequence of bool
         Tables that keep their trained vectors.
+    bags : dict of Bags
+        By column: its codes are bags of codes.
     """
-    return _Problem(network, parameters, bases, data, codes, pseudo_counts, frozen).solve()
+    return _Problem(network, parameters, bases, data, codes, pseudo_counts, frozen, bags).solve()
 
 
 class _Problem:
@@ -179,25 +183,27 @@ class _Problem:
         codes: Codes,
         pseudo_counts: Sequence[float],
         frozen: Sequence[bool] | None = None,
+        bags: Mapping[int, Bags] = NO_BAGS,
     ) -> None:
         self._network = network
         self.bases = bases
         self._data = data
         self._codes = codes
+        self._bags = bags
         self._frozen = [False] * len(bases) if frozen is None else frozen
         self._moving = dict(parameters)
         for stack in network.stacks:
             self._moving[stack.name] = parameters[stack.name].copy()
         self._views = table_views(network.architecture, self._moving)
         n_outputs = network.architecture.n_outputs
-        constant = network.loss.baseline(data.y, _row_weight(data), n_outputs)
+        constant = network.loss.baseline(data.y, row_weight(data), n_outputs)
         # What one pseudo-count weighs: the mean curvature of a row at the best constant.
         curvature = network.loss.curvature(constant[None, :].astype(np.float64))
         self._penalties = np.maximum(pseudo_counts, _LEAST_PSEUDO_COUNT) * curvature.mean()
         # Codes without rows are filled in, and cost nothing.
         self._seen = [np.zeros(len(basis.start), dtype=bool) for basis in bases]
         for j, table in enumerate(network.architecture.columns):
-            self._seen[table][codes[:, j]] = True
+            self._seen[table] |= count(codes[:, j], bags.get(j), len(self._seen[table])) > 0
 
     def _place(self, coordinates: Sequence[Array]) -> None:
         for table, (view, basis) in enumerate(zip(self._views, self.bases, strict=True)):
@@ -207,7 +213,7 @@ class _Problem:
     def loss(self, parameters: Mapping[str, Array]) -> float:
         """Sum of the loss over the rows."""
         raw = self._network.raw_prediction(parameters, self._data)
-        return float(self._network.loss.rows(raw, self._data.y)[0] @ _row_weight(self._data))
+        return float(self._network.loss.rows(raw, self._data.y)[0] @ row_weight(self._data))
 
     def objective(self, coordinates: Sequence[Array]) -> float:
         """Sum of the loss over the rows, and the penalty."""
@@ -218,10 +224,11 @@ class _Problem:
     def solve(self) -> list[Array]:
         """Coordinates after all steps."""
         present = [basis.start for basis in self.bases]
+        axes = [basis.axes for basis in self.bases]
         for _ in range(_N_STEPS):
             self._place(present)
-            step = _Linearised(
-                self._network, self._moving, self.bases, self._data, self._codes, present
+            step = Linearised(
+                self._network, self._moving, axes, self._data, self._codes, self._bags, present
             )
             wanted = list(present)
             for _ in range(_N_SWEEPS):
@@ -234,118 +241,3 @@ class _Problem:
             ]
             present = min(tried, key=self.objective)
         return present
-
-
-def _row_weight(data: Data) -> NDArray[np.float64]:
-    return np.ones(len(data)) if data.weight is None else data.weight.astype(np.float64)
-
-
-def _curvature(network: Network, raw: Array, data: Data) -> NDArray[np.float64]:
-    """Curvature of the loss of each row and output, ``(n, n_outputs)``.
-
-    It is kept above the curvature at the best constant prediction: where the network is sure, the
-    true one is tiny and a Gauss-Newton step would overshoot.
-    """
-    constant = network.loss.baseline(data.y, _row_weight(data), raw.shape[1]).astype(np.float64)
-    return np.maximum(
-        network.loss.curvature(raw.astype(np.float64)), network.loss.curvature(constant[None, :])
-    )
-
-
-class _Linearised:
-    """The loss around the present vectors as weighted least squares in the coordinates."""
-
-    def __init__(
-        self,
-        network: Network,
-        parameters: Mapping[str, Array],
-        bases: Sequence[Basis],
-        data: Data,
-        codes: Codes,
-        coordinates: Sequence[Array],
-    ) -> None:
-        architecture = network.architecture
-        raw, gradients = network.input_gradients(parameters, data)
-        curvature = _curvature(network, raw, data)
-        self._row_weight = _row_weight(data)
-        self._weight = curvature * self._row_weight[:, None]
-        # What is still missing from each raw prediction, were the loss quadratic.
-        self._residual = -network.loss.rows(raw, data.y)[1] / curvature
-        self._coordinates = list(coordinates)
-        self._columns: list[list[int]] = [[] for _ in bases]
-        for j, table in enumerate(architecture.columns):
-            self._columns[table].append(j)
-        self._codes = codes
-        slices = architecture.input_slices()
-        # slopes[j][k]: gradient of output k by the coordinates of column j, (n, width).
-        self._slopes = [
-            [g[:, slices[j]].astype(np.float64) @ bases[t].axes.T for g in gradients]
-            for j, t in enumerate(architecture.columns)
-        ]
-        self._normal = [self._normal_matrices(t) for t in range(len(bases))]
-
-    def _sum(self, column: int, values: Array, n_codes: int) -> Array:
-        return sum_by_row(self._codes[:, column], values, n_codes)
-
-    def _normal_matrices(self, table: int) -> Array:
-        """Sum of weighted outer products of the slopes per code, ``(n_codes, width, width)``."""
-        n_codes, width = self._coordinates[table].shape
-        upper = np.triu_indices(width)
-        total = np.zeros((n_codes, len(upper[0])))
-        for j in self._columns[table]:
-            products = np.zeros((len(self._codes), len(upper[0])))
-            for k, slope in enumerate(self._slopes[j]):
-                products += self._weight[:, k, None] * slope[:, upper[0]] * slope[:, upper[1]]
-            total += self._sum(j, products, n_codes)
-        normal = np.empty((n_codes, width, width))
-        normal[:, upper[0], upper[1]] = total
-        normal[:, upper[1], upper[0]] = total
-        return normal
-
-    def _contribution(self, column: int, coordinates: Array) -> Array:
-        """What a column's coordinates add to the raw predictions, ``(n, n_outputs)``."""
-        rows = coordinates[self._codes[:, column]]
-        parts = [np.einsum("nd,nd->n", slope, rows) for slope in self._slopes[column]]
-        return np.stack(parts, axis=1)
-
-    def solve(self, table: int, penalty: float) -> Array:
-        """Best coordinates of one table while the others stay."""
-        columns, present = self._columns[table], self._coordinates[table]
-        n_codes, width = present.shape
-        right, counts = np.zeros((n_codes, width)), np.zeros(n_codes)
-        before = {j: self._contribution(j, present) for j in columns}
-        # Columns that share a table move at once: each may close its part of the gap, or else
-        # together they would overshoot.
-        parts = len(columns)
-        for j in columns:
-            wanted = self._weight * (self._residual + parts * before[j])
-            moments = np.zeros((len(wanted), width))
-            for k, slope in enumerate(self._slopes[j]):
-                moments += wanted[:, k, None] * slope
-            right += self._sum(j, moments, n_codes)
-            counts += np.bincount(self._codes[:, j], self._row_weight, n_codes)
-        solved = _ridge(parts * self._normal[table], right, counts, penalty)
-        self._coordinates[table] = solved
-        for j in columns:
-            self._residual += before[j] - self._contribution(j, solved)
-        return solved
-
-
-def _ridge(normal: Array, right: Array, counts: Array, penalty: float) -> Array:
-    """Penalised solution per code; the unknown code learns from the rare ones, and stands in for
-    the unseen.
-    """
-    # A category that was seen once is the best model of one that was never seen.
-    rarity = np.where(counts > 0, 1 / (1 + counts), 0)
-    rarity[UNKNOWN] = 1
-    normal, right = normal.copy(), right.copy()
-    normal[UNKNOWN] = np.tensordot(rarity, normal, axes=1)
-    right[UNKNOWN] = rarity @ right
-    size = np.trace(normal, axis1=1, axis2=2)
-    strength = np.maximum(penalty, _LEAST_CONDITION * size)
-    normal += strength[:, None, None] * np.eye(right.shape[1])
-    solved = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
-    unseen = counts == 0
-    unseen[UNKNOWN] = False
-    solved[unseen] = solved[UNKNOWN]
-    return solved

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from skembed.nn import _relearn as module
+from skembed.nn._linearised import UNKNOWN
 from skembed.nn._losses import make_loss
 from skembed.nn._network import Architecture, Data, Network, place_codes, table_views
-from skembed.nn._relearn import UNKNOWN, find_bases, relearn
+from skembed.nn._relearn import find_bases, relearn
 from skembed.nn._training import TrainingSettings, train
 
 N_ROWS = 120

@@ -1,0 +1,67 @@
+"""Columns of categories in plain arrays: distinct values, and positions among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .nn._bags import Bags
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A column of categories: ``values[codes]`` is the column, a code of -1 a missing cell."""
+
+    values: Array
+    codes: NDArray[np.integer]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: NDArray[np.integer]) -> Coded:
+        """Some of the rows."""
+        return Coded(self.values, self.codes[rows])
+
+    def missing_rows(self) -> NDArray[np.integer]:
+        """Rows that are missing."""
+        return np.flatnonzero(self.codes < 0)
+
+    @property
+    def elements(self) -> Coded:
+        """What the cells hold: for plain categories the column itself."""
+        return self
+
+
+@dataclass(frozen=True)
+class CodedBags:
+    """A column of bags of categories: ``values[bags.indices]`` are the elements of all cells, -1
+    stands for a missing one. The elements of a bag are distinct, their shares say how often they
+    occur.
+    """
+
+    values: Array
+    bags: Bags
+
+    def __len__(self) -> int:
+        return len(self.bags)
+
+    def take(self, rows: NDArray[np.integer]) -> CodedBags:
+        """Some of the rows."""
+        return CodedBags(self.values, self.bags[rows])
+
+    @property
+    def elements(self) -> Coded:
+        """The elements of all cells, as a column of categories."""
+        return Coded(self.values, self.bags.indices)
+
+    def missing_rows(self) -> NDArray[np.integer]:
+        """Rows that are missing or hold a missing element."""
+        return np.unique(self.bags.of_bag()[self.bags.indices < 0])
+
+
+Column = Coded | CodedBags

@@ -1,0 +1,100 @@
+"""What holds for the tables while a network is trained: how they decay, and which codes are made
+unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._sample import Sample
+from ._vocabulary import UNKNOWN
+from .nn._bags import count
+from .nn._network import Architecture, Data, map_places
+from .nn._training import TableRules
+
+Array = NDArray[np.floating]
+
+# Decay of a trained vector per unit of learning rate, for a category of one row at the reference
+# batch size.
+_DECAY = 300.0
+_REFERENCE_BATCH = 256
+
+
+def _code_counts(architecture: Architecture, sample: Sample) -> list[NDArray[np.float64]]:
+    """Weight of the rows that hold each table's codes."""
+    counts = [np.zeros(n) for n in architecture.n_codes]
+    for j, table in enumerate(architecture.columns):
+        counts[table] += count(
+            sample.codes[:, j], sample.bags.get(j), len(counts[table]), sample.weight
+        )
+    return counts
+
+
+def _per_row_of_stack(architecture: Architecture, values: list[Array]) -> dict[str, Array]:
+    """One value per code of each table, laid out like the stacks."""
+    return {
+        stack.name: np.concatenate([values[t] for t in stack.tables])
+        for stack in architecture.stacks()
+    }
+
+
+def table_rules(
+    architecture: Architecture,
+    sample: Sample,
+    multipliers: Sequence[float],
+    priors: Sequence[Array | None],
+    batch_size: int,
+) -> dict[str, TableRules]:
+    """Rates and decays of all rows, by stack, from the ``multipliers`` and ``priors`` of tables."""
+    scale = _DECAY * batch_size / _REFERENCE_BATCH
+    counts = _code_counts(architecture, sample)
+    # Given vectors do not decay: 0 is not where they come from.
+    strengths = [
+        0.0 if prior is not None else multiplier * scale
+        for multiplier, prior in zip(multipliers, priors, strict=True)
+    ]
+    decay = [s / np.maximum(count, 1) for count, s in zip(counts, strengths, strict=True)]
+    factors = [np.full(len(c), m) for c, m in zip(counts, multipliers, strict=True)]
+    decays = _per_row_of_stack(architecture, decay)
+    rates = _per_row_of_stack(architecture, factors)
+    plain = all(multiplier == 1 for multiplier in multipliers)
+    return {
+        name: TableRules(decay=decays[name], multiplier=None if plain else rates[name])
+        for name in decays
+    }
+
+
+def unknown_replacement(
+    architecture: Architecture, sample: Sample
+) -> Callable[[Data, np.random.Generator], Data]:
+    """Turn some codes into the unknown code, the rarer the likelier: it is trained where it would
+    stand.
+    """
+    counts = _code_counts(architecture, sample)
+    chances = _per_row_of_stack(
+        architecture, [(1 / (1 + count)).astype(np.float32) for count in counts]
+    )
+    unknown = _per_row_of_stack(
+        architecture,
+        [np.full(n, UNKNOWN, dtype=np.int32) for n in architecture.n_codes],
+    )
+    for stack in architecture.stacks():
+        for table, start in zip(stack.tables, stack.offsets, strict=True):
+            unknown[stack.name][start : start + architecture.n_codes[table]] += start
+
+    def replace_some(data: Data, rng: np.random.Generator) -> Data:
+        def replace_in(name: str, placed: NDArray[np.integer]) -> NDArray[np.integer]:
+            chosen = rng.random(placed.shape, dtype=np.float32) < chances[name][placed]
+            return np.where(chosen, unknown[name][placed], placed)
+
+        codes = tuple(
+            map_places(partial(replace_in, stack.name), placed)
+            for stack, placed in zip(architecture.stacks(), data.codes, strict=True)
+        )
+        return Data(codes, data.numeric, data.y, data.weight)
+
+    return replace_some

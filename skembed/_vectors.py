@@ -1,0 +1,168 @@
+"""What every fitted estimator can tell about its vectors: names, frames, neighbours, categories."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from ._params import integer
+from ._sample import find_column
+from ._tables import nearest_codes, neighbour_frame, vector_frame
+
+
+class LearnedVectors:
+    """Methods that read the fitted attributes of an estimator."""
+
+    def _starts(self) -> list[int]:
+        """First output column of each table, and the end."""
+        return np.cumsum([0] + [table.shape[1] for table in self.embeddings_]).tolist()
+
+    def _slices(self) -> list[slice]:
+        starts = self._starts()
+        return [slice(start, stop) for start, stop in pairwise(starts)]
+
+    def inverse_transform(self, X: Any) -> NDArray[Any]:
+        """Nearest category of each vector.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_out)
+            Vectors as :meth:`transform` gives them, exact or near.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_categorical), dtype object
+            The category at the least Euclidean distance, the most frequent one where several share
+            a vector; None where the nearest vector is that of missing or unknown values.
+        """
+        check_is_fitted(self)
+        if sequences := [self._columns.names[j] for j in self._columns.sequences]:
+            raise ValueError(
+                "inverse_transform cannot tell which categories the pooled vectors of "
+                f"{sequences!r} hold. Leave sequence_features out to invert the other columns."
+            )
+        X = check_array(X, dtype=np.float32, input_name="X")
+        if X.shape[1] != self._starts()[-1]:
+            raise ValueError(
+                f"X has {X.shape[1]} columns, but the vectors of {type(self).__name__} have "
+                f"{self._starts()[-1]} coordinates."
+            )
+        output = np.empty((len(X), len(self.embeddings_)), dtype=object)
+        for j, (table, columns) in enumerate(zip(self.embeddings_, self._slices(), strict=True)):
+            values = self._vocabularies[j].values_of_codes()
+            output[:, j] = values[nearest_codes(X[:, columns], table)]
+        return output
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Names of the output: ``city_effect, city_0, city_1, ...``.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Names of the input columns; must equal ``feature_names_in_`` where that exists.
+
+        Returns
+        -------
+        names : ndarray of str objects
+        """
+        check_is_fitted(self)
+        inputs = self._input_names(input_features)
+        names = []
+        for j, dim in zip(self._columns.categorical, self.embedding_dims_, strict=True):
+            names += [f"{inputs[j]}_{suffix}" for suffix in self._coordinate_names(dim)]
+        return np.asarray(names, dtype=object)
+
+    def _input_names(self, input_features: Any) -> list[Any]:
+        known = getattr(self, "feature_names_in_", None)
+        if input_features is None:
+            return list(self._columns.names)
+        given = list(input_features)
+        if known is not None and given != list(known):
+            raise ValueError(
+                f"input_features is not equal to feature_names_in_. Expected {list(known)}, "
+                f"got {given}."
+            )
+        if len(given) != self.n_features_in_:
+            raise ValueError(
+                f"input_features should have length equal to number of features "
+                f"({self.n_features_in_}), got {len(given)}."
+            )
+        return given
+
+    def _coordinate_names(self, dim: int) -> list[str]:
+        effects: list[str] = []
+        if self.target_effect and self._n_outputs:
+            labels = range(self._n_outputs) if self.classes_ is None else self.classes_
+            several = self._n_outputs > 1
+            effects = [f"effect_{label}" for label in labels] if several else ["effect"]
+        return effects + [str(k) for k in range(dim)]
+
+    def _position(self, feature: Any) -> int:
+        """Position of a column among the categorical ones."""
+        j = find_column(self._columns.names, feature, "feature")
+        if j not in self._columns.categorical:
+            raise ValueError(
+                f"Column {feature!r} is numeric and has no vectors. The categorical columns are "
+                f"{self._columns.categorical_names!r}."
+            )
+        return self._columns.categorical.index(j)
+
+    def embedding_frame(self, feature: Any) -> Any:
+        """The vectors of one column as a dataframe.
+
+        Parameters
+        ----------
+        feature : str or int
+            Name or position of a categorical column.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            One row per category, which is the index; one column per coordinate.
+        """
+        check_is_fitted(self)
+        j = self._position(feature)
+        column = self._columns.categorical_names[j]
+        names = [f"{column}_{name}" for name in self._coordinate_names(self.embedding_dims_[j])]
+        return vector_frame(self.embeddings_[j], self._vocabularies[j], column, names)
+
+    def nearest_categories(
+        self, feature: Any, category: Any, n_neighbors: int = 5, metric: str = "euclidean"
+    ) -> Any:
+        """Categories whose vectors lie nearest to that of one category.
+
+        Parameters
+        ----------
+        feature : str or int
+            Name or position of a categorical column.
+        category : object
+            One of its categories.
+        n_neighbors : int, default=5
+            How many; fewer if the column has fewer.
+        metric : str, default="euclidean"
+            Any metric of :func:`sklearn.metrics.pairwise_distances`.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            ``category``, ``distance`` and ``count`` (rows seen in fit), nearest first, without the
+            category itself.
+        """
+        check_is_fitted(self)
+        if not integer(1).holds(n_neighbors):
+            raise ValueError(
+                f"n_neighbors must be {integer(1).words}. Got {n_neighbors!r} instead."
+            )
+        j = self._position(feature)
+        vocabulary = self._vocabularies[j]
+        position = vocabulary.position(category)
+        if position < 0:
+            raise ValueError(
+                f"Column {feature!r} has no category {category!r}. It has "
+                f"{len(vocabulary.categories)}, such as {vocabulary.categories[:3].tolist()!r}."
+            )
+        return neighbour_frame(self.embeddings_[j], vocabulary, position, n_neighbors, metric)
