@@ -149,7 +149,7 @@ def _pairs_within(shares: sparse.csr_array, weight: Array) -> sparse.csr_array:
     alone = shares.multiply(shares).sum(axis=1)
     several = np.where(alone < 1, weight / np.where(alone < 1, 1 - alone, 1), 0)
     pairs = (shares.T @ (shares * several[:, None])).tocsr()
-    pairs.setdiag(0)
+    pairs = (pairs - sparse.diags_array(pairs.diagonal())).tocsr()
     pairs.eliminate_zeros()
     pairs.sort_indices()
     return pairs

@@ -37,6 +37,8 @@ _FIRST_ESTIMATE = 10.0
 _PSEUDO_COUNT_RANGE = (1e-3, 1e6)
 # Keeps 0 / 0, a code without rows and without shrinkage, at 0.
 _SMALLEST = 1e-300
+# The most rows of the mean that shrink what all elements of a column have in common.
+_COMMON_PSEUDO_COUNT = 10.0
 # Sizes of bags that differ by less are the same, but for rounding.
 _LEAST_DIFFERENCE = 1e-9
 
@@ -104,7 +106,7 @@ class _BagColumn:
     """A column of bags: the shares of the categories in each row, and what they have in common.
 
     Where bags differ in size, or some are empty, every element has two effects: that of its
-    category, and one that all elements have in common, shrunken like that of a category.
+    category, and one that all elements have in common, which says what one element more adds.
     """
 
     def __init__(self, codes: NDArray[np.integer], bags: Bags, n_codes: int, weight: Array) -> None:
@@ -112,7 +114,8 @@ class _BagColumn:
         size = self._shares.sum(axis=1)
         size -= np.average(size, weights=weight)
         size[np.abs(size) < _LEAST_DIFFERENCE] = 0
-        self._design = sparse.hstack([self._shares, size[:, None]], format="csr")
+        common = sparse.csr_array(size[:, None])
+        self._design = sparse.block_array([[self._shares, common]], format="csr")
         self._weighted = (self._design * weight[:, None]).T.tocsr()
         self._sums = self._design.T @ weight
         # What a category is worth to the equations: its squared shares.
@@ -135,7 +138,9 @@ class _BagColumn:
         the rows.
         """
         sums = np.repeat(self._sums[:, None], residual.shape[1], axis=1)
-        right, penalty = np.hstack([self._weighted @ residual, sums]), np.tile(m, 2)
+        right = np.hstack([self._weighted @ residual, sums])
+        penalty = np.repeat(np.tile(m, 2)[None, :], len(right), axis=0)
+        penalty[-1] = np.minimum(penalty[-1], _COMMON_PSEUDO_COUNT)
         self._last = solve_symmetric(
             lambda x: self._weighted @ (self._design @ x) + penalty * x,
             right,

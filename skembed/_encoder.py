@@ -73,12 +73,11 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         Columns, by name or position, that the network may use as numbers. They are not part of the
         output.
     sequence_features : list of str or int, or None, default=None
-        Columns whose cells are lists, tuples, sets or 1-D arrays of categories. A cell gets one
-        vector, that of its elements pooled: zeros if it is empty, the missing vector if it is
-        missing.
+        Columns whose cells are lists, tuples, sets or 1-D arrays of categories. The vectors of the
+        elements are pooled to one. An empty cell gets zeros, a missing one the missing vector.
     pooling : {"mean", "sum", "max"}, default="mean"
-        How. Mean and sum count an element as often as it occurs. For ``"max"`` the vectors are
-        learned as for the mean, and the largest value of each coordinate is taken.
+        How. Mean and sum count an element as often as it occurs. For ``"max"`` vectors are learned
+        as for the mean, and the largest value of each coordinate is taken.
     task : {"auto", "regression", "classification", "none"}, default="auto"
         ``"auto"``: a float target of more than two values is regression; strings, booleans and
         integers are classes, but more than 20 different integers raise an error that asks for a
@@ -179,7 +178,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
     squared distance of two categories approximates the mean squared difference of their PMI, in
     nats. Pairs seen ``n`` times count ``n / (n + 1)`` of theirs.
 
-    *Effects* are best linear unbiased predictions of additive random intercepts [1]_. *Learned
+    *Effects* are best linear unbiased predictions of additive random intercepts [1]_, with multiple
+    memberships in columns of ``sequence_features`` [4]_. *Learned
     coordinates* come from a network with one embedding per column [2]_, whose tables are learned
     once more with the layers above at rest; the same step without the rows of a fold gives vectors
     in the same space.
@@ -192,6 +192,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
        :arxiv:`1604.06737`
     .. [3] Levy, O. and Goldberg, Y. (2014). Neural word embedding as implicit matrix factorization.
        NeurIPS 27.
+    .. [4] Browne, W. J., Goldstein, H. and Rasbash, J. (2001). Multiple membership multiple
+       classification (MMMC) models. Statistical Modelling 1. :doi:`10.1177/1471082X0100100202`
 
     Examples
     --------
@@ -305,7 +307,8 @@ class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
         Parameters
         ----------
         X : dataframe or array-like of shape (n_samples, n_features)
-            Categorical columns (any hashable values), and those of ``numeric_features``.
+            Categorical columns (any hashable values), and those of ``numeric_features`` and
+            ``sequence_features``.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target: numbers, class labels, or 0/1 indicators of several labels. Ignored with
             ``task="none"``.

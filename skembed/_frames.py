@@ -189,7 +189,7 @@ def _is_infinite(values: Array) -> NDArray[np.bool_]:
 
 
 def _factorize(values: Any, name: Hashable) -> Coded:
-    values = _hashable(values)
+    values = hashable(values)
     try:
         codes, distinct = _hash(values)
     except (TypeError, NotImplementedError) as error:
@@ -201,7 +201,7 @@ def _factorize(values: Any, name: Hashable) -> Coded:
     return Coded(_plain(distinct), codes)
 
 
-def _hashable(values: Any) -> Any:
+def hashable(values: Any) -> Any:
     """The same values in a form that pandas can hash."""
     if not isinstance(values.dtype, np.dtype):
         return getattr(values, "array", values)

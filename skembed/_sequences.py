@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._coded import CodedBags
-from ._frames import Frame, as_objects, encode_values, find_missing, has_hash, is_array
+from ._frames import Frame, encode_values, find_missing, has_hash, hashable, is_array
 from .nn._bags import Bags, reduce_bags
 
 Array = NDArray[Any]
@@ -65,7 +65,7 @@ def _plain(cell: Any) -> Any:
     """A cell as a collection of Python objects."""
     if not isinstance(cell, np.ndarray):
         return cell
-    return as_objects(cell) if cell.dtype.kind in "mM" else cell.tolist()
+    return hashable(cell) if cell.dtype.kind in "mM" else cell.tolist()
 
 
 def weigh_bags(bags: Bags, n_codes: int, pooling: str) -> Bags:

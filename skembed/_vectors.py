@@ -38,6 +38,12 @@ class LearnedVectors:
         X_original : ndarray of shape (n_samples, n_categorical), dtype object
             The category at the least Euclidean distance, the most frequent one where several share
             a vector; None where the nearest vector is that of missing or unknown values.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns, or the encoder pools vectors of
+            ``sequence_features``: a pooled vector does not tell what went into it.
         """
         check_is_fitted(self)
         if sequences := [self._columns.names[j] for j in self._columns.sequences]:
