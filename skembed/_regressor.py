@@ -300,8 +300,7 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         super()._store(read)
         target = read.sample.target
         self._target_center, self._target_scale = target.center, target.scale
-        seen = target.values * target.scale + target.center
-        self._target_range = seen.min(axis=0), seen.max(axis=0)
+        self._target_range = target.limits
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> EmbeddingRegressor:
         """Learn the model.

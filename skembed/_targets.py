@@ -38,6 +38,8 @@ class Target:
         The labels in order.
     center, scale : ndarray of shape (n_outputs,)
         ``values * scale + center`` is the target in its own unit.
+    limits : ndarray of shape (2, n_outputs)
+        Least and largest target of all rows, in its own unit.
     """
 
     values: NDArray[Any]
@@ -47,6 +49,7 @@ class Target:
     classes: NDArray[Any] | None
     center: NDArray[np.float64]
     scale: NDArray[np.float64]
+    limits: NDArray[np.float64]
 
     def take(self, rows: NDArray[np.integer]) -> Target:
         """The same target for some rows."""
@@ -57,6 +60,13 @@ class Target:
         if self.values.ndim == 1:
             return (self.values[:, None] == np.arange(self.n_outputs)).astype(np.float64)
         return self.values.astype(np.float64)
+
+    def labels(self) -> NDArray[Any]:
+        """The class of each row, or its indicators of several labels."""
+        if self.kind == "multilabel-indicator":
+            return self.values.astype(np.int64)
+        numbers = self.values if self.values.ndim == 1 else self.values[:, 0].astype(np.int64)
+        return self.classes[numbers]
 
 
 def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
@@ -98,6 +108,7 @@ def _no_target(n_rows: int) -> Target:
         classes=None,
         center=np.empty(0),
         scale=np.empty(0),
+        limits=np.empty((2, 0)),
     )
 
 
@@ -189,6 +200,7 @@ def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
         classes=None,
         center=center,
         scale=scale,
+        limits=np.stack([columns.min(axis=0), columns.max(axis=0)]),
     )
 
 
@@ -209,6 +221,7 @@ def _classification(array: NDArray[Any]) -> Target:
             classes=np.arange(n_outputs),
             center=np.zeros(n_outputs),
             scale=np.ones(n_outputs),
+            limits=_unit_interval(n_outputs),
         )
     if array.ndim == 2:
         raise ValueError(
@@ -232,7 +245,12 @@ def _classification(array: NDArray[Any]) -> Target:
         classes=classes,
         center=np.zeros(n_outputs),
         scale=np.ones(n_outputs),
+        limits=_unit_interval(n_outputs),
     )
+
+
+def _unit_interval(n_outputs: int) -> NDArray[np.float64]:
+    return np.repeat([[0.0], [1.0]], n_outputs, axis=1)
 
 
 def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -249,11 +267,11 @@ def for_loss(target: Target, loss: str) -> Target:
         return replace(target, loss=loss)
     # The logarithm of the mean is modelled, so that the numbers stay in their own unit.
     values = target.values * target.scale + target.center
-    least, total = values.min(), values.sum(axis=0)
-    if least < -1e-6 * np.abs(values).max() or (total <= 0).any():
+    least, largest = target.limits
+    if (least < 0).any() or (largest == 0).any():
         raise ValueError(
             "y must be at least 0, and not 0 in all rows, with loss='poisson'. The least value is "
-            f"{least:g}."
+            f"{least.min():g}."
         )
     return replace(
         target,
