@@ -10,7 +10,10 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 
 from . import _params as p
+from ._frames import n_rows_of
 from ._predictors import EmbeddingPredictor
+from ._sample import read_weight
+from ._targets import read_target
 
 
 class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
@@ -199,8 +202,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         **p.PREDICTOR_RULES,
         "class_weight": p.none
         | p.one_of("balanced")
-        | p.instance("a dict label -> weight", dict)
-        | p.sequence_of("a list of such dicts", lambda v: isinstance(v, dict)),
+        | p.class_weights
+        | p.sequence_of("a list of such dicts", p.class_weights.holds),
     }
 
     def __init__(
@@ -315,10 +318,16 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         """
         if self.class_weight is not None and y is not None:
             p.check_parameters(self, self._rules)
-            factors = compute_sample_weight(self.class_weight, y)
-            sample_weight = factors if sample_weight is None else factors * sample_weight
+            sample_weight = self._weigh_classes(X, y, sample_weight)
         self._fit(X, y, sample_weight)
         return self
+
+    def _weigh_classes(self, X: Any, y: Any, sample_weight: Any) -> NDArray[np.float64]:
+        """The weights of the rows times those of their classes."""
+        weight = read_weight(sample_weight, n_rows_of(X)).copy()
+        target = read_target(y, self.task, weight)
+        weight[weight > 0] *= compute_sample_weight(self.class_weight, target.labels())
+        return weight
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Raw predictions: log-odds, or for several classes the logarithms before the softmax.
