@@ -60,6 +60,8 @@ class FeatureSettings:
         Codes of every categorical column.
     pooling : str
         How the effects in a bag become one.
+    shrinkage : float or None
+        Rows of the mean that shrink the effects of columns; None estimates them.
     """
 
     effects: bool
@@ -68,6 +70,7 @@ class FeatureSettings:
     n_bins: int
     n_codes: tuple[int, ...]
     pooling: str
+    shrinkage: float | None
 
 
 def smooth_clip(z: Array) -> Array:
@@ -165,7 +168,7 @@ def make_features(
     """
     maker = _Maker(sample, numbers, parts, numeric_names, rng)
     if settings.effects:
-        maker.add_column_effects(settings.n_codes)
+        maker.add_column_effects(settings.n_codes, settings.shrinkage)
         maker.add_bin_effects()
     if settings.crosses:
         maker.add_crosses(settings.crosses)
@@ -224,11 +227,13 @@ class _Maker:
         columns = self.held_out[draw]
         return np.column_stack([*columns, self._sample.numeric]).astype(np.float64)
 
-    def add_column_effects(self, n_codes: tuple[int, ...]) -> None:
+    def add_column_effects(self, n_codes: tuple[int, ...], shrinkage: float | None) -> None:
         """Joint effects of the categorical columns."""
-        sample = self._sample
+        sample, m = self._sample, None
+        if shrinkage is not None:
+            m = np.full((len(n_codes), self._y.shape[1]), shrinkage)
         known = sample.codes, n_codes, self._y, sample.weight
-        effects = joint_effects(*known, bags=sample.bags)
+        effects = joint_effects(*known, m, sample.bags)
         self.column_effects = effects.values
         for features, fold in zip(self.held_out, self._folds, strict=True):
             for column in held_out_effects(*known, effects.pseudo_counts, fold, sample.bags):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from ._base import EmbeddingModel
 from ._blend import Blend, fit_blend
 from ._effects_frame import effect_frames
 from ._features import Features, FeatureSettings, make_features
-from ._learning import limit_norm
+from ._learning import FittedNetwork, limit_norm
 from ._params import check_parameters
 from ._recipe import progress_printer
 from ._sample import Sample, numeric_matrix, read_input
@@ -48,6 +49,7 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
                     self.n_bins,
                     read.n_codes,
                     self.pooling,
+                    read.recipe.shrinkage,
                 ),
                 read.rng,
             )
@@ -62,7 +64,7 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
                 read.rng,
                 self.n_jobs,
                 starts + [None] * (self.n_estimators - len(starts)),
-                progress_printer(self),
+                partial(progress_printer, self),
             )
         self._store_fit(read, features, blend, histories)
         if any(history.interrupted for history in histories):
@@ -88,12 +90,10 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
         """Keep all that predictions need."""
         self._store(read)
         for member in blend.members:
-            for j, table in self._own_tables(member, read):
-                if read.recipe.multipliers[j]:
-                    table[...] = limit_norm(table, self.max_norm)
-                table[...] = self._fill_one(j, table, read)
+            self._finish_tables(member, read)
         features.column_effects[:] = self._fill(features.column_effects, read)
-        tables = [table for _, table in self._own_tables(blend.members[0], read)]
+        own = table_views(blend.members[0].architecture, blend.members[0].parameters)
+        tables = [own[t] for t in read.recipe.tables]
         if self.target_effect:
             pairs = zip(features.column_effects, tables, strict=True)
             tables = [np.hstack(pair) for pair in pairs]
@@ -109,11 +109,13 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
             [table.astype(np.float32) for table in tables], blend.members, histories
         )
 
-    @staticmethod
-    def _own_tables(member: Any, read: TrainingInput) -> list[tuple[int, NDArray[Any]]]:
-        """The first column of each table of a network, and the table."""
-        views = table_views(member.architecture, member.parameters)
-        return [(j, views[t]) for j, t in enumerate(read.recipe.tables)]
+    def _finish_tables(self, member: FittedNetwork, read: TrainingInput) -> None:
+        """Limit the norms in the tables of a network, and fill their reserved rows."""
+        for t, table in enumerate(table_views(member.architecture, member.parameters)):
+            columns = [j for j, own in enumerate(read.recipe.tables) if own == t]
+            if read.recipe.multipliers[columns[0]]:
+                table[...] = limit_norm(table, self.max_norm)
+            table[...] = self._fill_one(columns, table, read)
 
     @property
     def effects_(self) -> dict[Any, Any]:
@@ -127,7 +129,7 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
         return effect_frames(
             [*columns, *self._features.terms],
             dict(zip(names, self._vocabularies, strict=True)),
-            self._coordinate_names(0),
+            self._effect_names(),
         )
 
     def _raw_prediction(self, X: Any) -> NDArray[np.float64]:
