@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._cooccurrence import cooccurrence_tables
@@ -32,7 +32,7 @@ from ._warm_start import start_from
 from .nn._training import History
 
 
-class EmbeddingModel(LearnedVectors, BaseEstimator):
+class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
     """Learns tables of vectors; subclasses say what else they keep and do."""
 
     _rules: ClassVar[Mapping[str, Rule]]

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import TransformerMixin
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from . import _params as p
@@ -19,7 +18,7 @@ from ._threads import single_blas_thread
 _FREQUENT = 50
 
 
-class EmbeddingEncoder(TransformerMixin, EmbeddingModel):
+class EmbeddingEncoder(EmbeddingModel):
     """Encode categorical columns as dense vectors learned from the target.
 
     Each category of each column gets a short vector. The first coordinate is the category's

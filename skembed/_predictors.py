@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import EmbeddingModel
@@ -26,7 +25,7 @@ from .nn._network import table_views
 from .nn._training import History
 
 
-class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
+class EmbeddingPredictor(EmbeddingModel):
     """Keeps the networks, and the features and the linear model beside them."""
 
     _auto_dim: ClassVar = 8

@@ -230,6 +230,7 @@ def test_set_output_makes_frames_with_names(shops, container):
     assert isinstance(frame, pd.DataFrame if container == "pandas" else pl.DataFrame)
     names = ["shop_effect", "shop_0", "shop_1", "day_effect", "day_0", "day_1"]
     assert list(frame.columns) == names == list(encoder.get_feature_names_out())
+    assert list(encoder.transform(X).columns) == names
     if container == "pandas":
         assert frame.index[0] == 5
 
