@@ -21,7 +21,7 @@ from .nn._bags import Bags
 from .nn._linear import Linear, fit_linear
 from .nn._losses import Loss, make_loss
 from .nn._network import Data, Network, place_codes
-from .nn._training import History, predict
+from .nn._training import History, predict, train
 
 Array = NDArray[np.floating]
 
@@ -151,6 +151,27 @@ def fit_blend(
         share = _best_share(sample, fitted, loss)
     blend = Blend(loss, [one.member for one in fitted], linear, share)
     return blend, [one.history for one in fitted]
+
+
+def continue_blend(
+    blend: Blend, sample: Sample, recipe: Recipe, rng: np.random.Generator
+) -> tuple[Blend, list[History]]:
+    """The blend with all networks trained for one more epoch; the one given stays as it is.
+
+    ``sample.numeric`` are the numeric inputs of the networks.
+    """
+    settings = replace(recipe.settings, max_iter=1, schedule="constant")
+    weight = (sample.weight / sample.weight.mean()).astype(np.float32)
+    members, histories = [], []
+    for member, own_rng in zip(blend.members, rng.spawn(len(blend.members)), strict=True):
+        network = Network(member.architecture, blend.loss, recipe.alpha)
+        parameters = {name: value.copy() for name, value in member.parameters.items()}
+        data = to_data(sample, member.architecture, weight)
+        # Without decay: how rare a category is, these rows alone do not tell.
+        parameters, history = train(network, parameters, data, settings, own_rng)
+        members.append(FittedNetwork(member.architecture, parameters))
+        histories.append(history)
+    return replace(blend, members=members), histories
 
 
 def _splits(

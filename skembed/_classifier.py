@@ -144,16 +144,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         Labels in order.
     target_type_ : str
         ``"binary"``, ``"multiclass"`` or ``"multilabel-indicator"``.
-    loss_curve_ : list of float
-        Mean training loss of each epoch, over the networks.
-    validation_scores_ : list of float or None
-        Minus the held-out loss of each epoch, with ``early_stopping``.
-    n_iter_ : int
-        Epochs that were run.
-    n_features_in_ : int
-        Columns seen in ``fit``.
-    feature_names_in_ : ndarray of str
-        Their names, if all are strings.
+    loss_curve_, validation_scores_, n_iter_, n_features_in_, feature_names_in_
+        As in :class:`EmbeddingEncoder`; losses are means over the networks.
 
     See Also
     --------
@@ -313,15 +305,47 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         FloatingPointError
             If training diverged.
         """
-        if self.class_weight is not None and y is not None:
-            p.check_parameters(self, self._rules)
-            factors = compute_sample_weight(self.class_weight, y)
-            sample_weight = factors if sample_weight is None else factors * sample_weight
-        self._fit(X, y, sample_weight)
+        self._fit(X, y, self._weighted(y, sample_weight))
         return self
 
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
+    ) -> EmbeddingClassifier:
+        """Train the networks for one more epoch on new rows.
+
+        The first call is a :meth:`fit`, and should be given a fair sample. Later ones keep its
+        categories, effects, crosses and linear part, and learn with the constant rate
+        ``learning_rate_init``.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+        classes : array-like of shape (n_classes,), optional
+            All labels, where the first ``y`` lacks some. Later calls need them no more.
+
+        Returns
+        -------
+        self : EmbeddingClassifier
+
+        Raises
+        ------
+        ValueError
+            With ``early_stopping``, for labels the first call did not name, and as in :meth:`fit`.
+        """
+        self._partial_fit(X, y, self._weighted(y, sample_weight), classes)
+        return self
+
+    def _weighted(self, y: Any, sample_weight: Any) -> Any:
+        """Weights of the rows times those of their classes."""
+        if self.class_weight is None or y is None:
+            return sample_weight
+        p.check_parameters(self, self._rules)
+        factors = compute_sample_weight(self.class_weight, y)
+        return factors if sample_weight is None else factors * sample_weight
+
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """Raw predictions: log-odds, or for several classes the logarithms before the softmax.
+        """Raw predictions: log-odds, or for several classes what the softmax takes.
 
         Parameters
         ----------
@@ -329,8 +353,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
 
         Returns
         -------
-        raw_prediction : ndarray of shape (n_samples,), or (n_samples, n_classes) if there are more
-            than two classes or several labels
+        raw_prediction : ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
         """
         raw = self._raw_prediction(X)
         return raw[:, 0] if self.target_type_ == "binary" else raw

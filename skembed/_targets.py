@@ -52,6 +52,11 @@ class Target:
         """The same target for some rows."""
         return replace(self, values=self.values[rows])
 
+    def range(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Least and largest value of each output of a regression target, in its own unit."""
+        values = self.values * self.scale + self.center
+        return values.min(axis=0), values.max(axis=0)
+
     def columns(self) -> NDArray[np.float64]:
         """One column per output: numbers, or the 0/1 indicators of labels (one per class)."""
         if self.values.ndim == 1:
@@ -59,10 +64,13 @@ class Target:
         return self.values.astype(np.float64)
 
 
-def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
+def read_target(
+    y: Any, task: str, weight: NDArray[np.float64], classes: NDArray[Any] | None = None
+) -> Target:
     """Read ``y`` under ``task`` in {"auto", "regression", "classification", "none"}.
 
     Rows of weight 0 are left out. ``weight`` has shape ``(n_rows,)``. Under "none" y is ignored.
+    ``classes`` are all labels, where ``y`` may lack some.
     """
     if task == "none":
         return _no_target(int(np.count_nonzero(weight)))
@@ -86,7 +94,7 @@ def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
         task = "classification" if has_categories(y) else _infer_task(array)
     if task == "regression":
         return _regression(array, weight)
-    return _classification(array)
+    return _classification(array, classes)
 
 
 def _no_target(n_rows: int) -> Target:
@@ -192,7 +200,7 @@ def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
     )
 
 
-def _classification(array: NDArray[Any]) -> Target:
+def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Target:
     kind = type_of_target(array, input_name="y")
     if kind.startswith("continuous"):
         raise ValueError(
@@ -220,6 +228,8 @@ def _classification(array: NDArray[Any]) -> Target:
     except TypeError as error:
         names = sorted({type(label).__name__ for label in array})
         raise TypeError(f"y must hold labels of one type. Got {names}.") from error
+    if all_classes is not None:
+        classes, numbers = _among(classes[numbers], np.unique(all_classes))
     if len(classes) < 2:
         raise ValueError(f"y must have at least two classes. Got one class only: {classes[0]!r}.")
     binary = len(classes) == 2
@@ -233,6 +243,17 @@ def _classification(array: NDArray[Any]) -> Target:
         center=np.zeros(n_outputs),
         scale=np.ones(n_outputs),
     )
+
+
+def _among(labels: NDArray[Any], classes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """All classes, and the number of each label among them."""
+    known = np.isin(labels, classes)
+    if not known.all():
+        raise ValueError(
+            f"y holds the label {labels[~known][0]!r}, which is not among the classes "
+            f"{classes.tolist()!r}. Name all of them in the first call."
+        )
+    return classes, np.searchsorted(classes, labels)
 
 
 def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -262,3 +283,9 @@ def for_loss(target: Target, loss: str) -> Target:
         center=np.zeros_like(target.center),
         scale=np.ones_like(target.scale),
     )
+
+
+def in_unit_of(target: Target, center: NDArray[np.float64], scale: NDArray[np.float64]) -> Target:
+    """A regression target standardised by another's mean and deviation."""
+    values = (target.values * target.scale + target.center - center) / scale
+    return replace(target, values=values.astype(np.float32), center=center, scale=scale)
