@@ -212,17 +212,16 @@ def _fit_member(
     on_epoch: Callable[[int, float, float | None], None] | None,
 ) -> _Fitted:
     rows, held_out = split
-    part, rest = sample.take(rows), sample.take(held_out)
+    part, rest = (replace(sample.take(own), numeric=draws.network_inputs(0, own)) for own in split)
     network, parameters, history = train_network(
         part,
         n_codes,
         recipe,
         rng,
         start=start,
-        inputs_of=lambda epoch: draws.network_inputs(epoch)[rows],
+        inputs_of=lambda epoch, own: draws.network_inputs(epoch, rows[own]),
         on_epoch=on_epoch,
     )
-    rest = replace(rest, numeric=draws.network_inputs(0)[held_out])
     data = to_data(rest, network.architecture, None)
     raw = (
         predict(network, parameters, data) if len(rest) else np.empty((0, sample.target.n_outputs))

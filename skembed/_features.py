@@ -133,9 +133,14 @@ class Draws:
     features: list[NDArray[np.float32]]
     pieces: NDArray[np.float32]
 
-    def network_inputs(self, draw: int) -> NDArray[np.float32]:
-        """The numeric block of the network in one draw."""
-        return np.concatenate([self.features[draw % len(self.features)], self.pieces], axis=1)
+    def network_inputs(self, draw: int, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The numeric block of the network for some rows in one draw."""
+        features = self.features[draw % len(self.features)]
+        n_features = features.shape[1]
+        inputs = np.empty((len(rows), n_features + self.pieces.shape[1]), dtype=np.float32)
+        features.take(rows, axis=0, out=inputs[:, :n_features], mode="clip")
+        self.pieces.take(rows, axis=0, out=inputs[:, n_features:], mode="clip")
+        return inputs
 
 
 def make_features(
