@@ -60,6 +60,8 @@ class FeatureSettings:
         Codes of every categorical column.
     pooling : str
         How the effects in a bag become one.
+    shrinkage : float or None
+        Pseudo-counts of the effects of categories; None estimates them.
     """
 
     effects: bool
@@ -68,6 +70,7 @@ class FeatureSettings:
     n_bins: int
     n_codes: tuple[int, ...]
     pooling: str
+    shrinkage: float | None
 
 
 def smooth_clip(z: Array) -> Array:
@@ -170,7 +173,7 @@ def make_features(
     """
     maker = _Maker(sample, numbers, parts, numeric_names, rng)
     if settings.effects:
-        maker.add_column_effects(settings.n_codes)
+        maker.add_column_effects(settings.n_codes, settings.shrinkage)
         maker.add_bin_effects()
     if settings.crosses:
         maker.add_crosses(settings.crosses)
@@ -229,11 +232,12 @@ class _Maker:
         columns = self.held_out[draw]
         return np.column_stack([*columns, self._sample.numeric]).astype(np.float64)
 
-    def add_column_effects(self, n_codes: tuple[int, ...]) -> None:
+    def add_column_effects(self, n_codes: tuple[int, ...], shrinkage: float | None) -> None:
         """Joint effects of the categorical columns."""
         sample = self._sample
         known = sample.codes, n_codes, self._y, sample.weight
-        effects = joint_effects(*known, bags=sample.bags)
+        given = None if shrinkage is None else np.full((len(n_codes), self._y.shape[1]), shrinkage)
+        effects = joint_effects(*known, given, sample.bags)
         self.column_effects = effects.values
         for features, fold in zip(self.held_out, self._folds, strict=True):
             for column in held_out_effects(*known, effects.pseudo_counts, fold, sample.bags):
@@ -292,14 +296,17 @@ class _Maker:
                 cross, own = cross_of([parts[k] for k in positions], [codes[k] for k in positions])
                 self._add_effect(cross, own, y)
 
-    def _add_count(self, cross: Cross, codes: Codes, least_z_score: float = 0.0) -> None:
-        """Logarithm of the number of *other* rows of the same combination."""
+    def _add_count(self, cross: Cross, codes: Codes, missing: Array | None = None) -> None:
+        """Logarithm of the number of *other* rows of the same combination.
+
+        Only if it correlates with what is ``missing``, where that is given.
+        """
         weight = self._sample.weight
         counts = np.bincount(codes, weight, cross.n_codes)
         others = np.log1p(np.maximum(counts[codes] - weight, 0))
-        if least_z_score:
-            scores = [z_score(others[:, None], y[:, None], weight) for y in self._missing.T]
-            if np.abs(scores).max(initial=0) <= least_z_score:
+        if missing is not None:
+            scores = [z_score(others[:, None], y[:, None], weight) for y in missing.T]
+            if np.abs(scores).max(initial=0) <= _LEAST_Z_SCORE:
                 return
         self._add(Term(cross, log_counts=np.log1p(counts)), [[others]] * len(self.held_out))
 
@@ -312,11 +319,11 @@ class _Maker:
 
     def add_combination_counts(self) -> None:
         """Counts of pairs of columns, all columns, and all but one, where they tell something."""
-        self._missing = residual(self._known(), self._y, self._sample.weight)
+        missing = residual(self._known(), self._y, self._sample.weight)
         for positions in self._combinations():
             parts = [self._parts[k] for k in positions]
             columns = [self._sample.codes[:, k] for k in positions]
-            self._add_count(*cross_of(parts, columns), _LEAST_Z_SCORE)
+            self._add_count(*cross_of(parts, columns), missing)
 
     def _combinations(self) -> Iterator[tuple[int, ...]]:
         everything = tuple(range(len(self._parts)))

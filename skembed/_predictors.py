@@ -56,6 +56,7 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
                     self.n_bins,
                     read.n_codes,
                     self.pooling,
+                    read.recipe.shrinkage,
                 ),
                 read.rng,
             )
