@@ -10,7 +10,10 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 
 from . import _params as p
+from ._frames import n_rows_of
 from ._predictors import EmbeddingPredictor
+from ._sample import read_weight
+from ._targets import read_target
 
 
 class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
@@ -191,8 +194,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         **p.PREDICTOR_RULES,
         "class_weight": p.none
         | p.one_of("balanced")
-        | p.instance("a dict label -> weight", dict)
-        | p.sequence_of("a list of such dicts", lambda v: isinstance(v, dict)),
+        | p.class_weights
+        | p.sequence_of("a list of such dicts", p.class_weights.holds),
     }
 
     def __init__(
@@ -305,7 +308,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         FloatingPointError
             If training diverged.
         """
-        self._fit(X, y, self._weighted(y, sample_weight))
+        self._fit(X, y, self._weighted(X, y, sample_weight))
         return self
 
     def partial_fit(
@@ -333,16 +336,19 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         ValueError
             With ``early_stopping``, for labels the first call did not name, and as in :meth:`fit`.
         """
-        self._partial_fit(X, y, self._weighted(y, sample_weight), classes)
+        known = getattr(self, "classes_", classes)
+        self._partial_fit(X, y, self._weighted(X, y, sample_weight, known), classes)
         return self
 
-    def _weighted(self, y: Any, sample_weight: Any) -> Any:
-        """Weights of the rows times those of their classes."""
+    def _weighted(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Any:
+        """The weights of the rows times those of their classes."""
         if self.class_weight is None or y is None:
             return sample_weight
         p.check_parameters(self, self._rules)
-        factors = compute_sample_weight(self.class_weight, y)
-        return factors if sample_weight is None else factors * sample_weight
+        weight = read_weight(sample_weight, n_rows_of(X)).copy()
+        labels = read_target(y, self.task, weight, classes).labels()
+        weight[weight > 0] *= compute_sample_weight(self.class_weight, labels)
+        return weight
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Raw predictions: log-odds, or for several classes what the softmax takes.

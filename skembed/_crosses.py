@@ -190,10 +190,7 @@ class _Search:
         taken = {self._columns(found) for found in chosen}
         tried: set[frozenset[int]] = set()
         longer = (
-            (*found, k)
-            for found in chosen
-            if len(found) < _MOST_PARTS
-            for k in self._crossed
+            (*found, k) for found in chosen if len(found) < _MOST_PARTS for k in self._crossed
         )
         for found in (*self._pairs, *longer):
             new = frozenset(found) not in tried and self._columns(found) not in taken

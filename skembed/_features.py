@@ -61,7 +61,7 @@ class FeatureSettings:
     pooling : str
         How the effects in a bag become one.
     shrinkage : float or None
-        Pseudo-counts of the effects of categories; None estimates them.
+        Rows of the mean that shrink the effects of columns; None estimates them.
     """
 
     effects: bool
@@ -234,10 +234,11 @@ class _Maker:
 
     def add_column_effects(self, n_codes: tuple[int, ...], shrinkage: float | None) -> None:
         """Joint effects of the categorical columns."""
-        sample = self._sample
+        sample, m = self._sample, None
+        if shrinkage is not None:
+            m = np.full((len(n_codes), self._y.shape[1]), shrinkage)
         known = sample.codes, n_codes, self._y, sample.weight
-        given = None if shrinkage is None else np.full((len(n_codes), self._y.shape[1]), shrinkage)
-        effects = joint_effects(*known, given, sample.bags)
+        effects = joint_effects(*known, m, sample.bags)
         self.column_effects = effects.values
         for features, fold in zip(self.held_out, self._folds, strict=True):
             for column in held_out_effects(*known, effects.pseudo_counts, fold, sample.bags):

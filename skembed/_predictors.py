@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -71,7 +72,7 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
                 read.rng,
                 self.n_jobs,
                 starts + [None] * (self.n_estimators - len(starts)),
-                progress_printer(self),
+                partial(progress_printer, self),
             )
         self._store_fit(read, features, blend, histories)
         if any(history.interrupted for history in histories):
@@ -112,7 +113,7 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
             blend, histories = continue_blend(self._blend, sample, recipe, rng)
         self._blend = blend
         self._networks = blend.members
-        for j, table in self._own_tables(blend.members[0], recipe):
+        for j, table in enumerate(self._own_tables(blend.members[0], recipe)):
             self.embeddings_[j][:, -table.shape[1] :] = table
         self.loss_curve_ += mean_curve([history.loss_curve for history in histories])
         self.n_iter_ = len(self.loss_curve_)
@@ -140,12 +141,9 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
         """Keep all that predictions need."""
         self._store(read)
         for member in blend.members:
-            for j, table in self._own_tables(member, read.recipe):
-                if read.recipe.multipliers[j]:
-                    table[...] = limit_norm(table, self.max_norm)
-                table[...] = self._fill_one(j, table, read)
+            self._finish_tables(member, read)
         features.column_effects[:] = self._fill(features.column_effects, read)
-        tables = [table for _, table in self._own_tables(blend.members[0], read.recipe)]
+        tables = self._own_tables(blend.members[0], read.recipe)
         if self.target_effect:
             pairs = zip(features.column_effects, tables, strict=True)
             tables = [np.hstack(pair) for pair in pairs]
@@ -162,10 +160,18 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
         )
 
     @staticmethod
-    def _own_tables(member: FittedNetwork, recipe: Recipe) -> list[tuple[int, NDArray[Any]]]:
-        """The first column of each table of a network, and the table."""
+    def _own_tables(member: FittedNetwork, recipe: Recipe) -> list[NDArray[Any]]:
+        """The table of each column in a network."""
         views = table_views(member.architecture, member.parameters)
-        return [(j, views[t]) for j, t in enumerate(recipe.tables)]
+        return [views[t] for t in recipe.tables]
+
+    def _finish_tables(self, member: FittedNetwork, read: TrainingInput) -> None:
+        """Limit the norms in the tables of a network, and fill their reserved rows."""
+        for t, table in enumerate(table_views(member.architecture, member.parameters)):
+            columns = [j for j, own in enumerate(read.recipe.tables) if own == t]
+            if read.recipe.multipliers[columns[0]]:
+                table[...] = limit_norm(table, self.max_norm)
+            table[...] = self._fill_one(columns, table, read)
 
     @property
     def effects_(self) -> dict[Any, Any]:
@@ -179,7 +185,7 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
         return effect_frames(
             [*columns, *self._features.terms],
             dict(zip(names, self._vocabularies, strict=True)),
-            self._coordinate_names(0),
+            self._effect_names(),
         )
 
     def _raw_prediction(self, X: Any) -> NDArray[np.float64]:

@@ -294,7 +294,7 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         super()._store(read)
         target = read.sample.target
         self._target_center, self._target_scale = target.center, target.scale
-        self._target_range = target.range()
+        self._target_range = target.limits
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> EmbeddingRegressor:
         """Learn the model.
@@ -348,11 +348,8 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
 
     def _read_more(self, X: Any, y: Any, sample_weight: Any) -> Sample:
         sample = super()._read_more(X, y, sample_weight)
-        low, high = sample.target.range()
-        self._target_range = (
-            np.minimum(self._target_range[0], low),
-            np.maximum(self._target_range[1], high),
-        )
+        (low, high), (least, largest) = self._target_range, sample.target.limits
+        self._target_range = np.stack([np.minimum(low, least), np.maximum(high, largest)])
         return sample
 
     def predict(self, X: Any) -> NDArray[np.float64]:

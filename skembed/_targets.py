@@ -38,6 +38,8 @@ class Target:
         The labels in order.
     center, scale : ndarray of shape (n_outputs,)
         ``values * scale + center`` is the target in its own unit.
+    limits : ndarray of shape (2, n_outputs)
+        Least and largest target of all rows, in its own unit.
     """
 
     values: NDArray[Any]
@@ -47,21 +49,24 @@ class Target:
     classes: NDArray[Any] | None
     center: NDArray[np.float64]
     scale: NDArray[np.float64]
+    limits: NDArray[np.float64]
 
     def take(self, rows: NDArray[np.integer]) -> Target:
         """The same target for some rows."""
         return replace(self, values=self.values[rows])
-
-    def range(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Least and largest value of each output of a regression target, in its own unit."""
-        values = self.values * self.scale + self.center
-        return values.min(axis=0), values.max(axis=0)
 
     def columns(self) -> NDArray[np.float64]:
         """One column per output: numbers, or the 0/1 indicators of labels (one per class)."""
         if self.values.ndim == 1:
             return (self.values[:, None] == np.arange(self.n_outputs)).astype(np.float64)
         return self.values.astype(np.float64)
+
+    def labels(self) -> NDArray[Any]:
+        """The class of each row, or its indicators of several labels."""
+        if self.kind == "multilabel-indicator":
+            return self.values.astype(np.int64)
+        numbers = self.values if self.values.ndim == 1 else self.values[:, 0].astype(np.int64)
+        return self.classes[numbers]
 
 
 def read_target(
@@ -106,6 +111,7 @@ def _no_target(n_rows: int) -> Target:
         classes=None,
         center=np.empty(0),
         scale=np.empty(0),
+        limits=np.empty((2, 0)),
     )
 
 
@@ -197,6 +203,7 @@ def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
         classes=None,
         center=center,
         scale=scale,
+        limits=np.stack([columns.min(axis=0), columns.max(axis=0)]),
     )
 
 
@@ -217,6 +224,7 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
             classes=np.arange(n_outputs),
             center=np.zeros(n_outputs),
             scale=np.ones(n_outputs),
+            limits=_unit_interval(n_outputs),
         )
     if array.ndim == 2:
         raise ValueError(
@@ -242,6 +250,7 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
         classes=classes,
         center=np.zeros(n_outputs),
         scale=np.ones(n_outputs),
+        limits=_unit_interval(n_outputs),
     )
 
 
@@ -254,6 +263,10 @@ def _among(labels: NDArray[Any], classes: NDArray[Any]) -> tuple[NDArray[Any], N
             f"{classes.tolist()!r}. Name all of them in the first call."
         )
     return classes, np.searchsorted(classes, labels)
+
+
+def _unit_interval(n_outputs: int) -> NDArray[np.float64]:
+    return np.repeat([[0.0], [1.0]], n_outputs, axis=1)
 
 
 def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -270,11 +283,11 @@ def for_loss(target: Target, loss: str) -> Target:
         return replace(target, loss=loss)
     # The logarithm of the mean is modelled, so that the numbers stay in their own unit.
     values = target.values * target.scale + target.center
-    least, total = values.min(), values.sum(axis=0)
-    if least < -1e-6 * np.abs(values).max() or (total <= 0).any():
+    least, largest = target.limits
+    if (least < 0).any() or (largest == 0).any():
         raise ValueError(
             "y must be at least 0, and not 0 in all rows, with loss='poisson'. The least value is "
-            f"{least:g}."
+            f"{least.min():g}."
         )
     return replace(
         target,
