@@ -7,13 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
 
 from . import _params as p
 from ._frames import n_rows_of
 from ._predictors import EmbeddingPredictor
 from ._sample import read_weight
-from ._targets import read_target
+from ._targets import weigh_classes
 
 
 class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
@@ -153,15 +152,14 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     See Also
     --------
     EmbeddingEncoder : The vectors alone, for other models.
-    sklearn.ensemble.HistGradientBoostingClassifier : Trees that take categories.
 
     Notes
     -----
     *Effects* are best linear unbiased predictions of random intercepts, jointly over the columns
-    [1]_. For each training epoch they are taken from another of four draws of ten folds. *Crosses*
-    are found greedily by the correlation of their held-out effect with what is not yet explained.
-    *Numeric columns* also enter in piecewise-linear coordinates [2]_. The *network* concatenates
-    all of this with the vectors [3]_; rare categories are shrunken towards the mean.
+    [1]_; each epoch takes them from another of four draws of ten folds. *Crosses* are found
+    greedily by the correlation of their held-out effect with what is not yet explained. *Numeric
+    columns* also enter in piecewise-linear coordinates [2]_. The *network* concatenates all of this
+    with the vectors, of which rare ones are shrunken towards 0.
 
     References
     ----------
@@ -169,8 +167,6 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
        selection model. Biometrics 31. :doi:`10.2307/2529430`
     .. [2] Gorishniy, Y., Rubachev, I. and Babenko, A. (2022). On embeddings for numerical features
        in tabular deep learning. :arxiv:`2203.05556`
-    .. [3] Guo, C. and Berkhahn, F. (2016). Entity embeddings of categorical variables.
-       :arxiv:`1604.06737`
 
     Examples
     --------
@@ -325,7 +321,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         X, y, sample_weight
             As in :meth:`fit`.
         classes : array-like of shape (n_classes,), optional
-            All labels, where the first ``y`` lacks some. Later calls need them no more.
+            All labels, where the ``y`` of the first call lacks some.
 
         Returns
         -------
@@ -334,7 +330,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         Raises
         ------
         ValueError
-            With ``early_stopping``, for labels the first call did not name, and as in :meth:`fit`.
+            With ``early_stopping``, for new labels, and as in :meth:`fit`.
         """
         known = getattr(self, "classes_", classes)
         self._partial_fit(X, y, self._weighted(X, y, sample_weight, known), classes)
@@ -345,10 +341,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         if self.class_weight is None or y is None:
             return sample_weight
         p.check_parameters(self, self._rules)
-        weight = read_weight(sample_weight, n_rows_of(X)).copy()
-        labels = read_target(y, self.task, weight, classes).labels()
-        weight[weight > 0] *= compute_sample_weight(self.class_weight, labels)
-        return weight
+        weight = read_weight(sample_weight, n_rows_of(X))
+        return weigh_classes(y, self.task, weight, self.class_weight, classes)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Raw predictions: log-odds, or for several classes what the softmax takes.

@@ -180,7 +180,7 @@ def make_features(
     if settings.counts:
         maker.add_counts()
         maker.add_combination_counts()
-    bins = PiecewiseLinear(settings.n_bins).fit(numbers if settings.n_bins else numbers[:, :0])
+    bins = PiecewiseLinear(settings.n_bins).fit(numbers)
     first = np.stack(maker.held_out[0], axis=1) if maker.held_out[0] else np.empty((len(sample), 0))
     scale = first.std(axis=0)
     features = Features(

@@ -154,15 +154,14 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
     See Also
     --------
     EmbeddingEncoder : The vectors alone, for other models.
-    sklearn.ensemble.HistGradientBoostingRegressor : Trees that take categories.
 
     Notes
     -----
     *Effects* are best linear unbiased predictions of random intercepts, jointly over the columns
-    [1]_. For each training epoch they are taken from another of four draws of ten folds. *Crosses*
-    are found greedily by the correlation of their held-out effect with what is not yet explained.
-    *Numeric columns* also enter in piecewise-linear coordinates [2]_. The *network* concatenates
-    all of this with the vectors [3]_; rare categories are shrunken towards the mean.
+    [1]_; each epoch takes them from another of four draws of ten folds. *Crosses* are found
+    greedily by the correlation of their held-out effect with what is not yet explained. *Numeric
+    columns* also enter in piecewise-linear coordinates [2]_. The *network* concatenates all of this
+    with the vectors, of which rare ones are shrunken towards 0.
 
     References
     ----------
@@ -170,8 +169,6 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
        selection model. Biometrics 31. :doi:`10.2307/2529430`
     .. [2] Gorishniy, Y., Rubachev, I. and Babenko, A. (2022). On embeddings for numerical features
        in tabular deep learning. :arxiv:`2203.05556`
-    .. [3] Guo, C. and Berkhahn, F. (2016). Entity embeddings of categorical variables.
-       :arxiv:`1604.06737`
 
     Examples
     --------

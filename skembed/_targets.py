@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import assert_all_finite
 
@@ -267,6 +268,20 @@ def _among(labels: NDArray[Any], classes: NDArray[Any]) -> tuple[NDArray[Any], N
 
 def _unit_interval(n_outputs: int) -> NDArray[np.float64]:
     return np.repeat([[0.0], [1.0]], n_outputs, axis=1)
+
+
+def weigh_classes(
+    y: Any,
+    task: str,
+    weight: NDArray[np.float64],
+    class_weight: Any,
+    classes: NDArray[Any] | None = None,
+) -> NDArray[np.float64]:
+    """The weights of the rows times those of their classes; the rest is as in `read_target`."""
+    labels = read_target(y, task, weight, classes).labels()
+    weight = weight.copy()
+    weight[weight > 0] *= compute_sample_weight(class_weight, labels)
+    return weight
 
 
 def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -139,3 +139,8 @@ def test_columns_lie_side_by_side():
     for j, columns in ((0, slice(0, 4)), (2, slice(4, 8))):
         np.testing.assert_array_equal(found[:, columns], coordinates(X[:, j], 4)[1])
     assert PiecewiseLinear(4).fit(X[:, :0]).transform(X[:, :0]).shape == (500, 0)
+
+
+def test_no_bins_have_no_coordinates():
+    assert coordinates(SAMPLES["normal"], 0)[1].shape == (500, 0)
+    assert coordinates(SAMPLES["missing"], 0)[1].shape == (500, 0)
