@@ -70,7 +70,7 @@ def test_counts_of_training_rows_leave_the_row_itself_out():
     rng = np.random.default_rng(1)
     X = pd.DataFrame({"a": rng.integers(0, 60, 400).astype(str)})
     y = rng.normal(size=400)
-    features, draws, transform = features_of(X, y, effects=False, crosses=0, n_bins=0)
+    _, draws, transform = features_of(X, y, effects=False, crosses=0, n_bins=0)
     count = X.groupby("a")["a"].transform("size").to_numpy()
     raw = np.column_stack([np.log(count), np.log1p(count)])
     z = (raw - raw[:, 0].mean()) / raw[:, 0].std()
@@ -114,8 +114,8 @@ def test_held_out_features_carry_over_to_new_rows(table):
     """What a ridge regression learns from them holds as well for new rows."""
     X, y = table
     _, draws, transform = features_of(X[:600], y[:600])
-    model = Ridge().fit(draws.network_inputs(0), y[:600])
-    inside = model.score(draws.network_inputs(0), y[:600])
+    model = Ridge().fit(draws.network_inputs(0, np.arange(len(draws.pieces))), y[:600])
+    inside = model.score(draws.network_inputs(0, np.arange(len(draws.pieces))), y[:600])
     outside = model.score(transform(X[600:]), y[600:])
     assert outside > 0.75
     assert abs(inside - outside) < 0.1
@@ -171,7 +171,10 @@ def test_draws_differ_and_come_round_again(table):
     assert n > 1
     for one, other in zip(draws.features[:-1], draws.features[1:], strict=True):
         assert (one != other).any()
-    np.testing.assert_array_equal(draws.network_inputs(0), draws.network_inputs(n))
+    np.testing.assert_array_equal(
+        draws.network_inputs(0, np.arange(len(draws.pieces))),
+        draws.network_inputs(n, np.arange(len(draws.pieces))),
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,7 +191,10 @@ def test_each_switch_removes_its_part_alone(table, switches, what):
     with_all, draws, _ = features_of(*table)
     without, fewer, _ = features_of(*table, **switches)
     assert what(without)
-    assert fewer.network_inputs(0).shape[1] < draws.network_inputs(0).shape[1]
+    assert (
+        fewer.network_inputs(0).shape[1]
+        < draws.network_inputs(0, np.arange(len(draws.pieces))).shape[1]
+    )
     if "n_bins" not in switches:
         assert not what(with_all)
 
@@ -205,7 +211,9 @@ def test_without_all_of_them_the_scaled_numbers_are_left(table):
     X, y = table
     _, draws, transform = features_of(X, y, effects=False, crosses=0, counts=False, n_bins=0)
     _, sample = read(X, y)
-    np.testing.assert_array_equal(draws.network_inputs(0), sample.sample.numeric)
+    np.testing.assert_array_equal(
+        draws.network_inputs(0, np.arange(len(draws.pieces))), sample.sample.numeric
+    )
     np.testing.assert_array_equal(transform(X), sample.sample.numeric)
 
 
@@ -237,7 +245,7 @@ def test_rows_with_unknown_missing_and_extreme_values_have_finite_features(table
     # The bent tails end at 3.
     assert np.abs(found).max() <= 3
     assert all(np.isfinite(draw).all() for draw in draws.features)
-    assert found.shape[1] == draws.network_inputs(0).shape[1]
+    assert found.shape[1] == draws.network_inputs(0, np.arange(len(draws.pieces))).shape[1]
 
 
 def test_features_of_a_row_do_not_depend_on_the_rows_beside_it(table):
@@ -252,7 +260,7 @@ def test_features_of_a_row_do_not_depend_on_the_rows_beside_it(table):
 def test_few_rows_have_finite_features(table, n):
     X, y = table
     _, draws, transform = features_of(X[:n], y[:n])
-    assert np.isfinite(draws.network_inputs(0)).all()
+    assert np.isfinite(draws.network_inputs(0, np.arange(len(draws.pieces)))).all()
     assert np.isfinite(transform(X[:40])).all()
 
 
@@ -260,4 +268,4 @@ def test_a_constant_target_has_effects_of_zero(table):
     X, y = table
     features, draws, _ = features_of(X, np.full(len(y), 3.0))
     assert all(not effects.any() for effects in features.column_effects)
-    assert np.isfinite(draws.network_inputs(0)).all()
+    assert np.isfinite(draws.network_inputs(0, np.arange(len(draws.pieces)))).all()
