@@ -21,7 +21,7 @@ from .nn._bags import Bags
 from .nn._linear import Linear, fit_linear
 from .nn._losses import Loss, make_loss
 from .nn._network import Data, Network, place_codes
-from .nn._training import History, predict
+from .nn._training import History, predict, train
 
 Array = NDArray[np.floating]
 OnEpoch = Callable[[int, float, float | None], None]
@@ -156,6 +156,27 @@ def fit_blend(
     return blend, [one.history for one in fitted]
 
 
+def continue_blend(
+    blend: Blend, sample: Sample, recipe: Recipe, rng: np.random.Generator
+) -> tuple[Blend, list[History]]:
+    """The blend with all networks trained for one more epoch; the one given stays as it is.
+
+    ``sample.numeric`` are the numeric inputs of the networks.
+    """
+    settings = replace(recipe.settings, max_iter=1, schedule="constant")
+    weight = (sample.weight / sample.weight.mean()).astype(np.float32)
+    members, histories = [], []
+    for member, own_rng in zip(blend.members, rng.spawn(len(blend.members)), strict=True):
+        network = Network(member.architecture, blend.loss, recipe.alpha)
+        parameters = {name: value.copy() for name, value in member.parameters.items()}
+        data = to_data(sample, member.architecture, weight)
+        # Without decay: how rare a category is, these rows alone do not tell.
+        parameters, history = train(network, parameters, data, settings, own_rng)
+        members.append(FittedNetwork(member.architecture, parameters))
+        histories.append(history)
+    return replace(blend, members=members), histories
+
+
 def _splits(
     sample: Sample, n_estimators: int, rng: np.random.Generator
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -191,17 +212,16 @@ def _fit_member(
     on_epoch: OnEpoch | None,
 ) -> _Fitted:
     rows, held_out = split
-    part, rest = sample.take(rows), sample.take(held_out)
+    part, rest = (replace(sample.take(own), numeric=draws.network_inputs(0, own)) for own in split)
     network, parameters, history = train_network(
         part,
         n_codes,
         recipe,
         rng,
         start=start,
-        inputs_of=lambda epoch: draws.network_inputs(epoch)[rows],
+        inputs_of=lambda epoch, own: draws.network_inputs(epoch, rows[own]),
         on_epoch=on_epoch,
     )
-    rest = replace(rest, numeric=draws.network_inputs(0)[held_out])
     data = to_data(rest, network.architecture, None)
     raw = (
         predict(network, parameters, data) if len(rest) else np.empty((0, sample.target.n_outputs))

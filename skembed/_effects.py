@@ -115,7 +115,7 @@ class _BagColumn:
         size -= np.average(size, weights=weight)
         size[np.abs(size) < _LEAST_DIFFERENCE] = 0
         common = sparse.csr_array(size[:, None])
-        self._design = sparse.block_array([[self._shares, common]], format="csr")
+        self._design = sparse.csr_array(sparse.hstack([self._shares, common], format="csr"))
         self._weighted = (self._design * weight[:, None]).T.tocsr()
         self._sums = self._design.T @ weight
         # What a category is worth to the equations: its squared shares.

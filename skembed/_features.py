@@ -136,9 +136,14 @@ class Draws:
     features: list[NDArray[np.float32]]
     pieces: NDArray[np.float32]
 
-    def network_inputs(self, draw: int) -> NDArray[np.float32]:
-        """The numeric block of the network in one draw."""
-        return np.concatenate([self.features[draw % len(self.features)], self.pieces], axis=1)
+    def network_inputs(self, draw: int, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The numeric block of the network for some rows in one draw."""
+        features = self.features[draw % len(self.features)]
+        n_features = features.shape[1]
+        inputs = np.empty((len(rows), n_features + self.pieces.shape[1]), dtype=np.float32)
+        features.take(rows, axis=0, out=inputs[:, :n_features], mode="clip")
+        self.pieces.take(rows, axis=0, out=inputs[:, n_features:], mode="clip")
+        return inputs
 
 
 def make_features(
@@ -292,14 +297,17 @@ class _Maker:
                 cross, own = cross_of([parts[k] for k in positions], [codes[k] for k in positions])
                 self._add_effect(cross, own, y)
 
-    def _add_count(self, cross: Cross, codes: Codes, least_z_score: float = 0.0) -> None:
-        """Logarithm of the number of *other* rows of the same combination."""
+    def _add_count(self, cross: Cross, codes: Codes, missing: Array | None = None) -> None:
+        """Logarithm of the number of *other* rows of the same combination.
+
+        Only if it correlates with what is ``missing``, where that is given.
+        """
         weight = self._sample.weight
         counts = np.bincount(codes, weight, cross.n_codes)
         others = np.log1p(np.maximum(counts[codes] - weight, 0))
-        if least_z_score:
-            scores = [z_score(others[:, None], y[:, None], weight) for y in self._missing.T]
-            if np.abs(scores).max(initial=0) <= least_z_score:
+        if missing is not None:
+            scores = [z_score(others[:, None], y[:, None], weight) for y in missing.T]
+            if np.abs(scores).max(initial=0) <= _LEAST_Z_SCORE:
                 return
         self._add(Term(cross, log_counts=np.log1p(counts)), [[others]] * len(self.held_out))
 
@@ -312,11 +320,11 @@ class _Maker:
 
     def add_combination_counts(self) -> None:
         """Counts of pairs of columns, all columns, and all but one, where they tell something."""
-        self._missing = residual(self._known(), self._y, self._sample.weight)
+        missing = residual(self._known(), self._y, self._sample.weight)
         for positions in self._combinations():
             parts = [self._parts[k] for k in positions]
             columns = [self._sample.codes[:, k] for k in positions]
-            self._add_count(*cross_of(parts, columns), _LEAST_Z_SCORE)
+            self._add_count(*cross_of(parts, columns), missing)
 
     def _combinations(self) -> Iterator[tuple[int, ...]]:
         everything = tuple(range(len(self._parts)))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import assert_all_finite
 
@@ -69,10 +70,13 @@ class Target:
         return self.classes[numbers]
 
 
-def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
+def read_target(
+    y: Any, task: str, weight: NDArray[np.float64], classes: NDArray[Any] | None = None
+) -> Target:
     """Read ``y`` under ``task`` in {"auto", "regression", "classification", "none"}.
 
     Rows of weight 0 are left out. ``weight`` has shape ``(n_rows,)``. Under "none" y is ignored.
+    ``classes`` are all labels, where ``y`` may lack some.
     """
     if task == "none":
         return _no_target(int(np.count_nonzero(weight)))
@@ -96,7 +100,7 @@ def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
         task = "classification" if has_categories(y) else _infer_task(array)
     if task == "regression":
         return _regression(array, weight)
-    return _classification(array)
+    return _classification(array, classes)
 
 
 def _no_target(n_rows: int) -> Target:
@@ -204,7 +208,7 @@ def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
     )
 
 
-def _classification(array: NDArray[Any]) -> Target:
+def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Target:
     kind = type_of_target(array, input_name="y")
     if kind.startswith("continuous"):
         raise ValueError(
@@ -233,6 +237,8 @@ def _classification(array: NDArray[Any]) -> Target:
     except TypeError as error:
         names = sorted({type(label).__name__ for label in array})
         raise TypeError(f"y must hold labels of one type. Got {names}.") from error
+    if all_classes is not None:
+        classes, numbers = _among(classes[numbers], np.unique(all_classes))
     if len(classes) < 2:
         raise ValueError(f"y must have at least two classes. Got one class only: {classes[0]!r}.")
     binary = len(classes) == 2
@@ -249,8 +255,33 @@ def _classification(array: NDArray[Any]) -> Target:
     )
 
 
+def _among(labels: NDArray[Any], classes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """All classes, and the number of each label among them."""
+    known = np.isin(labels, classes)
+    if not known.all():
+        raise ValueError(
+            f"y holds the label {labels[~known][0]!r}, which is not among the classes "
+            f"{classes.tolist()!r}. Name all of them in the first call."
+        )
+    return classes, np.searchsorted(classes, labels)
+
+
 def _unit_interval(n_outputs: int) -> NDArray[np.float64]:
     return np.repeat([[0.0], [1.0]], n_outputs, axis=1)
+
+
+def weigh_classes(
+    y: Any,
+    task: str,
+    weight: NDArray[np.float64],
+    class_weight: Any,
+    classes: NDArray[Any] | None = None,
+) -> NDArray[np.float64]:
+    """The weights of the rows times those of their classes; the rest is as in `read_target`."""
+    labels = read_target(y, task, weight, classes).labels()
+    weight = weight.copy()
+    weight[weight > 0] *= compute_sample_weight(class_weight, labels)
+    return weight
 
 
 def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -280,3 +311,9 @@ def for_loss(target: Target, loss: str) -> Target:
         center=np.zeros_like(target.center),
         scale=np.ones_like(target.scale),
     )
+
+
+def in_unit_of(target: Target, center: NDArray[np.float64], scale: NDArray[np.float64]) -> Target:
+    """A regression target standardised by another's mean and deviation."""
+    values = (target.values * target.scale + target.center - center) / scale
+    return replace(target, values=values.astype(np.float32), center=center, scale=scale)

@@ -48,6 +48,11 @@ def features_of(X, y, weight=None, shrinkage=None, **switches):
     return features, draws, transform
 
 
+def inputs(draws, draw):
+    """All rows of a draw."""
+    return draws.network_inputs(draw, np.arange(len(draws.pieces)))
+
+
 @pytest.fixture(scope="module")
 def table():
     """Two columns with effects and an interaction, a numeric one, and one of pure noise."""
@@ -113,8 +118,8 @@ def test_held_out_features_carry_over_to_new_rows(table):
     """What a ridge regression learns from them holds as well for new rows."""
     X, y = table
     _, draws, transform = features_of(X[:600], y[:600])
-    model = Ridge().fit(draws.network_inputs(0), y[:600])
-    inside = model.score(draws.network_inputs(0), y[:600])
+    model = Ridge().fit(inputs(draws, 0), y[:600])
+    inside = model.score(inputs(draws, 0), y[:600])
     outside = model.score(transform(X[600:]), y[600:])
     assert outside > 0.75
     assert abs(inside - outside) < 0.1
@@ -170,7 +175,7 @@ def test_draws_differ_and_come_round_again(table):
     assert n > 1
     for one, other in zip(draws.features[:-1], draws.features[1:], strict=True):
         assert (one != other).any()
-    np.testing.assert_array_equal(draws.network_inputs(0), draws.network_inputs(n))
+    np.testing.assert_array_equal(inputs(draws, 0), inputs(draws, n))
 
 
 @pytest.mark.parametrize(
@@ -187,7 +192,7 @@ def test_each_switch_removes_its_part_alone(table, switches, what):
     with_all, draws, _ = features_of(*table)
     without, fewer, _ = features_of(*table, **switches)
     assert what(without)
-    assert fewer.network_inputs(0).shape[1] < draws.network_inputs(0).shape[1]
+    assert inputs(fewer, 0).shape[1] < inputs(draws, 0).shape[1]
     assert not what(with_all)
 
 
@@ -203,7 +208,7 @@ def test_without_all_of_them_the_scaled_numbers_are_left(table):
     X, y = table
     _, draws, transform = features_of(X, y, effects=False, crosses=0, counts=False, n_bins=0)
     _, sample = read(X, y)
-    np.testing.assert_array_equal(draws.network_inputs(0), sample.sample.numeric)
+    np.testing.assert_array_equal(inputs(draws, 0), sample.sample.numeric)
     np.testing.assert_array_equal(transform(X), sample.sample.numeric)
 
 
@@ -235,7 +240,7 @@ def test_rows_with_unknown_missing_and_extreme_values_have_finite_features(table
     # The bent tails end at 3.
     assert np.abs(found).max() <= 3
     assert all(np.isfinite(draw).all() for draw in draws.features)
-    assert found.shape[1] == draws.network_inputs(0).shape[1]
+    assert found.shape[1] == inputs(draws, 0).shape[1]
 
 
 def test_features_of_a_row_do_not_depend_on_the_rows_beside_it(table):
@@ -250,7 +255,7 @@ def test_features_of_a_row_do_not_depend_on_the_rows_beside_it(table):
 def test_few_rows_have_finite_features(table, n):
     X, y = table
     _, draws, transform = features_of(X[:n], y[:n])
-    assert np.isfinite(draws.network_inputs(0)).all()
+    assert np.isfinite(inputs(draws, 0)).all()
     assert np.isfinite(transform(X[:40])).all()
 
 
@@ -258,4 +263,4 @@ def test_a_constant_target_has_effects_of_zero(table):
     X, y = table
     features, draws, _ = features_of(X, np.full(len(y), 3.0))
     assert all(not effects.any() for effects in features.column_effects)
-    assert np.isfinite(draws.network_inputs(0)).all()
+    assert np.isfinite(inputs(draws, 0)).all()
