@@ -1,6 +1,7 @@
 """Rules of parameters: what they let through and what they say about the rest."""
 
 import decimal
+import inspect
 import re
 from fractions import Fraction
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor
 from skembed import _params as p
 
 
@@ -196,3 +198,69 @@ def test_no_shared_rule_breaks_on_odd_values(rules):
     for rule in rules.values():
         for value in odd:
             assert rule.holds(value) in (True, False)
+
+
+# What the estimators say about their parameters
+
+ESTIMATORS = [EmbeddingEncoder, EmbeddingClassifier, EmbeddingRegressor]
+# Parameters that are not the same thing where vectors and where predictions are asked for.
+DIFFERENT = {
+    "embedding_dim": "other widths",
+    "target_effect": "part of the output, input of the network",
+    "handle_unknown": "a vector, an input of the network",
+    "handle_missing": "predictors fill missing numbers, too",
+    "initial_embeddings": "the encoder's vectors stay in the space of those given",
+    "max_norm": "the encoder's coordinates have a unit",
+    "numeric_features": "chosen by dtype in predictors, named in the encoder",
+    "hidden_layer_sizes": "larger in predictors",
+    "dropout": "larger in predictors",
+    "shrinkage": "the encoder's vectors are shrunken, too",
+    "n_jobs": "folds, networks",
+}
+
+
+def documented(cls):
+    """Parameter -> (type with default, text), in the order of the docstring."""
+    lines = inspect.cleandoc(cls.__doc__).replace("\\\n", "").split("\n")
+    found = {}
+    for line in lines[lines.index("Parameters") + 2 : lines.index("Attributes")]:
+        if line and not line.startswith(" "):
+            name, _, kind = line.partition(" : ")
+            found[name] = (re.sub(r"\s+", " ", kind), [])
+        elif line:
+            found[name][1].append(line.strip())
+    return {name: (kind, " ".join(text)) for name, (kind, text) in found.items()}
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_every_parameter_is_documented_with_its_default(cls):
+    signature = inspect.signature(cls).parameters
+    found = documented(cls)
+    assert list(found) == list(signature)
+    for name, (kind, text) in found.items():
+        default = eval(kind.partition("default=")[2], {})
+        assert default == signature[name].default, name
+        assert text.endswith("."), name
+
+
+def test_classifier_and_regressor_differ_in_what_they_predict_alone():
+    classifier, regressor = documented(EmbeddingClassifier), documented(EmbeddingRegressor)
+    assert set(classifier) ^ set(regressor) == {"class_weight", "loss", "quantile"}
+    for name in classifier.keys() & regressor.keys():
+        assert classifier[name] == regressor[name], name
+    assert [name for name in classifier if name in regressor] == [
+        name for name in regressor if name in classifier
+    ]
+
+
+def test_encoder_and_predictors_say_the_same_of_the_same():
+    encoder, predictor = documented(EmbeddingEncoder), documented(EmbeddingRegressor)
+    shared = encoder.keys() & predictor.keys()
+    assert {name for name in shared if encoder[name] != predictor[name]} == set(DIFFERENT)
+    assert len(shared) > 30
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_every_default_keeps_its_rule(cls):
+    p.check_parameters(cls(), cls._rules)
+    assert set(cls._rules) <= set(inspect.signature(cls).parameters)
