@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import DataConversionWarning
 
-from skembed._targets import Target, read_target
+from skembed._targets import Target, for_loss, read_target, standardised
 
 
 def read(y, task="auto", weight=None):
@@ -281,3 +281,87 @@ def test_two_fractions_are_numbers():
     """A small training part may hold only two values of a continuous target."""
     assert read([0.5, 1.5, 0.5]).kind == "continuous"
     assert read([0.0, 1.0, 0.0]).kind == "binary"
+
+
+# What is made of a target
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("y", "task"),
+    [
+        (np.random.default_rng(0).exponential(size=(60, 2)), "regression"),
+        (np.random.default_rng(0).integers(0, 2, 60), "classification"),
+        (np.random.default_rng(0).integers(0, 4, 60), "classification"),
+        (np.random.default_rng(0).integers(0, 2, (60, 3)), "classification"),
+    ],
+    ids=["numbers", "binary", "multiclass", "multilabel"],
+)
+def test_standardised_outputs_have_mean_0_and_deviation_1(y, task, weighted):
+    weight = np.random.default_rng(1).uniform(0.1, 2, 60) if weighted else np.ones(60)
+    target = read(y, task, weight)
+    z = standardised(target, weight)
+    assert z.shape == (60, target.n_outputs)
+    np.testing.assert_allclose(np.average(z, axis=0, weights=weight), 0, atol=1e-12)
+    np.testing.assert_allclose(np.average(z**2, axis=0, weights=weight), 1, rtol=1e-12)
+    for k in range(target.n_outputs):
+        assert np.corrcoef(z[:, k], target.columns()[:, k])[0, 1] == pytest.approx(1)
+
+
+def test_a_constant_output_is_standardised_to_zero():
+    z = standardised(read([[1.0, 5.0], [2.0, 5.0]]), np.ones(2))
+    np.testing.assert_allclose(z, [[-1, 0], [1, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "quantile"])
+def test_other_losses_take_standardised_numbers(loss):
+    target = read([0.0, 1.0, 5.0], "regression")
+    other = for_loss(target, loss)
+    assert other.loss == loss
+    np.testing.assert_array_equal(other.values, target.values)
+    np.testing.assert_array_equal(other.scale, target.scale)
+
+
+def test_the_poisson_loss_takes_numbers_in_their_own_unit():
+    y = np.array([[0.0, 7.5], [3.0, 0.0], [1.0, 1e4]])
+    target = for_loss(read(y), "poisson")
+    np.testing.assert_allclose(target.values, y, rtol=1e-6, atol=1e-3)
+    assert (target.values >= 0).all()
+    assert target.values.dtype == np.float32
+    np.testing.assert_array_equal(target.values * target.scale + target.center, target.values)
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        ([1.0, 2.0, -0.5], "at least 0.*loss='poisson'. The least value is -0.5"),
+        ([1e9, 2.0, -1e-3], "The least value is -0.001"),
+        ([0.0, 0.0, 0.0], "not 0 in all rows"),
+        ([[0.0, 1.0], [0.0, 2.0]], "not 0 in all rows"),
+    ],
+)
+def test_the_poisson_loss_refuses_what_has_no_logarithm(y, words):
+    with pytest.raises(ValueError, match=words):
+        for_loss(read(y, "regression"), "poisson")
+
+
+@settings(deadline=None, max_examples=50, derandomize=True)
+@given(st.lists(st.floats(-1e200, 1e200), min_size=1, max_size=9))
+def test_limits_are_the_least_and_the_largest_number_exactly(values):
+    target = read(np.array(values), "regression")
+    np.testing.assert_array_equal(target.limits, [[min(values)], [max(values)]])
+
+
+def test_limits_are_those_of_the_rows_that_count():
+    target = read([[9.0, 1.5], [2.0, 0.5], [3.0, -9.0]], weight=[0, 1, 1])
+    np.testing.assert_array_equal(target.limits, [[2.0, -9.0], [3.0, 0.5]])
+
+
+@pytest.mark.parametrize("y", [["b", "a", "b"], ["b", "c", "a"], [True, False, True]])
+def test_labels_are_those_that_were_given(y):
+    assert read(y, "classification").labels().tolist() == y
+
+
+def test_several_labels_are_given_back_side_by_side():
+    y = np.array([[0, 1], [1, 1], [1, 0]])
+    np.testing.assert_array_equal(read(y).labels(), y)
