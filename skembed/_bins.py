@@ -46,7 +46,7 @@ class PiecewiseLinear:
 
     The coordinate of a bin is 0 below it, 1 above it and linear inside, so that a linear map of
     them is a continuous piecewise-linear function (Gorishniy et al. 2022, arXiv:2203.05556).
-    Missing values are all zeros.
+    Missing values are all zeros. With 0 bins there are no coordinates.
     """
 
     def __init__(self, n_bins: int) -> None:

@@ -1,5 +1,8 @@
 """scikit-learn's own checks of the predictors, with every expected failure named and strict."""
 
+import numpy as np
+import pandas as pd
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skembed import EmbeddingClassifier, EmbeddingRegressor
@@ -21,3 +24,23 @@ MINIBATCH = {
 )
 def test_estimator_checks(estimator, check):
     check(estimator)
+
+
+SWITCHES = {
+    "target_effect": False,
+    "crosses": 0,
+    "counts": False,
+    "n_bins": 0,
+    "linear_part": False,
+}
+
+
+@pytest.mark.parametrize("off", [*SWITCHES, "all"])
+def test_each_part_can_be_switched_off(off):
+    rng = np.random.default_rng(0)
+    city = rng.integers(0, 5, 200)
+    X = pd.DataFrame({"city": city.astype(str), "size": rng.normal(size=200)})
+    y = city + X["size"].to_numpy()
+    parameters = SWITCHES if off == "all" else {off: SWITCHES[off]}
+    model = EmbeddingRegressor(n_estimators=1, hidden_layer_sizes=(16,), random_state=0)
+    assert model.set_params(**parameters).fit(X, y).score(X, y) > 0.7
