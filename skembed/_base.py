@@ -25,7 +25,7 @@ from ._params import Rule, check_parameters
 from ._recipe import progress_printer
 from ._sample import Sample, read_input
 from ._sequences import pooled_vectors
-from ._tables import fill_reserved_rows
+from ._tables import count_rows, fill_reserved_rows
 from ._training_input import TrainingInput, encode_input, read_training_input
 from ._vectors import LearnedVectors
 from ._warm_start import start_from
@@ -78,7 +78,7 @@ class EmbeddingModel(LearnedVectors, BaseEstimator):
             read.recipe,
             read.rng,
             start=next(self._starting_points(read), None),
-            on_epoch=progress_printer(self),
+            on_epoch=progress_printer(self, self.max_iter),
         )
 
     def _learn_together(self, read: TrainingInput) -> list[NDArray[np.float32]]:
@@ -144,17 +144,20 @@ class EmbeddingModel(LearnedVectors, BaseEstimator):
         self, tables: list[NDArray[np.float32]], read: TrainingInput
     ) -> list[NDArray[np.float32]]:
         """Tables whose rows for unknown and missing values follow the parameters."""
-        return [self._fill_one(j, table, read) for j, table in enumerate(tables)]
+        return [self._fill_one([j], table, read) for j, table in enumerate(tables)]
 
-    def _fill_one(self, j: int, table: NDArray[Any], read: TrainingInput) -> NDArray[Any]:
-        """The table of column ``j`` with its reserved rows filled."""
+    def _fill_one(
+        self, columns: list[int], table: NDArray[Any], read: TrainingInput
+    ) -> NDArray[Any]:
+        """The table that some columns have in common with its reserved rows filled."""
+        sample = read.sample
+        counts = [count_rows(sample.codes[:, j], sample.bags.get(j), len(table)) for j in columns]
         return fill_reserved_rows(
             table,
-            read.vocabularies[j],
-            read.sample.codes[:, j],
+            read.vocabularies[columns[0]],
+            np.sum(counts, axis=0),
             self.handle_unknown,
             self.handle_missing,
-            read.sample.bags.get(j),
         )
 
     def transform(self, X: Any) -> NDArray[np.float32]:

@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
+def _quantiles(values: Array, shares: Array) -> Array:
+    """Quantiles of present values; in quarters, for the way between two huge ones may overflow."""
+    return 4 * np.quantile(values / 4, shares)
+
+
 def quantile_edges(values: Array, n_bins: int, n_value_bins: int = 0) -> Array:
     """Inner edges of at most ``n_bins`` bins of equally many values, NaN left out.
 
@@ -17,10 +22,10 @@ def quantile_edges(values: Array, n_bins: int, n_value_bins: int = 0) -> Array:
     present = values[~np.isnan(values)]
     if not len(present):
         return np.empty(0)
-    edges = [np.quantile(present, np.linspace(0, 1, n_bins + 1)[1:-1])]
+    edges = [_quantiles(present, np.linspace(0, 1, n_bins + 1)[1:-1])]
     if n_value_bins:
         shares = np.linspace(0, 1, n_value_bins + 1)[1:-1]
-        edges.append(np.quantile(np.unique(present), shares))
+        edges.append(_quantiles(np.unique(present), shares))
     return np.unique(np.concatenate(edges))
 
 
@@ -53,7 +58,7 @@ class PiecewiseLinear:
         for column in X.T:
             present = column[~np.isnan(column)]
             shares = np.linspace(0, 1, self.n_bins + 1)
-            self.edges_.append(np.unique(np.quantile(present, shares)) if len(present) else present)
+            self.edges_.append(np.unique(_quantiles(present, shares)) if len(present) else present)
         return self
 
     def transform(self, X: Array) -> NDArray[np.float32]:
@@ -63,8 +68,8 @@ class PiecewiseLinear:
             # One bin alone is linear, as the scaled column is.
             if len(edges) > 2:
                 # Halves, for the width of a bin may overflow.
-                way = (column[:, None] / 2 - edges[:-1] / 2) / (np.diff(edges / 2))
-                way = np.clip(way, 0, 1)
+                inside = np.clip(column[:, None], edges[:-1], edges[1:])
+                way = (inside / 2 - edges[:-1] / 2) / np.diff(edges / 2)
                 way[np.isnan(column)] = 0
                 blocks.append(way.astype(np.float32))
         return np.concatenate(blocks, axis=1)

@@ -21,9 +21,10 @@ from .nn._bags import Bags
 from .nn._linear import Linear, fit_linear
 from .nn._losses import Loss, make_loss
 from .nn._network import Data, Network, place_codes
-from .nn._training import History, predict
+from .nn._training import History, predict, train
 
 Array = NDArray[np.floating]
+OnEpoch = Callable[[int, float, float | None], None]
 
 _N_PARTS = 8
 # Rows fewer than this are all used for training: too few to tell what is better.
@@ -103,7 +104,7 @@ def fit_blend(
     rng: np.random.Generator,
     n_jobs: int | None,
     starts: Sequence[Start | None],
-    on_epoch: Callable[[int, float, float | None], None] | None,
+    printer: Callable[[int], OnEpoch | None],
 ) -> tuple[Blend, list[History]]:
     """Fit all parts; an interrupted fit returns what has been fitted so far.
 
@@ -124,11 +125,13 @@ def fit_blend(
         Networks trained at the same time.
     starts : sequence of (callable or None)
         What overwrites the first parameters of each network.
-    on_epoch : callable or None
+    printer : callable (number of epochs) -> (callable or None)
+        Makes what is called after each epoch.
     """
     loss = make_loss(sample.target.loss, quantile=recipe.quantile)
-    recipe = _with_enough_steps(recipe, len(sample))
     splits = _splits(sample, n_estimators, rng)
+    recipe = _with_enough_steps(recipe, min(len(rows) for rows, _ in splits))
+    on_epoch = printer(recipe.settings.max_iter)
     interrupted: list[bool] = []
 
     def fit_member(k: int, own_rng: np.random.Generator) -> _Fitted | None:
@@ -153,6 +156,27 @@ def fit_blend(
     return blend, [one.history for one in fitted]
 
 
+def continue_blend(
+    blend: Blend, sample: Sample, recipe: Recipe, rng: np.random.Generator
+) -> tuple[Blend, list[History]]:
+    """The blend with all networks trained for one more epoch; the one given stays as it is.
+
+    ``sample.numeric`` are the numeric inputs of the networks.
+    """
+    settings = replace(recipe.settings, max_iter=1, schedule="constant")
+    weight = (sample.weight / sample.weight.mean()).astype(np.float32)
+    members, histories = [], []
+    for member, own_rng in zip(blend.members, rng.spawn(len(blend.members)), strict=True):
+        network = Network(member.architecture, blend.loss, recipe.alpha)
+        parameters = {name: value.copy() for name, value in member.parameters.items()}
+        data = to_data(sample, member.architecture, weight)
+        # Without decay: how rare a category is, these rows alone do not tell.
+        parameters, history = train(network, parameters, data, settings, own_rng)
+        members.append(FittedNetwork(member.architecture, parameters))
+        histories.append(history)
+    return replace(blend, members=members), histories
+
+
 def _splits(
     sample: Sample, n_estimators: int, rng: np.random.Generator
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -168,13 +192,10 @@ def _splits(
 def _with_enough_steps(recipe: Recipe, n_rows: int) -> Recipe:
     """More epochs for a small sample, which would otherwise not be learned."""
     settings = recipe.settings
-    steps = settings.max_iter * -(-n_rows // settings.batch_size)
-    factor = max(1.0, _LEAST_STEPS / steps)
-    settings = replace(
-        settings,
-        max_iter=round(settings.max_iter * factor),
-        n_iter_no_change=round(settings.n_iter_no_change * factor),
-    )
+    steps = -(-n_rows // settings.batch_size)
+    n_epochs = max(settings.max_iter, -(-_LEAST_STEPS // steps))
+    patience = settings.n_iter_no_change * n_epochs // settings.max_iter
+    settings = replace(settings, max_iter=n_epochs, n_iter_no_change=patience)
     return replace(recipe, settings=settings)
 
 
@@ -188,20 +209,19 @@ def _fit_member(
     rng: np.random.Generator,
     split: tuple[NDArray[np.intp], NDArray[np.intp]],
     start: Start | None,
-    on_epoch: Callable[[int, float, float | None], None] | None,
+    on_epoch: OnEpoch | None,
 ) -> _Fitted:
     rows, held_out = split
-    part, rest = sample.take(rows), sample.take(held_out)
+    part, rest = (replace(sample.take(own), numeric=draws.network_inputs(0, own)) for own in split)
     network, parameters, history = train_network(
         part,
         n_codes,
         recipe,
         rng,
         start=start,
-        inputs_of=lambda epoch: draws.network_inputs(epoch)[rows],
+        inputs_of=lambda epoch, own: draws.network_inputs(epoch, rows[own]),
         on_epoch=on_epoch,
     )
-    rest = replace(rest, numeric=draws.network_inputs(0)[held_out])
     data = to_data(rest, network.architecture, None)
     raw = (
         predict(network, parameters, data) if len(rest) else np.empty((0, sample.target.n_outputs))

@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
 
 from . import _params as p
+from ._frames import n_rows_of
 from ._predictors import EmbeddingPredictor
+from ._sample import read_weight
+from ._targets import weigh_classes
 
 
 class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
@@ -144,29 +146,20 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         Labels in order.
     target_type_ : str
         ``"binary"``, ``"multiclass"`` or ``"multilabel-indicator"``.
-    loss_curve_ : list of float
-        Mean training loss of each epoch, over the networks.
-    validation_scores_ : list of float or None
-        Minus the held-out loss of each epoch, with ``early_stopping``.
-    n_iter_ : int
-        Epochs that were run.
-    n_features_in_ : int
-        Columns seen in ``fit``.
-    feature_names_in_ : ndarray of str
-        Their names, if all are strings.
+    loss_curve_, validation_scores_, n_iter_, n_features_in_, feature_names_in_
+        As in :class:`EmbeddingEncoder`; losses are means over the networks.
 
     See Also
     --------
     EmbeddingEncoder : The vectors alone, for other models.
-    sklearn.ensemble.HistGradientBoostingClassifier : Trees that take categories.
 
     Notes
     -----
     *Effects* are best linear unbiased predictions of random intercepts, jointly over the columns
-    [1]_. For each training epoch they are taken from another of four draws of ten folds. *Crosses*
-    are found greedily by the correlation of their held-out effect with what is not yet explained.
-    *Numeric columns* also enter in piecewise-linear coordinates [2]_. The *network* concatenates
-    all of this with the vectors [3]_; rare categories are shrunken towards the mean.
+    [1]_; each epoch takes them from another of four draws of ten folds. *Crosses* are found
+    greedily by the correlation of their held-out effect with what is not yet explained. *Numeric
+    columns* also enter in piecewise-linear coordinates [2]_. The *network* concatenates all of this
+    with the vectors, of which rare ones are shrunken towards 0.
 
     References
     ----------
@@ -174,8 +167,6 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
        selection model. Biometrics 31. :doi:`10.2307/2529430`
     .. [2] Gorishniy, Y., Rubachev, I. and Babenko, A. (2022). On embeddings for numerical features
        in tabular deep learning. :arxiv:`2203.05556`
-    .. [3] Guo, C. and Berkhahn, F. (2016). Entity embeddings of categorical variables.
-       :arxiv:`1604.06737`
 
     Examples
     --------
@@ -199,8 +190,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         **p.PREDICTOR_RULES,
         "class_weight": p.none
         | p.one_of("balanced")
-        | p.instance("a dict label -> weight", dict)
-        | p.sequence_of("a list of such dicts", lambda v: isinstance(v, dict)),
+        | p.class_weights
+        | p.sequence_of("a list of such dicts", p.class_weights.holds),
     }
 
     def __init__(
@@ -313,15 +304,48 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         FloatingPointError
             If training diverged.
         """
-        if self.class_weight is not None and y is not None:
-            p.check_parameters(self, self._rules)
-            factors = compute_sample_weight(self.class_weight, y)
-            sample_weight = factors if sample_weight is None else factors * sample_weight
-        self._fit(X, y, sample_weight)
+        self._fit(X, y, self._weighted(X, y, sample_weight))
         return self
 
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
+    ) -> EmbeddingClassifier:
+        """Train the networks for one more epoch on new rows.
+
+        The first call is a :meth:`fit`, and should be given a fair sample. Later ones keep its
+        categories, effects, crosses and linear part, and learn with the constant rate
+        ``learning_rate_init``.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+        classes : array-like of shape (n_classes,), optional
+            All labels, where the ``y`` of the first call lacks some.
+
+        Returns
+        -------
+        self : EmbeddingClassifier
+
+        Raises
+        ------
+        ValueError
+            With ``early_stopping``, for new labels, and as in :meth:`fit`.
+        """
+        known = getattr(self, "classes_", classes)
+        self._partial_fit(X, y, self._weighted(X, y, sample_weight, known), classes)
+        return self
+
+    def _weighted(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Any:
+        """The weights of the rows times those of their classes."""
+        if self.class_weight is None or y is None:
+            return sample_weight
+        p.check_parameters(self, self._rules)
+        weight = read_weight(sample_weight, n_rows_of(X))
+        return weigh_classes(y, self.task, weight, self.class_weight, classes)
+
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """Raw predictions: log-odds, or for several classes the logarithms before the softmax.
+        """Raw predictions: log-odds, or for several classes what the softmax takes.
 
         Parameters
         ----------
@@ -329,8 +353,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
 
         Returns
         -------
-        raw_prediction : ndarray of shape (n_samples,), or (n_samples, n_classes) if there are more
-            than two classes or several labels
+        raw_prediction : ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
         """
         raw = self._raw_prediction(X)
         return raw[:, 0] if self.target_type_ == "binary" else raw

@@ -134,7 +134,7 @@ def cooccurrence_counts(
             blocks[i][j].eliminate_zeros()
             blocks[i][j].sort_indices()
             blocks[j][i] = blocks[i][j].T.tocsr()
-    return sparse.block_array(blocks, format="csr")
+    return sparse.csr_array(sparse.bmat(blocks, format="csr"))
 
 
 def _shares(bags: Bags, n_codes: int) -> sparse.csr_array:
@@ -149,7 +149,7 @@ def _pairs_within(shares: sparse.csr_array, weight: Array) -> sparse.csr_array:
     alone = shares.multiply(shares).sum(axis=1)
     several = np.where(alone < 1, weight / np.where(alone < 1, 1 - alone, 1), 0)
     pairs = (shares.T @ (shares * several[:, None])).tocsr()
-    pairs = (pairs - sparse.diags_array(pairs.diagonal())).tocsr()
+    pairs = pairs - sparse.csr_array(sparse.diags(pairs.diagonal()))
     pairs.eliminate_zeros()
     pairs.sort_indices()
     return pairs

@@ -23,6 +23,7 @@ Found = tuple[int, ...]
 
 _PER_ROUND = 4
 _MOST_PARTS = 4
+_MOST_CROSSED = 100
 _MOST_PAIRS = 300
 _VALIDATION = 0.2
 _RIDGE = 10.0
@@ -137,8 +138,10 @@ class _Search:
             (k,): (Cross((part,)), codes[k]) for k, part in enumerate(parts)
         }
         alone = [z_score(self.held_out((k,), y), y, weight) for k in range(len(parts))]
-        pairs = [pair for pair in combinations(range(len(parts)), 2) if self._apart(pair)]
         # Columns that matter alone are the likelier to matter together.
+        ranked = sorted(range(len(parts)), key=lambda k: -alone[k])
+        self._crossed = sorted(ranked[:_MOST_CROSSED])
+        pairs = [pair for pair in combinations(self._crossed, 2) if self._apart(pair)]
         self._pairs = sorted(pairs, key=lambda p: -(alone[p[0]] + alone[p[1]]))[:_MOST_PAIRS]
 
     def _columns(self, found: Found) -> frozenset[object]:
@@ -187,10 +190,7 @@ class _Search:
         taken = {self._columns(found) for found in chosen}
         tried: set[frozenset[int]] = set()
         longer = (
-            (*found, k)
-            for found in chosen
-            if len(found) < _MOST_PARTS
-            for k in range(len(self._parts))
+            (*found, k) for found in chosen if len(found) < _MOST_PARTS for k in self._crossed
         )
         for found in (*self._pairs, *longer):
             new = frozenset(found) not in tried and self._columns(found) not in taken

@@ -18,7 +18,7 @@ from ._frames import n_rows_of
 from ._learning import Recipe
 from ._sample import Sample
 from ._sequences import pooled_vectors
-from ._tables import mean_over_rows
+from ._tables import count_rows, mean_over_rows
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import count
 
@@ -165,9 +165,8 @@ def vectors_of_unseen(
     for j, (table, vocabulary) in enumerate(zip(tables, vocabularies, strict=True)):
         unseen = np.repeat(table[UNKNOWN : UNKNOWN + 1], len(table), axis=0)
         if handle_missing != "unknown":
-            unseen[vocabulary.missing_code] = mean_over_rows(
-                table, sample.codes[:, j], sample.bags.get(j)
-            )
+            counts = count_rows(sample.codes[:, j], sample.bags.get(j), len(table))
+            unseen[vocabulary.missing_code] = mean_over_rows(table, counts)
         first_learned = table.shape[1] - recipe.embedding_dims[j]
         learned = unseen[:, first_learned:]
         prior = recipe.priors[recipe.tables[j]]

@@ -115,7 +115,7 @@ class _BagColumn:
         size -= np.average(size, weights=weight)
         size[np.abs(size) < _LEAST_DIFFERENCE] = 0
         common = sparse.csr_array(size[:, None])
-        self._design = sparse.block_array([[self._shares, common]], format="csr")
+        self._design = sparse.csr_array(sparse.hstack([self._shares, common], format="csr"))
         self._weighted = (self._design * weight[:, None]).T.tocsr()
         self._sums = self._design.T @ weight
         # What a category is worth to the equations: its squared shares.
@@ -254,9 +254,11 @@ def _held_out_one_by_one(
     fold: NDArray[np.integer],
     bags: Mapping[int, Bags],
 ) -> list[Array]:
-    held_out = [np.empty(y.shape) for _ in n_codes]
+    held_out = [np.zeros(y.shape) for _ in n_codes]
     for k in range(fold.max() + 1):
         own, rest = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+        if not len(rest):
+            continue
         part = joint_effects(codes[rest], n_codes, y[rest], weight[rest], pseudo_counts, bags)
         for j, (table, out) in enumerate(zip(part.values, held_out, strict=True)):
             out[own] = gather(table, codes[own, j], bags.get(j))

@@ -60,6 +60,8 @@ class FeatureSettings:
         Codes of every categorical column.
     pooling : str
         How the effects in a bag become one.
+    shrinkage : float or None
+        Rows of the mean that shrink the effects of columns; None estimates them.
     """
 
     effects: bool
@@ -68,6 +70,7 @@ class FeatureSettings:
     n_bins: int
     n_codes: tuple[int, ...]
     pooling: str
+    shrinkage: float | None
 
 
 def smooth_clip(z: Array) -> Array:
@@ -133,9 +136,14 @@ class Draws:
     features: list[NDArray[np.float32]]
     pieces: NDArray[np.float32]
 
-    def network_inputs(self, draw: int) -> NDArray[np.float32]:
-        """The numeric block of the network in one draw."""
-        return np.concatenate([self.features[draw % len(self.features)], self.pieces], axis=1)
+    def network_inputs(self, draw: int, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The numeric block of the network for some rows in one draw."""
+        features = self.features[draw % len(self.features)]
+        n_features = features.shape[1]
+        inputs = np.empty((len(rows), n_features + self.pieces.shape[1]), dtype=np.float32)
+        features.take(rows, axis=0, out=inputs[:, :n_features], mode="clip")
+        self.pieces.take(rows, axis=0, out=inputs[:, n_features:], mode="clip")
+        return inputs
 
 
 def make_features(
@@ -165,14 +173,14 @@ def make_features(
     """
     maker = _Maker(sample, numbers, parts, numeric_names, rng)
     if settings.effects:
-        maker.add_column_effects(settings.n_codes)
+        maker.add_column_effects(settings.n_codes, settings.shrinkage)
         maker.add_bin_effects()
     if settings.crosses:
         maker.add_crosses(settings.crosses)
     if settings.counts:
         maker.add_counts()
         maker.add_combination_counts()
-    bins = PiecewiseLinear(settings.n_bins).fit(numbers if settings.n_bins else numbers[:, :0])
+    bins = PiecewiseLinear(settings.n_bins).fit(numbers)
     first = np.stack(maker.held_out[0], axis=1) if maker.held_out[0] else np.empty((len(sample), 0))
     scale = first.std(axis=0)
     features = Features(
@@ -224,11 +232,13 @@ class _Maker:
         columns = self.held_out[draw]
         return np.column_stack([*columns, self._sample.numeric]).astype(np.float64)
 
-    def add_column_effects(self, n_codes: tuple[int, ...]) -> None:
+    def add_column_effects(self, n_codes: tuple[int, ...], shrinkage: float | None) -> None:
         """Joint effects of the categorical columns."""
-        sample = self._sample
+        sample, m = self._sample, None
+        if shrinkage is not None:
+            m = np.full((len(n_codes), self._y.shape[1]), shrinkage)
         known = sample.codes, n_codes, self._y, sample.weight
-        effects = joint_effects(*known, bags=sample.bags)
+        effects = joint_effects(*known, m, sample.bags)
         self.column_effects = effects.values
         for features, fold in zip(self.held_out, self._folds, strict=True):
             for column in held_out_effects(*known, effects.pseudo_counts, fold, sample.bags):
@@ -287,14 +297,17 @@ class _Maker:
                 cross, own = cross_of([parts[k] for k in positions], [codes[k] for k in positions])
                 self._add_effect(cross, own, y)
 
-    def _add_count(self, cross: Cross, codes: Codes, least_z_score: float = 0.0) -> None:
-        """Logarithm of the number of *other* rows of the same combination."""
+    def _add_count(self, cross: Cross, codes: Codes, missing: Array | None = None) -> None:
+        """Logarithm of the number of *other* rows of the same combination.
+
+        Only if it correlates with what is ``missing``, where that is given.
+        """
         weight = self._sample.weight
         counts = np.bincount(codes, weight, cross.n_codes)
         others = np.log1p(np.maximum(counts[codes] - weight, 0))
-        if least_z_score:
-            scores = [z_score(others[:, None], y[:, None], weight) for y in self._missing.T]
-            if np.abs(scores).max(initial=0) <= least_z_score:
+        if missing is not None:
+            scores = [z_score(others[:, None], y[:, None], weight) for y in missing.T]
+            if np.abs(scores).max(initial=0) <= _LEAST_Z_SCORE:
                 return
         self._add(Term(cross, log_counts=np.log1p(counts)), [[others]] * len(self.held_out))
 
@@ -307,11 +320,11 @@ class _Maker:
 
     def add_combination_counts(self) -> None:
         """Counts of pairs of columns, all columns, and all but one, where they tell something."""
-        self._missing = residual(self._known(), self._y, self._sample.weight)
+        missing = residual(self._known(), self._y, self._sample.weight)
         for positions in self._combinations():
             parts = [self._parts[k] for k in positions]
             columns = [self._sample.codes[:, k] for k in positions]
-            self._add_count(*cross_of(parts, columns), _LEAST_Z_SCORE)
+            self._add_count(*cross_of(parts, columns), missing)
 
     def _combinations(self) -> Iterator[tuple[int, ...]]:
         everything = tuple(range(len(self._parts)))

@@ -28,7 +28,7 @@ from .nn._network import (
     table_views,
 )
 from .nn._relearn import Basis, find_bases, relearn
-from .nn._training import History, TrainingSettings, train
+from .nn._training import History, Rows, TrainingSettings, train
 
 Array = NDArray[np.floating]
 Start = Callable[[Architecture, Parameters], None]
@@ -140,16 +140,14 @@ def train_network(
     rng: np.random.Generator,
     *,
     start: Start | None = None,
-    inputs_of: Callable[[int], NDArray[np.float32]] | None = None,
+    inputs_of: Callable[[int, NDArray[np.intp]], NDArray[np.float32]] | None = None,
     on_epoch: Callable[[int, float, float | None], None] | None = None,
 ) -> tuple[Network, Parameters, History]:
     """Train a network on a sample.
 
     ``start`` may overwrite its first parameters in place. ``inputs_of`` gives the numeric block of
-    an epoch in place of the sample's.
+    some rows in an epoch, in place of the sample's.
     """
-    if inputs_of:
-        sample = replace(sample, numeric=inputs_of(0))
     architecture = make_architecture(sample, n_codes, recipe)
     loss = make_loss(sample.target.loss, quantile=recipe.quantile)
     network = Network(architecture, loss, recipe.alpha)
@@ -165,21 +163,24 @@ def train_network(
     equal = sample.weight.min() == sample.weight.max()
     mean_one = None if equal else (sample.weight / sample.weight.mean()).astype(np.float32)
     data = to_data(sample, architecture, mean_one)
-    rows = np.arange(len(data))
+    kept = np.arange(len(data))
     if recipe.validation_fraction is not None:
-        rows, held_out = _hold_out(len(data), recipe.validation_fraction, rng)
+        kept, held_out = _hold_out(len(data), recipe.validation_fraction, rng)
     replace_some = unknown_replacement(architecture, sample)
     epochs = count_up()
+    training = data if recipe.validation_fraction is None else data.take(kept)
+    without_inputs = replace(training, numeric=training.numeric[:, :0])
 
-    def draw(data: Data, rng: np.random.Generator) -> Data:
-        if inputs_of:
-            data = replace(data, numeric=inputs_of(next(epochs))[rows])
-        return replace_some(data, rng)
+    def draw(rows: Rows, rng: np.random.Generator) -> Data:
+        if not inputs_of:
+            return replace_some(training.take(rows), rng)
+        drawn = replace_some(without_inputs.take(rows), rng)
+        return replace(drawn, numeric=inputs_of(next(epochs), kept[rows]))
 
     parameters, history = train(
         network,
         parameters,
-        data if recipe.validation_fraction is None else data.take(rows),
+        training,
         recipe.settings,
         rng,
         rules=table_rules(
@@ -190,7 +191,7 @@ def train_network(
             recipe.settings.batch_size,
         ),
         validation=None if recipe.validation_fraction is None else data.take(held_out),
-        augment=draw,
+        draw=draw,
         on_epoch=on_epoch,
     )
     return network, parameters, history

@@ -64,15 +64,17 @@ class MarginalEffects:
         """``m`` by the method of moments, from sums per code and the sum of all squares."""
         counts = self._counts
         n_groups, n_rows = np.count_nonzero(counts), counts.sum()
-        of_groups = float(sums @ (sums / np.maximum(counts, _SMALLEST)))
-        noise = max(squares - of_groups, 0) / max(n_rows - n_groups, _SMALLEST)
-        between = (of_groups - sums.sum() ** 2 / n_rows) / max(n_groups - 1, 1)
-        rows_per_group = (n_rows - counts @ counts / n_rows) / max(n_groups - 1, 1)
-        variance = (between - noise) / max(rows_per_group, _SMALLEST)
-        # Groups that differ less than noise would make them have no effect.
-        if variance * _MOST_PSEUDO_COUNTS <= noise:
+        # One category, or a row of weight 1 per category, cannot tell effects from noise.
+        if n_groups < 2 or n_rows <= n_groups:
             return _MOST_PSEUDO_COUNTS
-        return max(noise / variance, _LEAST_PSEUDO_COUNT)
+        of_groups = float(sums @ (sums / np.maximum(counts, _SMALLEST)))
+        noise = max(squares - of_groups, 0) / (n_rows - n_groups)
+        between = (of_groups - sums.sum() ** 2 / n_rows) / (n_groups - 1)
+        rows_per_group = (n_rows - counts @ counts / n_rows) / (n_groups - 1)
+        # Groups that differ less than noise would make them have no effect.
+        if (between - noise) * _MOST_PSEUDO_COUNTS <= noise * rows_per_group:
+            return _MOST_PSEUDO_COUNTS
+        return max(noise * rows_per_group / (between - noise), _LEAST_PSEUDO_COUNT)
 
     def held_out(self, fold: Codes) -> Array:
         """The effect of each row's category without the rows of its fold, ``(n, n_outputs)``.

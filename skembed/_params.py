@@ -102,6 +102,10 @@ none = exactly(None)
 layer_sizes = sequence_of(
     "a sequence of ints of at least 1", lambda v: _is_integer(v) and v >= 1
 ) | integer(1)
+class_weights = Rule(
+    "a dict label -> float in [0, inf)",
+    lambda v: isinstance(v, dict) and all(map(real("[0, inf)").holds, v.values())),
+)
 random_state = none | Rule(
     "an int of at least 0, a numpy.random.RandomState",
     lambda v: (_is_integer(v) and v >= 0) or isinstance(v, np.random.RandomState),

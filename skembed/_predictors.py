@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,18 +12,23 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import EmbeddingModel
-from ._blend import Blend, fit_blend
+from ._blend import Blend, continue_blend, fit_blend
 from ._effects_frame import effect_frames
 from ._features import Features, FeatureSettings, make_features
-from ._learning import limit_norm
+from ._frames import Frame
+from ._learning import FittedNetwork, Recipe, limit_norm, mean_curve
 from ._params import check_parameters
-from ._recipe import progress_printer
-from ._sample import Sample, numeric_matrix, read_input
+from ._recipe import make_recipe, progress_printer, share_tables
+from ._sample import Sample, make_rng, numeric_matrix, read_input, read_weight
+from ._targets import Target, read_target
 from ._terms import Cross, Part, Term
 from ._threads import single_blas_thread
 from ._training_input import TrainingInput, encode_input, read_training_input
+from .nn._bags import Bags
 from .nn._network import table_views
 from .nn._training import History
+
+Array = NDArray[np.floating]
 
 
 class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
@@ -30,11 +36,14 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
 
     _auto_dim: ClassVar = 8
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         check_parameters(self, self._rules)
         with single_blas_thread():
-            read = read_training_input(self, X, y, sample_weight, needs_categories=False)
-            read = replace(read, sample=self._with_loss(read.sample))
+            read = read_training_input(
+                self, X, y, sample_weight, needs_categories=False, classes=classes
+            )
+            target = self._with_loss(read.sample.target)
+            read = replace(read, sample=replace(read.sample, target=target))
             features, draws = make_features(
                 read.sample,
                 read.numbers,
@@ -48,6 +57,7 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
                     self.n_bins,
                     read.n_codes,
                     self.pooling,
+                    read.recipe.shrinkage,
                 ),
                 read.rng,
             )
@@ -62,7 +72,7 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
                 read.rng,
                 self.n_jobs,
                 starts + [None] * (self.n_estimators - len(starts)),
-                progress_printer(self),
+                partial(progress_printer, self),
             )
         self._store_fit(read, features, blend, histories)
         if any(history.interrupted for history in histories):
@@ -78,9 +88,52 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
             if j not in read.sample.bags
         ]
 
-    def _with_loss(self, sample: Sample) -> Sample:
-        """The sample with its target made ready for the loss that was chosen."""
-        return sample
+    def _with_loss(self, target: Target) -> Target:
+        """The target made ready for the loss that was chosen."""
+        return target
+
+    def _as_before(self, target: Target) -> Target:
+        """The target in the unit of the first fit."""
+        return target
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
+        check_parameters(self, self._rules)
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit holds out no rows. Set early_stopping=False, or call fit."
+            )
+        if not self.__sklearn_is_fitted__():
+            self._fit(X, y, sample_weight, classes)
+            return
+        with single_blas_thread():
+            sample = self._read_more(X, y, sample_weight)
+            tables = share_tables(self.shared, self._columns)
+            recipe = make_recipe(self, self._columns, self._vocabularies, tables)
+            rng = make_rng(self.random_state).spawn(self.n_iter_ + 1)[-1]
+            blend, histories = continue_blend(self._blend, sample, recipe, rng)
+        self._blend = blend
+        self._networks = blend.members
+        for j, table in enumerate(self._own_tables(blend.members[0], recipe)):
+            self.embeddings_[j][:, -table.shape[1] :] = table
+        self.loss_curve_ += mean_curve([history.loss_curve for history in histories])
+        self.n_iter_ = len(self.loss_curve_)
+        if any(history.interrupted for history in histories):
+            raise KeyboardInterrupt
+
+    def _read_more(self, X: Any, y: Any, sample_weight: Any) -> Sample:
+        """Rows for a fit that exists, with the features that new rows get."""
+        frame = read_input(self, X, reset=False)
+        weight = read_weight(sample_weight, frame.n_rows)
+        target = self._as_before(read_target(y, self.task, weight, self.classes_))
+        if target.kind != self.target_type_ or target.n_outputs != self._n_outputs:
+            raise ValueError(
+                f"y must be as in the first call, {self.target_type_} with {self._n_outputs} "
+                f"outputs. Got {target.kind} with {target.n_outputs}."
+            )
+        rows = np.flatnonzero(weight)
+        codes, bags, features, pieces = self._inputs(frame)
+        inputs = np.concatenate([features, pieces], axis=1)
+        return Sample(rows, codes[rows], inputs[rows], target, weight[rows], bags)
 
     def _store_fit(
         self, read: TrainingInput, features: Features, blend: Blend, histories: list[History]
@@ -88,12 +141,9 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
         """Keep all that predictions need."""
         self._store(read)
         for member in blend.members:
-            for j, table in self._own_tables(member, read):
-                if read.recipe.multipliers[j]:
-                    table[...] = limit_norm(table, self.max_norm)
-                table[...] = self._fill_one(j, table, read)
+            self._finish_tables(member, read)
         features.column_effects[:] = self._fill(features.column_effects, read)
-        tables = [table for _, table in self._own_tables(blend.members[0], read)]
+        tables = self._own_tables(blend.members[0], read.recipe)
         if self.target_effect:
             pairs = zip(features.column_effects, tables, strict=True)
             tables = [np.hstack(pair) for pair in pairs]
@@ -110,10 +160,18 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
         )
 
     @staticmethod
-    def _own_tables(member: Any, read: TrainingInput) -> list[tuple[int, NDArray[Any]]]:
-        """The first column of each table of a network, and the table."""
+    def _own_tables(member: FittedNetwork, recipe: Recipe) -> list[NDArray[Any]]:
+        """The table of each column in a network."""
         views = table_views(member.architecture, member.parameters)
-        return [(j, views[t]) for j, t in enumerate(read.recipe.tables)]
+        return [views[t] for t in recipe.tables]
+
+    def _finish_tables(self, member: FittedNetwork, read: TrainingInput) -> None:
+        """Limit the norms in the tables of a network, and fill their reserved rows."""
+        for t, table in enumerate(table_views(member.architecture, member.parameters)):
+            columns = [j for j, own in enumerate(read.recipe.tables) if own == t]
+            if read.recipe.multipliers[columns[0]]:
+                table[...] = limit_norm(table, self.max_norm)
+            table[...] = self._fill_one(columns, table, read)
 
     @property
     def effects_(self) -> dict[Any, Any]:
@@ -127,21 +185,20 @@ class EmbeddingPredictor(TransformerMixin, EmbeddingModel):
         return effect_frames(
             [*columns, *self._features.terms],
             dict(zip(names, self._vocabularies, strict=True)),
-            self._coordinate_names(0),
+            self._effect_names(),
         )
 
     def _raw_prediction(self, X: Any) -> NDArray[np.float64]:
         """Raw predictions ``(n, n_outputs)``."""
         check_is_fitted(self)
-        frame = read_input(self, X, reset=False)
+        return self._blend.raw_prediction(*self._inputs(read_input(self, X, reset=False)))
+
+    def _inputs(self, frame: Frame) -> tuple[NDArray[np.int32], dict[int, Bags], Array, Array]:
+        """Codes, bags, features and piecewise-linear coordinates of new rows."""
         codes, bags = encode_input(self, frame, self._columns, self._vocabularies)
         numbers = numeric_matrix(frame, self._columns)
-        return self._blend.raw_prediction(
-            codes,
-            bags,
-            self._features.transform(codes, numbers, bags),
-            self._features.bins.transform(numbers),
-        )
+        features = self._features.transform(codes, numbers, bags)
+        return codes, bags, features, self._features.bins.transform(numbers)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -133,7 +133,9 @@ def _checked_multipliers(multipliers: Mapping[Any, Any], columns: Columns) -> li
     return [float(value) for value in values]
 
 
-def progress_printer(estimator: Any) -> Callable[[int, float, float | None], None] | None:
+def progress_printer(
+    estimator: Any, n_epochs: int
+) -> Callable[[int, float, float | None], None] | None:
     """Print a line per epoch if the estimator is to be verbose."""
     if not estimator.verbose:
         return None
@@ -141,6 +143,6 @@ def progress_printer(estimator: Any) -> Callable[[int, float, float | None], Non
 
     def report(epoch: int, loss: float, held_out: float | None) -> None:
         rest = "" if held_out is None else f", held-out loss {held_out:.5f}"
-        print(f"[{name}] epoch {epoch + 1}/{estimator.max_iter}: loss {loss:.5f}{rest}")
+        print(f"[{name}] epoch {epoch + 1}/{n_epochs}: loss {loss:.5f}{rest}")
 
     return report

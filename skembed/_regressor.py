@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.base import RegressorMixin
 from . import _params as p
 from ._predictors import EmbeddingPredictor
 from ._sample import Sample
-from ._targets import for_loss
+from ._targets import Target, for_loss, in_unit_of
 from ._training_input import TrainingInput
 
 
@@ -149,29 +148,20 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         Share of the networks in the prediction; the rest is the linear model's.
     target_type_ : str
         ``"continuous"`` or ``"continuous-multioutput"``.
-    loss_curve_ : list of float
-        Mean training loss of each epoch, over the networks.
-    validation_scores_ : list of float or None
-        Minus the held-out loss of each epoch, with ``early_stopping``.
-    n_iter_ : int
-        Epochs that were run.
-    n_features_in_ : int
-        Columns seen in ``fit``.
-    feature_names_in_ : ndarray of str
-        Their names, if all are strings.
+    loss_curve_, validation_scores_, n_iter_, n_features_in_, feature_names_in_
+        As in :class:`EmbeddingEncoder`; losses are means over the networks.
 
     See Also
     --------
     EmbeddingEncoder : The vectors alone, for other models.
-    sklearn.ensemble.HistGradientBoostingRegressor : Trees that take categories.
 
     Notes
     -----
     *Effects* are best linear unbiased predictions of random intercepts, jointly over the columns
-    [1]_. For each training epoch they are taken from another of four draws of ten folds. *Crosses*
-    are found greedily by the correlation of their held-out effect with what is not yet explained.
-    *Numeric columns* also enter in piecewise-linear coordinates [2]_. The *network* concatenates
-    all of this with the vectors [3]_; rare categories are shrunken towards the mean.
+    [1]_; each epoch takes them from another of four draws of ten folds. *Crosses* are found
+    greedily by the correlation of their held-out effect with what is not yet explained. *Numeric
+    columns* also enter in piecewise-linear coordinates [2]_. The *network* concatenates all of this
+    with the vectors, of which rare ones are shrunken towards 0.
 
     References
     ----------
@@ -179,8 +169,6 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
        selection model. Biometrics 31. :doi:`10.2307/2529430`
     .. [2] Gorishniy, Y., Rubachev, I. and Babenko, A. (2022). On embeddings for numerical features
        in tabular deep learning. :arxiv:`2203.05556`
-    .. [3] Guo, C. and Berkhahn, F. (2016). Entity embeddings of categorical variables.
-       :arxiv:`1604.06737`
 
     Examples
     --------
@@ -293,15 +281,17 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         self.verbose = verbose
         self.n_jobs = n_jobs
 
-    def _with_loss(self, sample: Sample) -> Sample:
-        return replace(sample, target=for_loss(sample.target, self.loss))
+    def _with_loss(self, target: Target) -> Target:
+        return for_loss(target, self.loss)
+
+    def _as_before(self, target: Target) -> Target:
+        return in_unit_of(for_loss(target, self.loss), self._target_center, self._target_scale)
 
     def _store(self, read: TrainingInput) -> None:
         super()._store(read)
         target = read.sample.target
         self._target_center, self._target_scale = target.center, target.scale
-        seen = target.values * target.scale + target.center
-        self._target_range = seen.min(axis=0), seen.max(axis=0)
+        self._target_range = target.limits
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> EmbeddingRegressor:
         """Learn the model.
@@ -328,6 +318,36 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         """
         self._fit(X, y, sample_weight)
         return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> EmbeddingRegressor:
+        """Train the networks for one more epoch on new rows.
+
+        The first call is a :meth:`fit`, and should be given a fair sample. Later ones keep its
+        categories, effects, crosses and linear part, and learn with the constant rate
+        ``learning_rate_init``.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self : EmbeddingRegressor
+
+        Raises
+        ------
+        ValueError
+            With ``early_stopping``, and as in :meth:`fit`.
+        """
+        self._partial_fit(X, y, sample_weight)
+        return self
+
+    def _read_more(self, X: Any, y: Any, sample_weight: Any) -> Sample:
+        sample = super()._read_more(X, y, sample_weight)
+        (low, high), (least, largest) = self._target_range, sample.target.limits
+        self._target_range = np.stack([np.minimum(low, least), np.maximum(high, largest)])
+        return sample
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict the target, within the range seen in ``fit``.

@@ -338,11 +338,12 @@ def make_sample(
     y: Any,
     task: str,
     sample_weight: Any,
+    classes: NDArray[Any] | None = None,
 ) -> tuple[Sample, NDArray[np.float64], NumericScaler]:
     """All of the input as plain arrays, its numbers before scaling, and what scaled them."""
     weight = read_weight(sample_weight, frame.n_rows)
     rows = np.flatnonzero(weight)
-    target = read_target(y, task, weight)
+    target = read_target(y, task, weight, classes)
     numbers = numeric_matrix(frame, columns)[rows]
     scaler = NumericScaler().fit(numbers)
     coded = [column.take(rows) for column in columns.read(frame)]

@@ -10,7 +10,7 @@ from sklearn.metrics import pairwise_distances, pairwise_distances_argmin
 
 from ._frames import make_frame
 from ._vocabulary import UNKNOWN, ColumnVocabulary
-from .nn._bags import Bags, add_up, count
+from .nn._bags import Bags, add_up
 
 Table = NDArray[np.float32]
 
@@ -18,17 +18,15 @@ Table = NDArray[np.float32]
 def fill_reserved_rows(
     table: Table,
     vocabulary: ColumnVocabulary,
-    codes: NDArray[np.integer],
+    counts: NDArray[np.float64],
     handle_unknown: str,
     handle_missing: str,
-    bags: Bags | None = None,
 ) -> Table:
     """The table with the rows that unknown and missing values are to get.
 
-    ``codes`` are those of the rows the table was learned from, shape ``(n,)``, with their bags if
-    they are numbers of bags.
+    ``counts`` says how often each of its codes occurs where it was learned.
     """
-    mean = mean_over_rows(table, codes, bags)
+    mean = mean_over_rows(table, counts)
     table = table.copy()
     if handle_unknown == "mean":
         table[UNKNOWN] = mean
@@ -38,16 +36,18 @@ def fill_reserved_rows(
         table[UNKNOWN] = table[vocabulary.infrequent_code]
     if handle_missing == "unknown":
         table[vocabulary.missing_code] = table[UNKNOWN]
-    elif not count(codes, bags, len(table))[vocabulary.missing_code]:
+    elif not counts[vocabulary.missing_code]:
         table[vocabulary.missing_code] = mean
     return table
 
 
-def mean_over_rows(
-    table: Table, codes: NDArray[np.integer], bags: Bags | None = None
-) -> NDArray[np.float64]:
-    """Mean vector of the rows with these codes, or of the elements of their bags, ``(width,)``."""
-    counts = add_up(np.ones((len(codes), 1)), codes, bags, len(table))[:, 0]
+def count_rows(codes: NDArray[np.integer], bags: Bags | None, n_codes: int) -> NDArray[np.float64]:
+    """Rows of each code, those of a bag in its shares, ``(n_codes,)``."""
+    return add_up(np.ones((len(codes), 1)), codes, bags, n_codes)[:, 0]
+
+
+def mean_over_rows(table: Table, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean vector of rows of which so many have each code, ``(width,)``."""
     return counts @ table.astype(np.float64) / max(counts.sum(), 1)
 
 

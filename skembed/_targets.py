@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import assert_all_finite
 
@@ -38,6 +39,8 @@ class Target:
         The labels in order.
     center, scale : ndarray of shape (n_outputs,)
         ``values * scale + center`` is the target in its own unit.
+    limits : ndarray of shape (2, n_outputs)
+        Least and largest target of all rows, in its own unit.
     """
 
     values: NDArray[Any]
@@ -47,6 +50,7 @@ class Target:
     classes: NDArray[Any] | None
     center: NDArray[np.float64]
     scale: NDArray[np.float64]
+    limits: NDArray[np.float64]
 
     def take(self, rows: NDArray[np.integer]) -> Target:
         """The same target for some rows."""
@@ -58,11 +62,21 @@ class Target:
             return (self.values[:, None] == np.arange(self.n_outputs)).astype(np.float64)
         return self.values.astype(np.float64)
 
+    def labels(self) -> NDArray[Any]:
+        """The class of each row, or its indicators of several labels."""
+        if self.kind == "multilabel-indicator":
+            return self.values.astype(np.int64)
+        numbers = self.values if self.values.ndim == 1 else self.values[:, 0].astype(np.int64)
+        return self.classes[numbers]
 
-def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
+
+def read_target(
+    y: Any, task: str, weight: NDArray[np.float64], classes: NDArray[Any] | None = None
+) -> Target:
     """Read ``y`` under ``task`` in {"auto", "regression", "classification", "none"}.
 
     Rows of weight 0 are left out. ``weight`` has shape ``(n_rows,)``. Under "none" y is ignored.
+    ``classes`` are all labels, where ``y`` may lack some.
     """
     if task == "none":
         return _no_target(int(np.count_nonzero(weight)))
@@ -86,7 +100,7 @@ def read_target(y: Any, task: str, weight: NDArray[np.float64]) -> Target:
         task = "classification" if has_categories(y) else _infer_task(array)
     if task == "regression":
         return _regression(array, weight)
-    return _classification(array)
+    return _classification(array, classes)
 
 
 def _no_target(n_rows: int) -> Target:
@@ -98,6 +112,7 @@ def _no_target(n_rows: int) -> Target:
         classes=None,
         center=np.empty(0),
         scale=np.empty(0),
+        limits=np.empty((2, 0)),
     )
 
 
@@ -189,10 +204,11 @@ def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
         classes=None,
         center=center,
         scale=scale,
+        limits=np.stack([columns.min(axis=0), columns.max(axis=0)]),
     )
 
 
-def _classification(array: NDArray[Any]) -> Target:
+def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Target:
     kind = type_of_target(array, input_name="y")
     if kind.startswith("continuous"):
         raise ValueError(
@@ -209,6 +225,7 @@ def _classification(array: NDArray[Any]) -> Target:
             classes=np.arange(n_outputs),
             center=np.zeros(n_outputs),
             scale=np.ones(n_outputs),
+            limits=_unit_interval(n_outputs),
         )
     if array.ndim == 2:
         raise ValueError(
@@ -220,6 +237,8 @@ def _classification(array: NDArray[Any]) -> Target:
     except TypeError as error:
         names = sorted({type(label).__name__ for label in array})
         raise TypeError(f"y must hold labels of one type. Got {names}.") from error
+    if all_classes is not None:
+        classes, numbers = _among(classes[numbers], np.unique(all_classes))
     if len(classes) < 2:
         raise ValueError(f"y must have at least two classes. Got one class only: {classes[0]!r}.")
     binary = len(classes) == 2
@@ -232,7 +251,37 @@ def _classification(array: NDArray[Any]) -> Target:
         classes=classes,
         center=np.zeros(n_outputs),
         scale=np.ones(n_outputs),
+        limits=_unit_interval(n_outputs),
     )
+
+
+def _among(labels: NDArray[Any], classes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """All classes, and the number of each label among them."""
+    known = np.isin(labels, classes)
+    if not known.all():
+        raise ValueError(
+            f"y holds the label {labels[~known][0]!r}, which is not among the classes "
+            f"{classes.tolist()!r}. Name all of them in the first call."
+        )
+    return classes, np.searchsorted(classes, labels)
+
+
+def _unit_interval(n_outputs: int) -> NDArray[np.float64]:
+    return np.repeat([[0.0], [1.0]], n_outputs, axis=1)
+
+
+def weigh_classes(
+    y: Any,
+    task: str,
+    weight: NDArray[np.float64],
+    class_weight: Any,
+    classes: NDArray[Any] | None = None,
+) -> NDArray[np.float64]:
+    """The weights of the rows times those of their classes; the rest is as in `read_target`."""
+    labels = read_target(y, task, weight, classes).labels()
+    weight = weight.copy()
+    weight[weight > 0] *= compute_sample_weight(class_weight, labels)
+    return weight
 
 
 def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -249,11 +298,11 @@ def for_loss(target: Target, loss: str) -> Target:
         return replace(target, loss=loss)
     # The logarithm of the mean is modelled, so that the numbers stay in their own unit.
     values = target.values * target.scale + target.center
-    least, total = values.min(), values.sum(axis=0)
-    if least < -1e-6 * np.abs(values).max() or (total <= 0).any():
+    least, largest = target.limits
+    if (least < 0).any() or (largest == 0).any():
         raise ValueError(
             "y must be at least 0, and not 0 in all rows, with loss='poisson'. The least value is "
-            f"{least:g}."
+            f"{least.min():g}."
         )
     return replace(
         target,
@@ -262,3 +311,9 @@ def for_loss(target: Target, loss: str) -> Target:
         center=np.zeros_like(target.center),
         scale=np.ones_like(target.scale),
     )
+
+
+def in_unit_of(target: Target, center: NDArray[np.float64], scale: NDArray[np.float64]) -> Target:
+    """A regression target standardised by another's mean and deviation."""
+    values = (target.values * target.scale + target.center - center) / scale
+    return replace(target, values=values.astype(np.float32), center=center, scale=scale)

@@ -66,7 +66,13 @@ class TrainingInput:
 
 
 def read_training_input(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, needs_categories: bool = True
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    needs_categories: bool = True,
+    classes: NDArray[Any] | None = None,
 ) -> TrainingInput:
     """Read the arguments of ``fit`` as the parameters say; the estimator is left as it is."""
     # Names and number of columns are stored only when the fit has succeeded.
@@ -93,7 +99,7 @@ def read_training_input(
         return _encode(estimator, coded, n_rows, columns, vocabularies)
 
     sample, numbers, scaler = make_sample(
-        frame, columns, codes_of, y, estimator.task, sample_weight
+        frame, columns, codes_of, y, estimator.task, sample_weight, classes
     )
     recipe = make_recipe(estimator, columns, vocabularies, tables)
     return TrainingInput(probe, columns, vocabularies, sample, numbers, scaler, recipe, rng)

@@ -100,12 +100,14 @@ class LearnedVectors:
         return given
 
     def _coordinate_names(self, dim: int) -> list[str]:
-        effects: list[str] = []
-        if self.target_effect and self._n_outputs:
-            labels = range(self._n_outputs) if self.classes_ is None else self.classes_
-            several = self._n_outputs > 1
-            effects = [f"effect_{label}" for label in labels] if several else ["effect"]
+        effects = self._effect_names() if self.target_effect else []
         return effects + [str(k) for k in range(dim)]
+
+    def _effect_names(self) -> list[str]:
+        if self._n_outputs < 2:
+            return ["effect"] * self._n_outputs
+        labels = range(self._n_outputs) if self.classes_ is None else self.classes_
+        return [f"effect_{label}" for label in labels]
 
     def _position(self, feature: Any) -> int:
         """Position of a column among the categorical ones."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skembed._effects import joint_effects
+from skembed._effects import held_out_effects, joint_effects
 from skembed.nn._bags import Bags, bags_of_one
 
 N_CODES = (5, 4, 3)
@@ -317,3 +317,94 @@ def test_weights_equal_repetition_with_bags():
     for values, others in zip(weighted.values, repeated.values, strict=True):
         # The unknown code learns from rows, of which there are more.
         np.testing.assert_allclose(values[1:], others[1:], rtol=1e-5, atol=1e-7)
+
+
+# Held-out effects
+
+
+def folds(n, n_folds, seed=4):
+    return np.random.default_rng(seed).permutation(n) % n_folds
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("n_folds", [2, 10])
+def test_held_out_effects_are_those_of_a_fit_without_the_fold(n_folds, n_outputs, weighted):
+    codes, y, weight = sample(n_outputs=n_outputs, weighted=weighted)
+    m = np.random.default_rng(5).uniform(1, 30, (3, n_outputs))
+    fold = folds(len(y), n_folds)
+    found = held_out_effects(codes, N_CODES, y, weight, m, fold)
+    for k in range(n_folds):
+        out = fold == k
+        alone = joint_effects(codes[~out], N_CODES, y[~out], weight[~out], m)
+        for j, values in enumerate(alone.values):
+            expected = values[codes[out, j]]
+            np.testing.assert_allclose(found[j][out], expected, rtol=1e-8, atol=1e-11)
+
+
+def test_categories_that_only_the_fold_has_get_the_pooled_effect_of_the_rare():
+    codes, y, weight = sample(n_codes=(30, 4), n=60)
+    fold = folds(60, 3)
+    fold[codes[:, 0] == 7] = 2
+    m = np.full((2, 1), 5.0)
+    found = held_out_effects(codes, (30, 4), y, weight, m, fold)
+    alone = joint_effects(codes[fold != 2], (30, 4), y[fold != 2], weight[fold != 2], m)
+    np.testing.assert_allclose(found[0][codes[:, 0] == 7], alone.values[0][7][0], rtol=1e-8)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_held_out_effects_of_a_row_do_not_see_its_target(weighted):
+    """Bit for bit, given the shrinkage, which is estimated from all rows."""
+    codes, y, weight = sample(weighted=weighted)
+    m, fold = np.full((3, 1), 4.0), folds(len(y), 5)
+    before = held_out_effects(codes, N_CODES, y, weight, m, fold)
+    for i in (0, 99, 199):
+        changed = y.copy()
+        changed[i] = 1e6
+        after = held_out_effects(codes, N_CODES, changed, weight, m, fold)
+        for old, new in zip(before, after, strict=True):
+            np.testing.assert_array_equal(new[fold == fold[i]], old[fold == fold[i]])
+            assert (new[fold != fold[i]] != old[fold != fold[i]]).all()
+
+
+def test_a_target_of_noise_does_not_leak_through_near_unique_categories():
+    """The effects of a fit on all rows explain most of the noise, held-out effects none."""
+    rng = np.random.default_rng(6)
+    codes, y = rng.integers(1, 400, (800, 1)), rng.normal(size=(800, 1))
+    m = np.full((1, 1), 1.0)
+    inside = joint_effects(codes, (400,), y, np.ones(800), m).values[0][codes[:, 0], 0]
+    outside = held_out_effects(codes, (400,), y, np.ones(800), m, folds(800, 10))[0][:, 0]
+    assert np.corrcoef(inside, y[:, 0])[0, 1] > 0.5
+    assert np.corrcoef(outside, y[:, 0])[0, 1] < 0.08
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_rows_have_finite_held_out_effects(n):
+    codes, y = np.arange(1, n + 1)[:, None], np.arange(float(n))[:, None]
+    found = held_out_effects(codes, (9,), y, np.ones(n), np.zeros((1, 1)), np.arange(n))
+    assert np.isfinite(found[0]).all()
+    assert found[0].shape == (n, 1)
+
+
+@pytest.mark.parametrize("n_folds", [2, 5])
+def test_held_out_effects_of_bags_are_those_of_a_fit_without_the_fold(n_folds):
+    codes, y, weight = sample(n_outputs=2, weighted=True)
+    codes[:, 0] = np.arange(len(y))
+    bags = {0: some_bags(len(y), 5, least=0)}
+    m, fold = np.full((3, 2), 6.0), folds(len(y), n_folds)
+    found = held_out_effects(codes, N_CODES, y, weight, m, fold, bags)
+    for k in range(n_folds):
+        out = fold == k
+        alone = joint_effects(codes[~out], N_CODES, y[~out], weight[~out], m, bags)
+        pooled = bags[0].matrix(5).toarray()[out] @ alone.values[0]
+        np.testing.assert_allclose(found[0][out], pooled, rtol=1e-8, atol=1e-11)
+        for j in (1, 2):
+            expected = alone.values[j][codes[out, j]]
+            np.testing.assert_allclose(found[j][out], expected, rtol=1e-8, atol=1e-11)
+
+
+def test_a_single_fold_leaves_nothing_to_learn_from():
+    codes, y = np.zeros((1, 1), dtype=np.int32), np.ones((1, 1))
+    bags = {0: some_bags(1, 5)}
+    found = held_out_effects(codes, (5,), y, np.ones(1), np.ones((1, 1)), np.zeros(1, int), bags)
+    np.testing.assert_array_equal(found, np.zeros((1, 1, 1)))

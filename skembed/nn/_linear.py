@@ -14,6 +14,7 @@ from ._losses import Loss
 Array = NDArray[np.floating]
 
 _MOST_STEPS = 200
+_LEAST_RIDGE = 1e-10
 
 
 class Linear(NamedTuple):
@@ -47,8 +48,10 @@ def fit_linear(
     X = features.astype(np.float64)
     # Seen along the axes of the features' own covariance the problem is round, and L-BFGS needs a
     # few steps only; for the squared error, one.
-    normal = (X * weight[:, None]).T @ X + alpha * np.eye(X.shape[1])
-    factor = cholesky(normal, lower=True)
+    normal = (X * weight[:, None]).T @ X
+    # Huge weights would leave collinear features without a penalty beyond rounding.
+    ridge = max(alpha, _LEAST_RIDGE * normal.diagonal().max(initial=0))
+    factor = cholesky(normal + ridge * np.eye(X.shape[1]), lower=True)
     Z = solve_triangular(factor, X.T, lower=True).T
     total = weight.sum()
     baseline = np.asarray(loss.baseline(y, weight, n_outputs), dtype=np.float64)
@@ -73,7 +76,7 @@ def fit_linear(
         np.zeros(split + n_outputs),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": _MOST_STEPS, "ftol": 1e-9, "gtol": 1e-6 * total},
+        options={"maxiter": _MOST_STEPS, "ftol": 1e-9, "gtol": 1e-6 * np.sqrt(total)},
     )
     u, intercept = read(result.x)
     return Linear(solve_triangular(factor, u, lower=True, trans="T"), intercept)

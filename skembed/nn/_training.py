@@ -16,6 +16,7 @@ from ._network import Data, Network, Parameters
 from ._optimizers import SCHEDULES, SGD, Adam, RowDecay
 
 Array = NDArray[np.floating]
+Rows = NDArray[np.integer] | slice
 
 # Rows predicted at once when a held-out part is scored.
 _CHUNK = 8192
@@ -117,7 +118,7 @@ def train(
     *,
     rules: dict[str, TableRules] | None = None,
     validation: Data | None = None,
-    augment: Callable[[Data, np.random.Generator], Data] | None = None,
+    draw: Callable[[Rows, np.random.Generator], Data] | None = None,
     on_epoch: Callable[[int, float, float | None], None] | None = None,
 ) -> tuple[Parameters, History]:
     """Train ``parameters``, which are changed in place, and return the best of them.
@@ -136,13 +137,13 @@ def train(
     settings : TrainingSettings
         How to train.
     rng : numpy.random.Generator
-        Order of the rows, dropout, augmentation.
+        Order of the rows, dropout, and what ``draw`` wants of it.
     rules : dict of TableRules, optional
         By the name of the stack.
     validation : Data, optional
         Held-out rows.
-    augment : callable ``(data, rng) -> data``, optional
-        Makes the rows of each epoch, in the same order.
+    draw : callable ``(rows, rng) -> data``, optional
+        Makes the rows of an epoch, in the order given; by default those of ``data``.
     on_epoch : callable ``(epoch, loss, validation_loss or None)``, optional
         Called after each epoch.
 
@@ -164,7 +165,7 @@ def train(
     try:
         for epoch in range(settings.max_iter):
             rows = rng.permutation(len(data)) if settings.shuffle else slice(None)
-            drawn = (augment(data, rng) if augment else data).take(rows)
+            drawn = draw(rows, rng) if draw else data.take(rows)
             # A loss that overflows is reported below, in words.
             with np.errstate(over="ignore", invalid="ignore"):
                 loss = _run_epoch(

@@ -227,15 +227,15 @@ def test_an_interrupt_between_epochs_keeps_what_is_best_so_far(held_out):
     assert_same(result, snapshots[history.best_epoch])
 
 
-def test_an_interrupt_of_augmentation_leaves_the_start():
+def test_an_interrupt_of_a_draw_leaves_the_start():
     network, parameters = make()
     before = copied(parameters)
 
-    def augment(data, rng):
+    def draw(rows, rng):
         raise KeyboardInterrupt
 
     result, history = train(
-        network, parameters, some_data(), SETTINGS, np.random.default_rng(0), augment=augment
+        network, parameters, some_data(), SETTINGS, np.random.default_rng(0), draw=draw
     )
     assert history.interrupted
     assert history.loss_curve == []
@@ -301,14 +301,15 @@ def test_a_row_last_visited_early_decays_like_one_never_visited():
     settings = replace(SETTINGS, solver="sgd", learning_rate_init=1e-12, schedule="constant")
     once = [True]
 
-    def augment(data, rng):
+    def draw(rows, rng):
+        data = some_data().take(rows)
         first = once.pop() if once else False
         codes = data.codes[0].copy()
         codes[:, 0] = 5 if first else 0
         return replace(data, codes=(codes,))
 
     strength = np.full(10, 1e10)
-    result, _ = run(settings, rules={"table_2": TableRules(decay=strength)}, augment=augment)
+    result, _ = run(settings, rules={"table_2": TableRules(decay=strength)}, draw=draw)
     _, start = make()
     n_steps = settings.max_iter * 7
     expected = start["table_2"] * np.exp(-1e10 * 1e-12 * n_steps)
@@ -347,13 +348,14 @@ def test_a_multiplier_of_zero_freezes_its_rows():
         np.testing.assert_array_equal(moved, (factors > 0) & (np.arange(10) != 5))
 
 
-def test_augmented_rows_are_what_is_learned_from():
+def test_drawn_rows_are_what_is_learned_from():
     network, parameters = make(network=Listening)
 
-    def augment(data, rng):
+    def draw(rows, rng):
+        data = some_data().take(rows)
         return replace(data, numeric=np.full_like(data.numeric, 7))
 
-    train(network, parameters, some_data(), SETTINGS, np.random.default_rng(0), augment=augment)
+    train(network, parameters, some_data(), SETTINGS, np.random.default_rng(0), draw=draw)
     assert {value for batch in network.batches for value in batch.tolist()} == {7.0}
 
 

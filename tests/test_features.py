@@ -1,0 +1,271 @@
+"""Features that the predictors' networks see: what is held out, what each switch removes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+
+from skembed import EmbeddingRegressor
+from skembed._effects import joint_effects
+from skembed._features import FeatureSettings, make_features
+from skembed._predictors import EmbeddingPredictor
+from skembed._sample import numeric_matrix, read_input
+from skembed._training_input import encode_input, read_training_input
+
+SWITCHES = {"effects": True, "crosses": 24, "counts": True, "n_bins": 8}
+
+
+def read(X, y, weight=None, **parameters):
+    """An estimator and its input, as a fit reads them."""
+    estimator = EmbeddingRegressor(random_state=0, **parameters)
+    return estimator, read_training_input(estimator, X, y, weight, needs_categories=False)
+
+
+def features_of(X, y, weight=None, shrinkage=None, **switches):
+    """A function of new rows, and the features of the training rows."""
+    estimator, sample = read(X, y, weight)
+    columns = sample.columns
+    settings = FeatureSettings(
+        **SWITCHES | switches, n_codes=sample.n_codes, pooling="mean", shrinkage=shrinkage
+    )
+    features, draws = make_features(
+        sample.sample,
+        sample.numbers,
+        sample.scaler,
+        EmbeddingPredictor._plain_columns(sample),
+        [columns.names[j] for j in columns.numeric],
+        settings,
+        sample.rng,
+    )
+
+    def transform(new):
+        frame = read_input(sample.probe, new, reset=False)
+        codes, bags = encode_input(estimator, frame, columns, sample.vocabularies)
+        numbers = numeric_matrix(frame, columns)
+        inputs = features.transform(codes, numbers, bags), features.bins.transform(numbers)
+        return np.concatenate(inputs, axis=1)
+
+    return features, draws, transform
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Two columns with effects and an interaction, a numeric one, and one of pure noise."""
+    rng = np.random.default_rng(0)
+    n = 800
+    X = pd.DataFrame(
+        {
+            "shop": rng.integers(0, 40, n).astype(str),
+            "day": rng.integers(0, 7, n).astype(str),
+            "size": rng.normal(size=n),
+            "id": rng.integers(0, 500, n).astype(str),
+        }
+    )
+    shop, day = X["shop"].astype(int), X["day"].astype(int)
+    y = shop / 20 + np.where((shop % 2) == (day % 2), 1.0, -1.0) + np.sin(3 * X["size"])
+    return X, (y + 0.3 * rng.normal(size=n)).to_numpy()
+
+
+def test_counts_of_training_rows_leave_the_row_itself_out():
+    rng = np.random.default_rng(1)
+    X = pd.DataFrame({"a": rng.integers(0, 60, 400).astype(str)})
+    y = rng.normal(size=400)
+    _, draws, transform = features_of(X, y, effects=False, crosses=0, n_bins=0)
+    count = X.groupby("a")["a"].transform("size").to_numpy()
+    raw = np.column_stack([np.log(count), np.log1p(count)])
+    z = (raw - raw[:, 0].mean()) / raw[:, 0].std()
+    z = z / np.sqrt(1 + (z / 3) ** 2)
+    for draw in draws.features:
+        np.testing.assert_allclose(draw[:, 0], z[:, 0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(transform(X)[:, 0], z[:, 1], rtol=1e-5, atol=1e-6)
+    new = transform(pd.DataFrame({"a": ["new"]}))[0, 0]
+    assert new < transform(X)[:, 0].min()
+
+
+def test_weights_count_as_rows():
+    rng = np.random.default_rng(2)
+    X = pd.DataFrame({"a": rng.integers(0, 40, 300).astype(str)})
+    weight = rng.integers(1, 4, 300).astype(float)
+    features, *_ = features_of(X, rng.normal(size=300), weight, effects=False, crosses=0)
+    (term,) = features.terms
+    sums = pd.Series(weight).groupby(X["a"]).sum()
+    assert sorted(np.expm1(term.log_counts[term.log_counts > 0])) == pytest.approx(sorted(sums))
+
+
+@pytest.mark.parametrize("crosses", [0, 24])
+def test_held_out_features_of_noise_do_not_leak(crosses):
+    """A ridge regression learns nothing from them, though the effects of all rows tell all."""
+    rng = np.random.default_rng(3)
+    n = 1500
+    X = pd.DataFrame({name: rng.integers(0, 900, n).astype(str) for name in "abc"})
+    X["number"] = rng.normal(size=n)
+    y = rng.normal(size=n)
+    _, draws, transform = features_of(X[:1000], y[:1000], crosses=crosses, shrinkage=1.0)
+    model = Ridge().fit(draws.features[0], y[:1000])
+    assert model.score(draws.features[0], y[:1000]) < 0.05
+    assert (
+        -0.05 < model.score(transform(X[1000:])[:, : draws.features[0].shape[1]], y[1000:]) < 0.05
+    )
+    inside = transform(X[:1000])
+    assert Ridge().fit(inside, y[:1000]).score(inside, y[:1000]) > 0.4
+
+
+def test_held_out_features_carry_over_to_new_rows(table):
+    """What a ridge regression learns from them holds as well for new rows."""
+    X, y = table
+    _, draws, transform = features_of(X[:600], y[:600])
+    model = Ridge().fit(draws.network_inputs(0, np.arange(len(draws.pieces))), y[:600])
+    inside = model.score(draws.network_inputs(0, np.arange(len(draws.pieces))), y[:600])
+    outside = model.score(transform(X[600:]), y[600:])
+    assert outside > 0.75
+    assert abs(inside - outside) < 0.1
+
+
+def test_a_rows_own_target_hardly_moves_its_held_out_effects():
+    """Only by what all rows share: mean and deviation of the target and estimated shrinkage."""
+    rng = np.random.default_rng(4)
+    X = pd.DataFrame({"a": rng.integers(0, 20, 400).astype(str), "b": rng.integers(0, 9, 400)})
+    X["b"] = X["b"].astype(str)
+    y = rng.normal(size=400) + X["a"].astype(int) / 5
+    changed = y.to_numpy().copy()
+    changed[7] += 3.0
+    switches = {"crosses": 0, "counts": False, "n_bins": 0}
+    before = features_of(X, y, **switches)[1].features
+    after = features_of(X, changed, **switches)[1].features
+    others = (X["a"] == X["a"][7]).to_numpy() & (np.arange(400) != 7)
+    for old, new in zip(before, after, strict=True):
+        own = np.abs(new - old)[7].max()
+        assert own < 0.05
+        assert np.abs(new - old)[others, 0].max() > 2 * own
+
+
+def test_effects_of_new_rows_are_those_of_all_rows(table):
+    X, y = table
+    features, *_ = features_of(X, y)
+    _, sample = read(X, y)
+    z = (y - y.mean()) / y.std()
+    expected = joint_effects(
+        sample.sample.codes, sample.n_codes, z[:, None], np.ones(len(y))
+    ).values
+    for values, others in zip(features.column_effects, expected, strict=True):
+        np.testing.assert_allclose(values, others, rtol=1e-4, atol=1e-6)
+
+
+def test_given_shrinkage_is_that_of_the_effects(table):
+    X, y = table
+    weak, strong = (features_of(X, y, shrinkage=m)[0].column_effects for m in (0.1, 1000.0))
+    _, sample = read(X, y)
+    z = ((y - y.mean()) / y.std())[:, None]
+    for m, found in ((0.1, weak), (1000.0, strong)):
+        expected = joint_effects(
+            sample.sample.codes, sample.n_codes, z, np.ones(len(y)), np.full((3, 1), m)
+        )
+        for values, others in zip(found, expected.values, strict=True):
+            np.testing.assert_allclose(values, others, rtol=1e-4, atol=1e-6)
+    assert np.abs(weak[0]).max() > 5 * np.abs(strong[0]).max()
+
+
+def test_draws_differ_and_come_round_again(table):
+    _, draws, _ = features_of(*table)
+    n = len(draws.features)
+    assert n > 1
+    for one, other in zip(draws.features[:-1], draws.features[1:], strict=True):
+        assert (one != other).any()
+    np.testing.assert_array_equal(
+        draws.network_inputs(0, np.arange(len(draws.pieces))),
+        draws.network_inputs(n, np.arange(len(draws.pieces))),
+    )
+
+
+@pytest.mark.parametrize(
+    ("switches", "what"),
+    [
+        ({"effects": False}, lambda f: (len(f.column_effects), any_bins(f)) == (0, False)),
+        ({"crosses": 0}, lambda f: not any(t.effects is not None and is_cross(t) for t in f.terms)),
+        ({"counts": False}, lambda f: all(t.log_counts is None for t in f.terms)),
+        ({"n_bins": 0}, lambda f: f.bins.transform(np.zeros((3, 0))).shape == (3, 0)),
+    ],
+    ids=["effects", "crosses", "counts", "n_bins"],
+)
+def test_each_switch_removes_its_part_alone(table, switches, what):
+    with_all, draws, _ = features_of(*table)
+    without, fewer, _ = features_of(*table, **switches)
+    assert what(without)
+    assert (
+        fewer.network_inputs(0, np.arange(len(fewer.pieces))).shape[1]
+        < draws.network_inputs(0, np.arange(len(draws.pieces))).shape[1]
+    )
+    if "n_bins" not in switches:
+        assert not what(with_all)
+
+
+def is_cross(term):
+    return len(term.cross.parts) > 1
+
+
+def any_bins(features):
+    return any(not is_cross(t) and t.cross.parts[0].edges is not None for t in features.terms)
+
+
+def test_without_all_of_them_the_scaled_numbers_are_left(table):
+    X, y = table
+    _, draws, transform = features_of(X, y, effects=False, crosses=0, counts=False, n_bins=0)
+    _, sample = read(X, y)
+    np.testing.assert_array_equal(
+        draws.network_inputs(0, np.arange(len(draws.pieces))), sample.sample.numeric
+    )
+    np.testing.assert_array_equal(transform(X), sample.sample.numeric)
+
+
+def test_the_planted_cross_and_the_bent_number_are_found(table):
+    features, *_ = features_of(*table)
+    names = [term.cross.name for term in features.terms if term.effects is not None]
+    assert "size" in names
+    crosses = [set(name) for name in names if isinstance(name, tuple)]
+    assert {"shop", "day"} <= crosses[0]
+
+
+def test_rows_with_unknown_missing_and_extreme_values_have_finite_features(table):
+    X, y = table
+    X = X.copy()
+    X.loc[::9, "size"] = np.nan
+    X.loc[::11, "shop"] = None
+    _, draws, transform = features_of(X, y)
+    new = pd.DataFrame(
+        {
+            "shop": ["1", "new", None, "2", "3"],
+            "day": ["0", "1", "other", None, "2"],
+            "size": [np.nan, 1e308, -1e308, 0.0, 1e-320],
+            "id": ["unseen"] * 5,
+        }
+    )
+    found = transform(new)
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    # The bent tails end at 3.
+    assert np.abs(found).max() <= 3
+    assert all(np.isfinite(draw).all() for draw in draws.features)
+    assert found.shape[1] == draws.network_inputs(0, np.arange(len(draws.pieces))).shape[1]
+
+
+def test_features_of_a_row_do_not_depend_on_the_rows_beside_it(table):
+    X, y = table
+    *_, transform = features_of(X, y)
+    together = transform(X[:50])
+    for i in (0, 17, 49):
+        np.testing.assert_array_equal(transform(X[i : i + 1])[0], together[i])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 10])
+def test_few_rows_have_finite_features(table, n):
+    X, y = table
+    _, draws, transform = features_of(X[:n], y[:n])
+    assert np.isfinite(draws.network_inputs(0, np.arange(len(draws.pieces)))).all()
+    assert np.isfinite(transform(X[:40])).all()
+
+
+def test_a_constant_target_has_effects_of_zero(table):
+    X, y = table
+    features, draws, _ = features_of(X, np.full(len(y), 3.0))
+    assert all(not effects.any() for effects in features.column_effects)
+    assert np.isfinite(draws.network_inputs(0, np.arange(len(draws.pieces)))).all()
