@@ -19,10 +19,10 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     """Predict classes from tables with categorical columns.
 
     Each category gets a vector, learned by a small neural network together with the prediction. The
-    network also sees what carries such tables and what it would learn slowly: the shrunken effects
-    of the categories on the target, of bins of numeric columns and of crossed columns that a search
-    finds, and how often categories occur. It works on raw frames: numeric columns are scaled,
-    missing values and new categories are handled.
+    network also sees what it would be slow to find by itself: the shrunken effects of the
+    categories on the target, those of bins of numeric columns and of crossed columns that a search
+    finds, and how often categories occur. It takes raw frames: numeric columns are scaled, missing
+    values and new categories are handled.
 
     Training rows see effects that were estimated without them. Small samples are trained for more
     than ``max_iter`` epochs, so that there are at least 500 steps.
@@ -37,7 +37,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         Give the network the effects of the categories on the target, and those of numeric columns
         in bins.
     crosses : int, default=24
-        How many crossed columns may be looked for, 0 for none.
+        How many crosses, combinations of two to four columns, the search may take; 0 for none.
     counts : bool, default=True
         Give the network the logarithm of how often categories, crosses and combinations occur.
     n_bins : int, default=16
@@ -49,14 +49,13 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         Networks that are averaged. Each leaves out another eighth of the rows.
     numeric_features : "auto", list of str or int, or None, default="auto"
         Columns, by name or position, that are numbers. ``"auto"`` takes those of a numeric or
-        boolean dtype. All others are categories.
+        boolean dtype. All others, dates too, are categories.
     sequence_features : list of str or int, or None, default=None
-        Columns whose cells are lists, tuples, sets or 1-D arrays of categories. A cell gets one
-        vector, that of its elements pooled: zeros if it is empty, the missing vector if it is
-        missing.
+        Columns whose cells are lists, tuples, sets or 1-D arrays of categories. The vectors of the
+        elements are pooled to one. An empty cell gets zeros, a missing one the missing vector.
     pooling : {"mean", "sum", "max"}, default="mean"
-        How. Mean and sum count an element as often as it occurs. For ``"max"`` the vectors are
-        learned as for the mean, and the largest value of each coordinate is taken.
+        How they are pooled. Mean and sum count an element as often as it occurs. For ``"max"`` the
+        vectors are learned as for the mean, and the largest value of each coordinate is taken.
     categories : "auto", list of lists or dict column -> list, default="auto"
         The categories of each column. ``"auto"`` takes what was seen. Given values are all kept, in
         sorted order, seen or not.
@@ -67,12 +66,12 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         Keep at most so many vectors per column, that of the infrequent categories included.
     handle_unknown : {"embed", "infrequent_if_exist", "mean", "zeros", "error"}, default="embed"
         What a value that was not seen is to the network: what was learned from the rare categories,
-        the infrequent categories (the rare ones if there are none), their mean over the rows,
+        the infrequent categories (the rare ones if there are none), the mean over all rows,
         zeros, or a ValueError.
     handle_missing : {"embed", "unknown", "error"}, default="embed"
         Missing values are a category of their own, are unknown, or raise a ValueError. With
         ``"embed"`` a column that had none in ``fit`` gives them the mean of its rows. Missing
-        numbers are the median, with a flag beside them.
+        numbers are always the median, and flagged where ``fit`` met some.
     shared : list of lists of columns or None, default=None
         Groups of columns that hold the same kind of thing (home and away team) and share one
         vocabulary and the learned coordinates. Effects remain one per column. Settings of single
@@ -139,7 +138,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     crosses_ : list of tuple of column names
         Crossed columns that were found, in the order in which they were.
     effects_ : dict column name or tuple of names -> DataFrame
-        Effects of categories, bins and crosses on the target, in its standard deviations.
+        Effects of categories, bins and crosses on the target, in its standard deviations. Frames of
+        one column begin with the unknown value and end with the missing one.
     network_share_ : float
         Share of the networks in the prediction; the rest is the linear model's.
     classes_ : ndarray

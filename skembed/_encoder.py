@@ -76,8 +76,8 @@ class EmbeddingEncoder(EmbeddingModel):
         vector, that of its elements pooled: zeros if it is empty, the missing vector if it is
         missing.
     pooling : {"mean", "sum", "max"}, default="mean"
-        How. Mean and sum count an element as often as it occurs. For ``"max"`` the vectors are
-        learned as for the mean, and the largest value of each coordinate is taken.
+        How they are pooled. Mean and sum count an element as often as it occurs. For ``"max"`` the
+        vectors are learned as for the mean, and the largest value of each coordinate is taken.
     task : {"auto", "regression", "classification", "none"}, default="auto"
         ``"auto"``: a float target of more than two values is regression; strings, booleans and
         integers are classes, but more than 20 different integers raise an error that asks for a

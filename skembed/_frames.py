@@ -27,8 +27,8 @@ _FLOATS = (float, np.floating)
 # Bytes of the widest numbers that pandas can hash.
 _WIDEST = {"f": 8, "c": 16}
 _ONE_VALUE = (
-    "A cell must be one hashable value. Name columns of lists or sets of categories in "
-    "sequence_features of an EmbeddingEncoder."
+    "A cell must be one hashable value. Estimators that have the parameter sequence_features take "
+    "columns of lists or sets of categories that are named there."
 )
 
 

@@ -90,9 +90,10 @@ def read_input(estimator: Any, X: Any, *, reset: bool) -> Frame:
     """Check the container, its feature names and their number; read the columns."""
     if is_frame(X):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-        if len(X) == 0:
+        if 0 in X.shape:
+            lacking = "feature(s)" if len(X) else "sample(s)"
             raise ValueError(
-                f"Found array with 0 sample(s) (shape={tuple(X.shape)}) while a minimum of 1 is "
+                f"Found array with 0 {lacking} (shape={tuple(X.shape)}) while a minimum of 1 is "
                 f"required by {type(estimator).__name__}."
             )
         return read(X)

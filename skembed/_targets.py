@@ -175,7 +175,7 @@ def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
         numbers = array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
-            f"y must hold numbers with task='regression'. Got dtype {array.dtype} such as "
+            f"y must hold numbers in a regression. Got dtype {array.dtype} such as "
             f"{array.ravel()[0]!r}."
         ) from error
     assert_all_finite(numbers, input_name="y")
@@ -212,10 +212,11 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
     kind = type_of_target(array, input_name="y")
     if kind.startswith("continuous"):
         raise ValueError(
-            "Unknown label type: continuous. y holds fractions, but task='classification' needs "
-            "labels. Use task='regression'."
+            "Unknown label type: continuous. y holds fractions, but a classification needs labels. "
+            "Take EmbeddingRegressor, or EmbeddingEncoder with task='regression'."
         )
-    if kind == "multilabel-indicator":
+    # scikit-learn calls any two integers an indicator.
+    if kind == "multilabel-indicator" and np.isin(array, (0, 1)).all():
         n_outputs = array.shape[1]
         return Target(
             values=array.astype(np.float32),
@@ -229,8 +230,8 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
         )
     if array.ndim == 2:
         raise ValueError(
-            f"y of shape {array.shape} must hold 0 and 1 only (multilabel), or numbers with "
-            "task='regression'."
+            f"y of shape {array.shape} must hold 0 and 1 only (multilabel) in a classification. "
+            "Other numbers are for a regression."
         )
     try:
         classes, numbers = np.unique(array, return_inverse=True)
@@ -240,7 +241,8 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
     if all_classes is not None:
         classes, numbers = _among(classes[numbers], np.unique(all_classes))
     if len(classes) < 2:
-        raise ValueError(f"y must have at least two classes. Got one class only: {classes[0]!r}.")
+        only = classes.tolist()[0]
+        raise ValueError(f"y must have at least two classes. Got one class only: {only!r}.")
     binary = len(classes) == 2
     n_outputs = 1 if binary else len(classes)
     return Target(

@@ -27,7 +27,9 @@ def test_python_blocks_run_in_order():
     assert printed.getvalue()
 
 
-@pytest.mark.parametrize("name", ["EmbeddingEncoder", "InputEmbedding", "RelativeSplit"])
+@pytest.mark.parametrize(
+    "name", ["EmbeddingEncoder", "EmbeddingRegressor", "InputEmbedding", "RelativeSplit"]
+)
 def test_python_blocks_show(name):
     assert any(f"{name}(" in source for _, source in blocks("python"))
 

@@ -246,7 +246,7 @@ def test_the_row_of_a_missing_target_is_that_of_the_input():
         ([1.5, np.inf, 2.5], "auto", ValueError, "infinity"),
         (objects([1.5, np.inf, 2.5]), "regression", ValueError, "infinity"),
         (objects([1.0, np.inf]), "auto", ValueError, "infinity"),
-        ([0.5, 1.5, 0.25], "classification", ValueError, "continuous.*Use task='regression'"),
+        ([0.5, 1.5, 0.25], "classification", ValueError, "continuous.*EmbeddingRegressor"),
         (["a", "b"], "regression", ValueError, "must hold numbers.*such as 'a'"),
         ([["a", "b"], ["b", "a"]], "regression", ValueError, "must hold numbers"),
         ([10**400, 1, 2], "regression", ValueError, "must hold numbers"),
