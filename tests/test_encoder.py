@@ -573,7 +573,7 @@ Y = [1.5, 2.5, 3.5, 4.0]
         ({}, SHOPS, [1.0, np.nan, 2.0, 3.0], ValueError, "NaN"),
         ({}, SHOPS, [1.0, 2.0, 3.0], ValueError, "X has 4 rows, y has 3"),
         ({}, SHOPS, ["a"] * 4, ValueError, "one class only: 'a'"),
-        ({"task": "classification"}, SHOPS, Y, ValueError, "task='classification'"),
+        ({"task": "classification"}, SHOPS, Y, ValueError, "classification needs labels"),
         ({"task": "regression"}, SHOPS, list("abcd"), ValueError, "must hold numbers"),
         ({}, SHOPS, ["a", None, "b", "a"], ValueError, "row 1"),
         ({"embedding_dim": 0}, SHOPS, Y, ValueError, "'embedding_dim' parameter of EmbeddingEnc"),
