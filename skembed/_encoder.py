@@ -72,9 +72,8 @@ class EmbeddingEncoder(EmbeddingModel):
         Columns, by name or position, that the network may use as numbers. They are not part of the
         output.
     sequence_features : list of str or int, or None, default=None
-        Columns whose cells are lists, tuples, sets or 1-D arrays of categories. A cell gets one
-        vector, that of its elements pooled: zeros if it is empty, the missing vector if it is
-        missing.
+        Columns whose cells are lists, tuples, sets or 1-D arrays of categories. The vectors of the
+        elements are pooled to one. An empty cell gets zeros, a missing one the missing vector.
     pooling : {"mean", "sum", "max"}, default="mean"
         How they are pooled. Mean and sum count an element as often as it occurs. For ``"max"`` the
         vectors are learned as for the mean, and the largest value of each coordinate is taken.
