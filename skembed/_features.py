@@ -38,6 +38,11 @@ _LEAST_Z_SCORE = 2.0
 # Counts tell little about columns of fewer categories.
 _FEWEST_COUNTED = 30
 _MOST_COUNTED = 150
+# Features that spread less are not blown up to the size of the others. Effects are in standard
+# deviations of the target: those of noise are tiny, and what is left of them tells the target of
+# the rows that were held out. Counts are logarithms.
+_LEAST_SPREAD_OF_EFFECTS = 0.02
+_LEAST_SPREAD_OF_COUNTS = 0.5
 # Rows that crosses are searched in.
 _SEARCH_ROWS = 100_000
 
@@ -182,13 +187,12 @@ def make_features(
         maker.add_combination_counts()
     bins = PiecewiseLinear(settings.n_bins).fit(numbers)
     first = np.stack(maker.held_out[0], axis=1) if maker.held_out[0] else np.empty((len(sample), 0))
-    scale = first.std(axis=0)
     features = Features(
         maker.column_effects,
         settings.pooling,
         maker.terms,
         first.mean(axis=0),
-        np.where(scale > 1e-9, scale, 1.0),
+        np.maximum(first.std(axis=0), maker.least_spreads),
         scaler,
         bins,
     )
@@ -210,6 +214,7 @@ class _Maker:
         self.column_effects: list[Array] = []
         self.terms: list[Term] = []
         self.held_out: list[list[Array]] = [[] for _ in range(_N_DRAWS)]
+        self.least_spreads: list[float] = []
         self._sample = sample
         self._numbers = numbers
         self._parts = parts
@@ -221,11 +226,12 @@ class _Maker:
         # A residual says more than the target, but not where it tells the labels of few rows.
         self._follow_residual = sample.target.kind.startswith("continuous")
 
-    def _add(self, term: Term, held_out: Sequence[Sequence[Array]]) -> None:
+    def _add(self, term: Term, held_out: Sequence[Sequence[Array]], least_spread: float) -> None:
         """Add a term with its features of the training rows, one sequence per draw."""
         self.terms.append(term)
         for features, more in zip(self.held_out, held_out, strict=True):
             features.extend(more)
+        self.least_spreads += [least_spread] * len(held_out[0])
 
     def _known(self, draw: int = 0) -> Array:
         """All features so far, ``(n, n_features)``."""
@@ -243,12 +249,13 @@ class _Maker:
         for features, fold in zip(self.held_out, self._folds, strict=True):
             for column in held_out_effects(*known, effects.pseudo_counts, fold, sample.bags):
                 features.extend(column.T)
+        self.least_spreads += [_LEAST_SPREAD_OF_EFFECTS] * len(self.held_out[0])
 
     def _add_effect(self, cross: Cross, codes: Codes, y: Array) -> None:
         """The effect of a cross on its own."""
         effects = MarginalEffects(codes, cross.n_codes, y, self._sample.weight)
         drawn = [list(effects.held_out(fold).T) for fold in self._folds]
-        self._add(Term(cross, effects=effects.by_code), drawn)
+        self._add(Term(cross, effects=effects.by_code), drawn, _LEAST_SPREAD_OF_EFFECTS)
 
     def add_bin_effects(self) -> None:
         """The effect of each numeric column in the number of bins that tells most."""
@@ -309,7 +316,8 @@ class _Maker:
             scores = [z_score(others[:, None], y[:, None], weight) for y in missing.T]
             if np.abs(scores).max(initial=0) <= _LEAST_Z_SCORE:
                 return
-        self._add(Term(cross, log_counts=np.log1p(counts)), [[others]] * len(self.held_out))
+        term, drawn = Term(cross, log_counts=np.log1p(counts)), [[others]] * len(self.held_out)
+        self._add(term, drawn, _LEAST_SPREAD_OF_COUNTS)
 
     def add_counts(self) -> None:
         """Counts of the columns, and of the crosses among the terms."""

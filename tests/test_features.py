@@ -78,13 +78,24 @@ def test_counts_of_training_rows_leave_the_row_itself_out():
     _, draws, transform = features_of(X, y, effects=False, crosses=0, n_bins=0)
     count = X.groupby("a")["a"].transform("size").to_numpy()
     raw = np.column_stack([np.log(count), np.log1p(count)])
-    z = (raw - raw[:, 0].mean()) / raw[:, 0].std()
+    # Counts that hardly differ are not blown up.
+    assert raw[:, 0].std() < 0.5
+    z = (raw - raw[:, 0].mean()) / 0.5
     z = z / np.sqrt(1 + (z / 3) ** 2)
     for draw in draws.features:
         np.testing.assert_allclose(draw[:, 0], z[:, 0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(transform(X)[:, 0], z[:, 1], rtol=1e-5, atol=1e-6)
     new = transform(pd.DataFrame({"a": ["new"]}))[0, 0]
     assert new < transform(X)[:, 0].min()
+
+
+def test_what_is_left_of_noise_is_not_blown_up():
+    """A column that tells nothing has tiny effects, which know what their rows were left out of."""
+    rng = np.random.default_rng(7)
+    X = pd.DataFrame({"a": rng.integers(0, 5, 2000).astype(str)})
+    y = rng.normal(size=2000)
+    _, draws, _ = features_of(X, y, crosses=0, counts=False, n_bins=0)
+    assert all(0 < draw[:, 0].std() < 0.5 for draw in draws.features)
 
 
 def test_weights_count_as_rows():
