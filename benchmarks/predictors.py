@@ -245,10 +245,10 @@ def render(settings: list[str], results: dict, ablation: bool, insteval: dict) -
         f"Python {platform.python_version()}, {versions}."
     )
     title = "# Parts of the predictors" if ablation else "# Quality of predictors"
-    page = [title, "", *settings, machine]
+    page = [title, "", settings[0], "", machine]
     page += ["", f"Not installed: {', '.join(absent)}."] if absent and not ablation else []
     if results:
-        page += ["", NOTES, ""] + ([NOTES_ABLATION, ""] if ablation else [])
+        page += ["", settings[1], NOTES, ""] + ([NOTES_ABLATION, ""] if ablation else [])
         page += compare_parts(results) if ablation else compare(results)
         page += ["", *list_results(results)]
     if insteval:
@@ -303,7 +303,7 @@ def main() -> None:
     # Names for paths: where the files lay on this machine tells nothing.
     words = " ".join(Path(a).name for a in sys.argv[1:])
     settings = [f"`python benchmarks/predictors.py {words}`"]
-    settings += ["", f"{args.folds} folds, at most {args.max_rows:,} rows a table;"]
+    settings += [f"{args.folds} folds, at most {args.max_rows:,} rows a table."]
     results, insteval = defaultdict(dict), {}
     warnings.simplefilter("ignore")  # unknown categories
     args.out.parent.mkdir(parents=True, exist_ok=True)
