@@ -90,7 +90,7 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
             )
         tables = cooccurrence_tables(
             read.sample.codes,
-            [vocabulary.n_codes for vocabulary in read.vocabularies],
+            list(read.n_codes),
             read.numbers,
             read.sample.weight,
             read.recipe.embedding_dims,
@@ -204,4 +204,5 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []
         return tags

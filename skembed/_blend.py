@@ -17,6 +17,7 @@ from ._crossfit import deal_folds
 from ._features import Draws
 from ._learning import FittedNetwork, Recipe, Start, to_data, train_network
 from ._sample import Sample
+from ._table_rules import rates_alone
 from .nn._bags import Bags
 from .nn._linear import Linear, fit_linear
 from .nn._losses import Loss, make_loss
@@ -61,26 +62,19 @@ class Blend:
         """Raw predictions ``(n, n_outputs)``; ``pieces`` are for the networks alone."""
         parts = []
         if self.share > 0:
-            inputs = np.concatenate([features, pieces], axis=1)
-            raw = [_network_prediction(m, self.loss, codes, bags, inputs) for m in self.members]
-            parts.append(self.share * np.mean(raw, axis=0, dtype=np.float64))
+            # In float64, so that a row's prediction does not depend on the rows beside it: how a
+            # matrix product rounds follows from its shape.
+            inputs = np.concatenate([features, pieces], axis=1, dtype=np.float64)
+            # The members have one architecture.
+            architecture = self.members[0].architecture
+            placed = place_codes(architecture, codes, bags)
+            data = Data(placed, inputs, np.empty((len(codes), 0)))
+            network = Network(architecture, self.loss)
+            raw = [predict(network, member.parameters, data) for member in self.members]
+            parts.append(self.share * np.mean(raw, axis=0))
         if self.linear is not None and self.share < 1:
             parts.append((1 - self.share) * self.linear.raw_prediction(features))
         return np.sum(parts, axis=0)
-
-
-def _network_prediction(
-    member: FittedNetwork,
-    loss: Loss,
-    codes: NDArray[np.int32],
-    bags: Mapping[int, Bags],
-    inputs: Array,
-) -> Array:
-    # In float64, so that a row's prediction does not depend on the rows beside it: how a matrix
-    # product rounds follows from its shape.
-    inputs = inputs.astype(np.float64)
-    data = Data(place_codes(member.architecture, codes, bags), inputs, np.empty((len(codes), 0)))
-    return predict(Network(member.architecture, loss), member.parameters, data)
 
 
 @dataclass(frozen=True)
@@ -137,10 +131,10 @@ def fit_blend(
     def fit_member(k: int, own_rng: np.random.Generator) -> _Fitted | None:
         if interrupted:
             return None
+        split, start = splits[k], starts[k]
         fitted = _fit_member(
-            sample, draws, n_codes, recipe, loss, linear_part, own_rng, splits[k], starts[k],
-            on_epoch,
-        )  # fmt: skip
+            sample, draws, n_codes, recipe, loss, linear_part, own_rng, split, start, on_epoch
+        )
         interrupted.extend([True] * fitted.history.interrupted)
         return fitted
 
@@ -157,22 +151,29 @@ def fit_blend(
 
 
 def continue_blend(
-    blend: Blend, sample: Sample, recipe: Recipe, rng: np.random.Generator
+    blend: Blend,
+    sample: Sample,
+    recipe: Recipe,
+    unknown_rests: bool,
+    rng: np.random.Generator,
 ) -> tuple[Blend, list[History]]:
     """The blend with all networks trained for one more epoch; the one given stays as it is.
 
-    ``sample.numeric`` are the numeric inputs of the networks.
+    ``sample.numeric`` are the numeric inputs of the networks. ``unknown_rests`` keeps the vectors
+    of unknown values.
     """
     settings = replace(recipe.settings, max_iter=1, schedule="constant")
     weight = (sample.weight / sample.weight.mean()).astype(np.float32)
+    architecture = blend.members[0].architecture
+    network = Network(architecture, blend.loss, recipe.alpha)
+    data = to_data(sample, architecture, weight)
+    multipliers = [recipe.multipliers[j] for j in recipe.first_columns]
+    rules = rates_alone(architecture, multipliers, unknown_rests)
     members, histories = [], []
     for member, own_rng in zip(blend.members, rng.spawn(len(blend.members)), strict=True):
-        network = Network(member.architecture, blend.loss, recipe.alpha)
         parameters = {name: value.copy() for name, value in member.parameters.items()}
-        data = to_data(sample, member.architecture, weight)
-        # Without decay: how rare a category is, these rows alone do not tell.
-        parameters, history = train(network, parameters, data, settings, own_rng)
-        members.append(FittedNetwork(member.architecture, parameters))
+        parameters, history = train(network, parameters, data, settings, own_rng, rules=rules)
+        members.append(FittedNetwork(architecture, parameters))
         histories.append(history)
     return replace(blend, members=members), histories
 

@@ -28,8 +28,11 @@ def effect_frames(
             for part, column in zip(term.cross.parts, codes, strict=True)
         }
         seen = slice(0 if len(term.cross.parts) == 1 else 1, None)
-        effects = dict(zip(outputs, term.effects[seen].T, strict=True))
-        frames[term.cross.name] = make_frame({str(name): v for name, v in known.items()} | effects)
+        columns = {str(name): values for name, values in known.items()}
+        for output, effects in zip(outputs, term.effects[seen].T, strict=True):
+            # A column may have the name of an output.
+            columns[f"{output}_" if output in columns else output] = effects
+        frames[term.cross.name] = make_frame(columns)
     return frames
 
 

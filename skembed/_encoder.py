@@ -390,5 +390,4 @@ class EmbeddingEncoder(EmbeddingModel):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.task != "none"
-        tags.transformer_tags.preserves_dtype = []
         return tags

@@ -19,7 +19,7 @@ from ._bins import PiecewiseLinear, quantile_edges
 from ._crosses import find_crosses, residual, z_score
 from ._effects import held_out_effects, joint_effects
 from ._marginal import MarginalEffects
-from ._numeric import NumericScaler
+from ._numeric import NumericScaler, smooth_clip
 from ._sample import Sample
 from ._sequences import pooled_vectors
 from ._targets import standardised
@@ -76,11 +76,6 @@ class FeatureSettings:
     n_codes: tuple[int, ...]
     pooling: str
     shrinkage: float | None
-
-
-def smooth_clip(z: Array) -> Array:
-    """Bend the tails, as :class:`NumericScaler` does."""
-    return z / np.hypot(1, z / 3)
 
 
 @dataclass(frozen=True)
@@ -233,10 +228,9 @@ class _Maker:
             features.extend(more)
         self.least_spreads += [least_spread] * len(held_out[0])
 
-    def _known(self, draw: int = 0) -> Array:
+    def _known(self) -> Array:
         """All features so far, ``(n, n_features)``."""
-        columns = self.held_out[draw]
-        return np.column_stack([*columns, self._sample.numeric]).astype(np.float64)
+        return np.column_stack([*self.held_out[0], self._sample.numeric]).astype(np.float64)
 
     def add_column_effects(self, n_codes: tuple[int, ...], shrinkage: float | None) -> None:
         """Joint effects of the categorical columns."""

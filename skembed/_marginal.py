@@ -37,8 +37,6 @@ class MarginalEffects:
 
     Attributes
     ----------
-    by_code : ndarray of shape (n_codes, n_outputs)
-        The effects; 0 for a code without rows.
     pseudo_counts : ndarray of shape (n_outputs,)
         ``m``.
     """
@@ -55,10 +53,12 @@ class MarginalEffects:
                 for sums, values, column in zip(self._sums, self._weighted, y.T, strict=True)
             ]
         )
-        self.by_code = np.stack(
-            [s / (self._counts + m) for s, m in zip(self._sums, self.pseudo_counts, strict=True)],
-            axis=1,
-        )
+
+    @property
+    def by_code(self) -> Array:
+        """The effects, ``(n_codes, n_outputs)``; 0 for a code without rows."""
+        pairs = zip(self._sums, self.pseudo_counts, strict=True)
+        return np.stack([sums / (self._counts + m) for sums, m in pairs], axis=1)
 
     def _estimate(self, sums: Array, squares: float) -> float:
         """``m`` by the method of moments, from sums per code and the sum of all squares."""

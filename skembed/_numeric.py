@@ -11,6 +11,11 @@ Array = NDArray[np.float64]
 _FAR = 1e100
 
 
+def smooth_clip(z: Array) -> Array:
+    """``z / sqrt(1 + (z / 3)**2)``: the middle stays, the tails bend and never leave (-3, 3)."""
+    return 3 * (z / np.hypot(3, z))
+
+
 class NumericScaler:
     """Scale columns by median and interquartile range, then bend the tails.
 
@@ -38,8 +43,7 @@ class NumericScaler:
         with np.errstate(over="ignore"):
             z = (X - self.center_) / self.range_
         z[missing] = 0
-        z = np.clip(z, -_FAR, _FAR)
-        z = 3 * (z / np.hypot(3, z))
+        z = smooth_clip(np.clip(z, -_FAR, _FAR))
         return np.concatenate([z, missing[:, self.flagged_]], axis=1).astype(np.float32)
 
 

@@ -23,6 +23,7 @@ from ._targets import Target, read_target
 from ._terms import Cross, Part, Term
 from ._threads import single_blas_thread
 from ._training_input import TrainingInput, encode_input, read_training_input
+from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import Bags
 from .nn._network import table_views
 from .nn._training import History
@@ -95,6 +96,9 @@ class EmbeddingPredictor(EmbeddingModel):
         """The target in the unit of the first fit."""
         return target
 
+    def _store_more(self, target: Target) -> None:
+        """Keep what predictions need of the target of more rows."""
+
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         check_parameters(self, self._rules)
         if self.early_stopping:
@@ -109,7 +113,11 @@ class EmbeddingPredictor(EmbeddingModel):
             tables = share_tables(self.shared, self._columns)
             recipe = make_recipe(self, self._columns, self._vocabularies, tables)
             rng = make_rng(self.random_state).spawn(self.n_iter_ + 1)[-1]
-            blend, histories = continue_blend(self._blend, sample, recipe, rng)
+            rests = self.handle_unknown != "embed"
+            blend, histories = continue_blend(self._blend, sample, recipe, rests, rng)
+        for member in blend.members:
+            self._settle_tables(member, recipe, self._vocabularies)
+        self._store_more(sample.target)
         self._blend = blend
         self._networks = blend.members
         for j, table in enumerate(self._own_tables(blend.members[0], recipe)):
@@ -166,11 +174,24 @@ class EmbeddingPredictor(EmbeddingModel):
 
     def _finish_tables(self, member: FittedNetwork, read: TrainingInput) -> None:
         """Limit the norms in the tables of a network, and fill their reserved rows."""
+        self._settle_tables(member, read.recipe, read.vocabularies)
         for t, table in enumerate(table_views(member.architecture, member.parameters)):
             columns = [j for j, own in enumerate(read.recipe.tables) if own == t]
-            if read.recipe.multipliers[columns[0]]:
-                table[...] = limit_norm(table, self.max_norm)
             table[...] = self._fill_one(columns, table, read)
+
+    def _settle_tables(
+        self, member: FittedNetwork, recipe: Recipe, vocabularies: list[ColumnVocabulary]
+    ) -> None:
+        """Limit the norms in the tables of a network; unknown values follow the infrequent ones
+        where they are to.
+        """
+        views = table_views(member.architecture, member.parameters)
+        for table, j in zip(views, recipe.first_columns, strict=True):
+            if recipe.multipliers[j]:
+                table[...] = limit_norm(table, self.max_norm)
+            pool = vocabularies[j].infrequent_code
+            if self.handle_unknown == "infrequent_if_exist" and pool is not None:
+                table[UNKNOWN] = table[pool]
 
     @property
     def effects_(self) -> dict[Any, Any]:
@@ -198,8 +219,3 @@ class EmbeddingPredictor(EmbeddingModel):
         numbers = numeric_matrix(frame, self._columns)
         features = self._features.transform(codes, numbers, bags)
         return codes, bags, features, self._features.bins.transform(numbers)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []
-        return tags

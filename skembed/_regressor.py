@@ -10,7 +10,6 @@ from sklearn.base import RegressorMixin
 
 from . import _params as p
 from ._predictors import EmbeddingPredictor
-from ._sample import Sample
 from ._targets import Target, for_loss, in_unit_of
 from ._training_input import TrainingInput
 
@@ -323,8 +322,8 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         """Train the networks for one more epoch on new rows.
 
         The first call is a :meth:`fit`, and should be given a fair sample. Later ones keep its
-        categories, effects, crosses and linear part, and learn with the constant rate
-        ``learning_rate_init``.
+        categories, effects, crosses, linear part and ``network_share_`` (if that is 0, predictions
+        stay), and learn with the constant rate ``learning_rate_init``.
 
         Parameters
         ----------
@@ -343,11 +342,9 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         self._partial_fit(X, y, sample_weight)
         return self
 
-    def _read_more(self, X: Any, y: Any, sample_weight: Any) -> Sample:
-        sample = super()._read_more(X, y, sample_weight)
-        (low, high), (least, largest) = self._target_range, sample.target.limits
+    def _store_more(self, target: Target) -> None:
+        (low, high), (least, largest) = self._target_range, target.limits
         self._target_range = np.stack([np.minimum(low, least), np.maximum(high, largest)])
-        return sample
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict the target, within the range seen in ``fit``.

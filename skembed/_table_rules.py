@@ -68,6 +68,19 @@ def table_rules(
     }
 
 
+def rates_alone(
+    architecture: Architecture, multipliers: Sequence[float], unknown_rests: bool
+) -> dict[str, TableRules]:
+    """Rates of all rows, by stack, without decay: how rare a category is, a few more rows do not
+    tell. With ``unknown_rests`` the rows of unknown values stay.
+    """
+    factors = [np.full(n, m) for n, m in zip(architecture.n_codes, multipliers, strict=True)]
+    for table in factors if unknown_rests else ():
+        table[UNKNOWN] = 0
+    rates = _per_row_of_stack(architecture, factors)
+    return {name: TableRules(multiplier=rate) for name, rate in rates.items()}
+
+
 def unknown_replacement(
     architecture: Architecture, sample: Sample
 ) -> Callable[[Data, np.random.Generator], Data]:

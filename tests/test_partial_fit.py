@@ -1,0 +1,177 @@
+"""partial_fit of the predictors: one more epoch on new rows, and nothing else."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import log_loss
+
+from skembed import EmbeddingClassifier, EmbeddingRegressor
+from skembed._effects_frame import effect_frames
+from skembed._frames import encode_values
+from skembed._terms import Cross, Part, Term
+from skembed._vocabulary import learn_vocabulary
+from skembed.nn._network import table_views
+
+QUICK = {"n_estimators": 2, "hidden_layer_sizes": (16,), "random_state": 0}
+LETTERS = list("abcdefgh")
+
+
+def make_rows(n, seed):
+    """A target of two columns of effects and a number."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(
+        {"city": rng.choice(LETTERS, n), "kind": rng.choice(list("xy"), n), "size": rng.random(n)}
+    )
+    y = X["city"].map(LETTERS.index) + 3 * (X["kind"] == "x") * X["size"]
+    return X, (y + 0.3 * rng.normal(size=n)).to_numpy()
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = make_rows(300, seed=0)
+    # With the linear part, which stays, these predictions would hardly move.
+    return EmbeddingRegressor(**QUICK, linear_part=False).fit(X, y)
+
+
+def copy_of(model):
+    return pickle.loads(pickle.dumps(model))
+
+
+def tables_of(model, member=0):
+    network = model._blend.members[member]
+    return [table.copy() for table in table_views(network.architecture, network.parameters)]
+
+
+def test_the_first_call_is_a_fit(fitted):
+    X, y = make_rows(300, seed=0)
+    first = clone(fitted).partial_fit(X, y)
+    np.testing.assert_array_equal(first.predict(X), fitted.predict(X))
+
+
+def test_later_calls_learn_what_new_rows_say(fitted):
+    """The rule changes: after some calls the predictions have followed it."""
+    X, y = make_rows(400, seed=1)
+    turned = -y
+    model = copy_of(fitted).set_params(learning_rate_init=0.01)
+    before = np.mean((model.predict(X) - turned) ** 2)
+    shares = model.network_share_
+    for _ in range(20):
+        model.partial_fit(X, turned)
+    assert np.mean((model.predict(X) - turned) ** 2) < before / 2
+    assert model.n_iter_ == fitted.n_iter_ + 20 == len(model.loss_curve_)
+    assert model.network_share_ == shares
+    assert model.crosses_ == fitted.crosses_
+    for own, old in zip(model.embeddings_, fitted.embeddings_, strict=True):
+        np.testing.assert_array_equal(own[:, 0], old[:, 0])  # the effects
+        assert np.abs(own[:, 1:] - old[:, 1:]).max() > 0
+
+
+def test_predictions_may_reach_new_targets(fitted):
+    X, y = make_rows(50, seed=2)
+    model = copy_of(fitted).partial_fit(X, y + 100)
+    np.testing.assert_array_equal(
+        model._target_range, [fitted._target_range[0], (y + 100).max(keepdims=True)]
+    )
+
+
+def test_frozen_tables_stay():
+    X, y = make_rows(300, seed=0)
+    model = EmbeddingRegressor(**QUICK, learning_rate_multipliers={"city": 0}).fit(X, y)
+    city, kind = tables_of(model)
+    model.partial_fit(*make_rows(100, seed=1))
+    np.testing.assert_array_equal(tables_of(model)[0], city)
+    assert np.abs(tables_of(model)[1] - kind).max() > 0
+
+
+@pytest.mark.parametrize("handle_unknown", ["zeros", "mean", "embed"])
+def test_vectors_of_unknown_values_rest_unless_they_are_learned(handle_unknown):
+    X, y = make_rows(300, seed=0)
+    model = EmbeddingRegressor(**QUICK, handle_unknown=handle_unknown).fit(X, y)
+    before = tables_of(model)[0]
+    more, target = make_rows(100, seed=1)
+    model.partial_fit(more.assign(city="new"), target)
+    assert (tables_of(model)[0][0] == before[0]).all() == (handle_unknown != "embed")
+    np.testing.assert_array_equal(tables_of(model)[0][1:], before[1:])  # no row, no step, no decay
+
+
+def test_unknown_values_go_on_following_the_infrequent():
+    X, y = make_rows(300, seed=0)
+    X.loc[:1, "city"] = ["rare", "rarer"]
+    model = EmbeddingRegressor(**QUICK, min_frequency=5, handle_unknown="infrequent_if_exist").fit(
+        X, y
+    )
+    model.partial_fit(X[:2], y[:2])
+    table, pool = tables_of(model)[0], model._vocabularies[0].infrequent_code
+    np.testing.assert_array_equal(table[0], table[pool])
+
+
+def test_norms_stay_limited():
+    X, y = make_rows(300, seed=0)
+    model = EmbeddingRegressor(**QUICK, max_norm=0.05, learning_rate_init=0.05).fit(X, y)
+    model.partial_fit(X, y)
+    for table in tables_of(model):
+        assert np.linalg.norm(table, axis=1).max() <= 0.05 + 1e-7
+
+
+def test_weights_of_0_are_no_rows(fitted):
+    X, y = make_rows(100, seed=1)
+    weight = (np.arange(100) < 50).astype(float)
+    kept = copy_of(fitted).partial_fit(X[:50], y[:50])
+    weighted = copy_of(fitted).partial_fit(X, np.where(weight, y, 1e6), weight)
+    np.testing.assert_allclose(weighted.predict(X[:50]), kept.predict(X[:50]), rtol=1e-6)
+
+
+def test_classes_may_be_named_before_they_are_seen():
+    X, y = make_rows(400, seed=0)
+    labels = np.array(["low", "middle", "high"])[np.digitize(y, [2, 5])]
+    seen = labels != "high"
+    model = EmbeddingClassifier(**QUICK, linear_part=False, learning_rate_init=0.01)
+    model.partial_fit(X[seen], labels[seen], classes=["low", "middle", "high"])
+    assert model.classes_.tolist() == ["high", "low", "middle"]
+    before = log_loss(labels, model.predict_proba(X), labels=model.classes_)
+    for _ in range(20):
+        model.partial_fit(X, labels)
+    assert log_loss(labels, model.predict_proba(X), labels=model.classes_) < before / 2
+
+
+def test_one_class_of_a_batch_is_enough():
+    X, y = make_rows(300, seed=0)
+    model = EmbeddingClassifier(
+        **QUICK, linear_part=False, class_weight={True: 2.0, False: 1.0}
+    ).fit(X, y > 3)
+    before = model.predict_proba(X)[:, 1].mean()
+    model.partial_fit(X, np.ones(300, dtype=bool))
+    assert model.predict_proba(X)[:, 1].mean() > before
+
+
+def test_bad_input_is_named_and_changes_nothing(fitted):
+    X, y = make_rows(50, seed=1)
+    model = copy_of(fitted)
+    expected = model.predict(X)
+    cases = [
+        (X, np.stack([y, y], axis=1), "as in the first call, continuous with 1 outputs"),
+        (X, y[:-1], "X has 50 rows, y has 49"),
+        (X.drop(columns="kind"), y, "feature names"),
+    ]
+    for rows, target, words in cases:
+        with pytest.raises(ValueError, match=words):
+            model.partial_fit(rows, target)
+    with pytest.raises(FloatingPointError, match="Lower learning_rate_init"):
+        model.set_params(learning_rate_init=1e38).partial_fit(X, y + 1e3)
+    np.testing.assert_array_equal(model.predict(X), expected)
+    with pytest.raises(ValueError, match="Set early_stopping=False, or call fit"):
+        EmbeddingRegressor(early_stopping=True).partial_fit(X, y)
+    with pytest.raises(ValueError, match="label 'new', which is not among the classes"):
+        EmbeddingClassifier(**QUICK).fit(X, y > 3).partial_fit(X, ["new"] * 50)
+
+
+def test_a_column_named_like_an_output_keeps_its_place():
+    vocabulary = learn_vocabulary(encode_values(np.array(["p", "q"], dtype=object)))
+    term = Term(Cross((Part("effect", 0, None, 4),)), np.arange(4.0)[:, None])
+    frame = effect_frames([term], {"effect": vocabulary}, ["effect"])["effect"]
+    assert frame.columns.tolist() == ["effect", "effect_"]
+    assert frame["effect"].tolist()[1:3] == ["p", "q"]
+    assert frame["effect_"].tolist() == [0, 1, 2, 3]
