@@ -14,7 +14,7 @@ from ._sample import Sample
 from ._vocabulary import UNKNOWN
 from .nn._bags import count
 from .nn._network import Architecture, Data, map_places
-from .nn._training import TableRules
+from .nn._touched import TableRules
 
 Array = NDArray[np.floating]
 
