@@ -62,7 +62,7 @@ class DenseLayers:
         alpha: float,
     ) -> None:
         self._shapes = shapes
-        self._n_wanted = n_wanted
+        self.n_wanted = n_wanted
         self._activation = ACTIVATIONS[activation]
         self._dropout = dropout
         self._alpha = alpha
@@ -121,13 +121,23 @@ class DenseLayers:
         return dense(inputs, *output), saved
 
     def backward(
-        self, flat: Flat, flat_gradient: Flat, saved: Saved, gradient: Array, buffers: Buffers
+        self,
+        flat: Flat,
+        flat_gradient: Flat,
+        saved: Saved,
+        gradient: Array,
+        buffers: Buffers,
+        out: Array | None = None,
     ) -> Array:
-        """Write the gradients of the layers; return that of the first layer's wanted inputs."""
+        """Write the gradients of the layers; return that of the first layer's wanted inputs, in
+        ``out`` if it is given.
+        """
         for k in reversed(range(len(saved))):
             (inputs, slope), (weight, _) = saved[k], flat.layers[k]
-            n_wanted = len(weight) if k else self._n_wanted
-            below = buffers.get(("below", k), (len(gradient), n_wanted), weight.dtype)
+            n_wanted = len(weight) if k else self.n_wanted
+            below = out
+            if k or out is None:
+                below = buffers.get(("below", k), (len(gradient), n_wanted), weight.dtype)
             gradient = dense_backward(
                 gradient, inputs, weight, *flat_gradient.layers[k], n_wanted, below
             )

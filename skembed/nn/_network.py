@@ -276,8 +276,9 @@ class Network:
         """Loss of a batch and its gradient; ``rng`` draws the dropout, None switches it off."""
         flat = self.dense.flat(parameters["dense"])
         flat_gradient = self.dense.flat(np.empty_like(flat.array))
-        inputs = self.inputs(parameters, batch.data)
-        value, gradient = self.propagate(flat, flat_gradient, inputs, batch.data, rng, NewArrays())
+        inputs, buffers = self.inputs(parameters, batch.data), NewArrays()
+        value, gradient = self.propagate(flat, flat_gradient, inputs, batch.data, rng, buffers)
+        value += self.dense.add_penalty(flat, flat_gradient, len(inputs), buffers)
         gradients: dict[str, Gradient] = {"dense": flat_gradient.array}
         start = 0
         for stack, rows, places in zip(self.stacks, batch.rows, batch.places, strict=True):
@@ -295,6 +296,8 @@ class Network:
         data: Data,
         rng: np.random.Generator | None,
         buffers: Buffers,
+        share: float = 1.0,
+        out: Array | None = None,
     ) -> tuple[float, Array]:
         """From the first dense layer's input to the loss and back.
 
@@ -310,16 +313,22 @@ class Network:
             Draws the dropout; None switches it off.
         buffers : Buffers
             Where results lie.
+        share : float, default=1.0
+            Which part of a batch these rows are; the loss and the gradients are those of the whole.
+        out : ndarray of shape (n, n_vector_inputs), optional
+            Where the gradient of the vectors is written.
 
         Returns
         -------
         value : float
-            The loss with the penalty.
+            The loss without the penalty.
         gradient : ndarray of shape (n, n_vector_inputs)
             That of the vectors in ``inputs``.
         """
         raw, saved = self.dense.forward(flat, inputs, rng, buffers)
         value, gradient = self.loss(raw, data.y, data.weight)
         gradient = gradient.astype(raw.dtype, copy=False)
-        gradient = self.dense.backward(flat, flat_gradient, saved, gradient, buffers)
-        return value + self.dense.add_penalty(flat, flat_gradient, len(raw), buffers), gradient
+        if share != 1:
+            gradient *= share
+        gradient = self.dense.backward(flat, flat_gradient, saved, gradient, buffers, out)
+        return value * share, gradient

@@ -123,9 +123,9 @@ def train(
     history = History()
     best = _Best(validation is not None, settings)
     schedule = _Rates(settings, len(data))
-    step = make_step(
-        network, parameters, settings.make_optimizer(), rules or {}, settings.batch_size
-    )
+    # No batch is larger than all rows.
+    batch_size = min(settings.batch_size, len(data))
+    step = make_step(network, parameters, settings.make_optimizer(), rules or {}, batch_size)
     try:
         for epoch in range(settings.max_iter):
             rows = rng.permutation(len(data)) if settings.shuffle else slice(None)
@@ -150,6 +150,8 @@ def train(
     except KeyboardInterrupt:
         history.interrupted = True
         step.settle(schedule.total)
+    finally:
+        step.close()
     history.best_epoch = best.epoch
     parameters = best.restore(parameters)
     # The loss of a batch is that before its step: what the last step did shows in none.
@@ -171,11 +173,14 @@ class _Rates:
         self._step = 0
         self.total = 0.0
 
-    def next(self) -> float:
-        rate = self._rate * self._schedule(self._step / self._n_steps)
+    def now(self) -> float:
+        """The rate of the step to come."""
+        return self._rate * self._schedule(self._step / self._n_steps)
+
+    def advance(self, rate: float) -> None:
+        """Count a step that was taken."""
         self._step += 1
         self.total += rate
-        return rate
 
 
 class _Best:
@@ -217,8 +222,9 @@ def _run_epoch(
     """One pass over the rows; the mean loss over them."""
     total = 0.0
     for part in _batches(data, batch_size):
-        total_rate = schedule.total
-        total += step(part, schedule.next(), total_rate, rng) * len(part)
+        rate = schedule.now()
+        total += step(part, rate, schedule.total, rng) * len(part)
+        schedule.advance(rate)
     return total / len(data)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skembed.nn import _touched
+from skembed.nn import _parallel, _step, _touched
 from skembed.nn._losses import make_loss
 from skembed.nn._network import Architecture, Data, Network, place_codes
 from skembed.nn._optimizers import SGD, Adam
@@ -71,6 +71,7 @@ def walk(kind, architecture, rules=(False, False), alpha=0.1, weighted=False, dt
             losses.append(step(data.take(slice(start, start + BATCH)), rate, total, rng))
             total += rate
         step.settle(total)
+    step.close()
     return losses, parameters
 
 
@@ -83,6 +84,30 @@ def test_the_fast_step_equals_the_plain_one(architecture, rules):
     assert parameters.keys() == expected.keys()
     for name, value in parameters.items():
         np.testing.assert_allclose(value, expected[name], rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_the_halves_of_a_large_batch_add_up_to_it(architecture, monkeypatch):
+    architecture = replace(architecture, dropout=0.0)
+    monkeypatch.setattr(_step, "_LARGE", 0)
+    losses, parameters = walk(FusedStep, architecture, (True, True), weighted=True)
+    expected_losses, expected = walk(PlainStep, architecture, (True, True), weighted=True)
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-10)
+    for name, value in parameters.items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_halves_have_the_same_bits_with_one_processor_and_two(dropout, monkeypatch):
+    architecture = replace(ARCHITECTURES["dropout"], dropout=dropout)
+    monkeypatch.setattr(_step, "_LARGE", 0)
+    found = []
+    for n_processors in (1, 2):
+        monkeypatch.setattr(_parallel, "n_processors", lambda n=n_processors: n)
+        found.append(walk(FusedStep, architecture, (True, False)))
+    assert found[0][0] == found[1][0]
+    for name, value in found[0][1].items():
+        np.testing.assert_array_equal(value, found[1][1][name])
 
 
 def test_the_fast_step_stays_in_float32():
