@@ -70,7 +70,7 @@ def map_categories(estimator: Any, feature: Any, projection: Any, color: Any) ->
     name = frame.index.name
     counts = estimator._vocabularies[estimator._position(feature)].counts
     if len(frame) < 2:
-        raise ValueError(f"Column {name!r} has {len(frame)} categories. A map needs at least two.")
+        raise ValueError(f"Column {name!r} has one category. A map needs at least two.")
     vectors, y_scale = frame.to_numpy(dtype=np.float64), "linear"
     if vectors.shape[1] > 1:
         positions, axis_names = _project(vectors, projection)

@@ -58,11 +58,13 @@ def place_labels(
     shown = ((points >= area[0]) & (points <= area[1])).all(axis=1)
     labels, taken = np.empty((0, 2, 2)), np.empty((0, 2, 2))
     for k, (i, size) in enumerate(zip(anchors, sizes, strict=True)):
+        if not shown[i] or _meet(discs[[i]], labels).any():
+            continue
         moves = _moves(radii[i], size)
         boxes = _boxes(points[i] + moves, size)
         inside = (boxes[:, 0] >= area[0]).all(axis=1) & (boxes[:, 1] <= area[1]).all(axis=1)
         free = np.flatnonzero(inside & ~_meet(boxes, taken).any(axis=1))
-        if shown[i] and len(free) and not _meet(discs[[i]], labels).any():
+        if len(free):
             best = free[np.argmin(_meet(boxes[free], discs).sum(axis=1))]
             offsets[k] = moves[best]
             labels = np.concatenate([labels, boxes[[best]]])

@@ -275,7 +275,8 @@ class _Placing(Artist):
     def draw(self, renderer: Any) -> None:
         """Move the labels, and hide those without room."""
         pixels = renderer.points_to_pixels(1.0)
-        points = self._scatter.get_offset_transform().transform(self._scatter.get_offsets())
+        transform = self._scatter.get_offset_transform()
+        points = transform.transform(np.asarray(self._scatter.get_offsets()))
         radii = np.resize(np.sqrt(self._scatter.get_sizes()) / 2, len(points)) * pixels
         for text in self._texts:
             text.set_visible(True)  # what is hidden has no size
@@ -283,8 +284,8 @@ class _Placing(Artist):
         # A little air between any two.
         sizes = np.reshape(sizes, (-1, 2)) + 2 * pixels
         area = self.axes.bbox.get_points()
-        offsets = place_labels(self._rows, points, radii, sizes, area) / pixels
-        for text, offset in zip(self._texts, offsets, strict=True):
+        offsets = place_labels(self._rows, points, radii, sizes, area)
+        for text, offset in zip(self._texts, offsets / pixels, strict=True):
             text.set_visible(bool(np.isfinite(offset).all()))
             if text.get_visible():
                 text.set_position(tuple(offset))
