@@ -45,8 +45,8 @@ def place_labels(
     """Offsets of the labels' centres from their points, ``(n_labels, 2)``; NaN without room.
 
     Greedy, in the order given: of the places beside its point that lie within ``area`` and touch
-    neither a label before it nor the point of one, a label takes the place that covers the fewest
-    other points. A label whose point lies outside
+    neither a label before it nor the point of one, a label takes the place that covers the least
+    of other points. A label whose point lies outside
     or is covered by a label before it stays away.
 
     ``anchors`` are the rows of ``points`` ``(n_points, 2)`` that have labels of ``sizes``
@@ -65,7 +65,7 @@ def place_labels(
         inside = (boxes[:, 0] >= area[0]).all(axis=1) & (boxes[:, 1] <= area[1]).all(axis=1)
         free = np.flatnonzero(inside & ~_meet(boxes, taken).any(axis=1))
         if len(free):
-            best = free[np.argmin(_meet(boxes[free], discs).sum(axis=1))]
+            best = free[np.argmin(_meet(boxes[free], discs) @ radii**2)]
             offsets[k] = moves[best]
             labels = np.concatenate([labels, boxes[[best]]])
             taken = np.concatenate([taken, boxes[[best]], discs[[i]]])

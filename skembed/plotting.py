@@ -218,15 +218,17 @@ class EmbeddingDisplay:
         """What ``scatter`` needs for the colours, with what a user has given."""
         if self.color is None:
             return given
-        color, style = np.asarray(self.color), {"cmap": "viridis"}
+        color = np.asarray(self.color)
+        # Scales have pale colours: they need an edge.
+        style = {"cmap": "viridis", "edgecolors": "dimgrey", "linewidths": 0.3}
         if groups := color_groups(color):
             names, color = groups
             colors = plt.get_cmap("tab10" if len(names) <= 10 else "tab20").colors[: len(names)]
             edges = np.arange(len(names) + 1) - 0.5
-            style = {"cmap": ListedColormap(colors), "norm": BoundaryNorm(edges, len(names))}
+            # A list: to matplotlib 3.8 a tuple of two is a colour with its opacity.
+            style = {"cmap": ListedColormap(list(colors)), "norm": BoundaryNorm(edges, len(names))}
         elif reach := color_reach(color, self.counts):
-            # The middle is pale: it needs an edge.
-            style = {"cmap": "coolwarm", "edgecolors": "dimgrey", "linewidths": 0.3}
+            style["cmap"] = "coolwarm"
             if not {"vmin", "vmax"} & given.keys():
                 style["norm"] = CenteredNorm(halfrange=reach)
         style = {"c": color, "plotnonfinite": True, **style, **given}
@@ -292,9 +294,7 @@ class _Placing(Artist):
 
 
 class LossCurveDisplay:
-    """Loss of each epoch of a training.
-
-    Most often made by :meth:`from_estimator`.
+    """Loss of each epoch of a training, most often made by :meth:`from_estimator`.
 
     Parameters
     ----------

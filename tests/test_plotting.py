@@ -40,7 +40,7 @@ def encoder(salaries):
 
 @pytest.fixture
 def display(encoder):
-    return EmbeddingDisplay.from_estimator(encoder, TITLE)
+    return EmbeddingDisplay.from_estimator(encoder, TITLE, annotate=150)
 
 
 def simple(n=3, **options):
