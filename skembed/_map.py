@@ -190,7 +190,7 @@ def color_groups(color: NDArray[Any]) -> tuple[list[str], NDArray[np.float64]] |
     """Names in alphabetical order and the position of each category's, NaN where it has none; None
     if the values are numbers.
     """
-    if color.dtype != object:
+    if color.dtype.kind not in "OU":
         return None
     names = sorted({*color} - {None})
     positions = {name: float(k) for k, name in enumerate(names)}

@@ -1,6 +1,7 @@
 """What is drawn: points, labels that can be read, axes, colour bars, curves."""
 
 import importlib
+import pickle
 import sys
 from itertools import combinations
 
@@ -167,6 +168,15 @@ def test_given_axes_and_styles(encoder):
     assert_legible(display)
 
 
+def test_drawing_leaves_nothing_to_draw(display):
+    display.figure_.canvas.draw()
+    assert not display.figure_.stale  # else a window would be drawn for ever
+    copy = pickle.loads(pickle.dumps(display.figure_))
+    copy.canvas.draw()
+    labels = [text.get_text() for text in copy.axes[0].texts if text.get_visible()]
+    assert labels == list(drawn_boxes(display))
+
+
 def test_drawn_again_on_other_axes(display):
     first = display.ax_
     assert display.plot(annotate=3) is display
@@ -246,6 +256,11 @@ def test_names_have_a_color_each(n):
     np.testing.assert_array_equal(colors[n - 1], colors[n])
     bar = display.colorbar_
     np.testing.assert_array_equal(bar.cmap(bar.norm(0))[:3], colors[n, :3])
+
+
+def test_plain_names_are_enough():
+    display = simple(color=["a", "b", "a"]).plot()
+    assert display.scatter_.get_array().tolist() == [0, 1, 0]
 
 
 # Errors
