@@ -89,6 +89,7 @@ def embedding_map(
     figure.update_layout(
         title=escape(str(mapped.feature)),
         template="plotly_white",
+        margin={"l": 60, "r": 20, "t": 60, "b": 60},
         legend={"title": {"text": escape(mapped.color_name or "")}, "itemsizing": "constant"},
     )
     figure.update_xaxes(title=escape(mapped.axis_names[0]))
