@@ -175,7 +175,7 @@ def _to_content(encoder: Any, arrays: list[Array]) -> dict[str, Any]:
         "parameters": _plain_parameters(encoder),
         "columns": {
             "names": column_names,
-            "seen": hasattr(encoder, "feature_names_in_"),
+            "named": hasattr(encoder, "feature_names_in_"),
             "categorical": columns.categorical,
             "numeric": columns.numeric,
             "sequences": columns.sequences,
@@ -249,11 +249,10 @@ def _from_content(cls: Callable[..., Any], content: Any, arrays: list[Array]) ->
         validation_scores_=scores,
         n_iter_=len(curve),
     )
-    if content["columns"]["seen"] is True:
-        _require(
-            all(isinstance(name, str) for name in columns.names),
-            "names of columns that are no strings",
-        )
+    named = content["columns"]["named"]
+    strings = all(isinstance(name, str) for name in columns.names)
+    _require(type(named) is bool and strings >= named, "names of columns that are no strings")
+    if named:
         encoder.feature_names_in_ = np.array(columns.names, dtype=object)
     return encoder
 

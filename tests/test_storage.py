@@ -520,7 +520,7 @@ def check_changed_files(seed, data, original, table, path):
             continue
         try:
             assert encoder.transform(table).dtype == np.float32
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, UserWarning) as error:
             # What is forbidden now, columns of another name, or lists that were no lists before.
             assert re.search(r"Column|column|feature names|Feature names", str(error)), error
         encoder.get_feature_names_out()
