@@ -20,14 +20,9 @@ from ._vocabulary import ColumnVocabulary
 
 Array = NDArray[Any]
 
-_TARGET_TYPES = {
-    "continuous",
-    "continuous-multioutput",
-    "binary",
-    "multiclass",
-    "multilabel-indicator",
-    "none",
-}
+# Classes of a target, where it has any; 0 for one per output.
+_N_CLASSES = {"binary": 2, "multiclass": 0, "multilabel-indicator": 0}
+_TARGET_TYPES = {*_N_CLASSES, "continuous", "continuous-multioutput", "none"}
 # What damaged or invented content makes Python, NumPy and pandas raise.
 _BROKEN = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError)
 
@@ -220,8 +215,7 @@ def _from_content(cls: Callable[..., Any], content: Any, arrays: list[Array]) ->
     columns = _read_columns(content["columns"])
     distinct = [_read_vocabulary(part, arrays) for part in content["vocabularies"]]
     vocabularies = [distinct[_number(k, len(distinct))] for k in content["vocabulary_of"]]
-    target = content["target"]
-    n_outputs = _number(target["n_outputs"], 2**31)
+    classes, n_outputs = _read_classes(content["target"], arrays), content["target"]["n_outputs"]
     n_effects = n_outputs if encoder.target_effect else 0
     tables = [_array_from_json(part, arrays) for part in content["tables"]]
     _require(
@@ -230,7 +224,6 @@ def _from_content(cls: Callable[..., Any], content: Any, arrays: list[Array]) ->
     )
     for table, vocabulary in zip(tables, vocabularies, strict=True):
         _check_table(table, vocabulary.n_codes, n_effects)
-    _require(target["type"] in _TARGET_TYPES, f"a target of type {target['type']!r}")
     curve, scores = (from_json(content[name]) for name in ("loss_curve", "validation_scores"))
     for part in (curve, scores or []):
         _require(isinstance(part, list) and set(map(type, part)) <= {float}, "losses that are none")
@@ -239,8 +232,8 @@ def _from_content(cls: Callable[..., Any], content: Any, arrays: list[Array]) ->
         _columns=columns,
         _vocabularies=vocabularies,
         categories_=[vocabulary.categories for vocabulary in vocabularies],
-        classes_=_read_classes(target["classes"], arrays, n_outputs),
-        target_type_=target["type"],
+        classes_=classes,
+        target_type_=content["target"]["type"],
         _n_outputs=n_outputs,
         embeddings_=tables,
         embedding_dims_=[table.shape[1] - n_effects for table in tables],
@@ -315,12 +308,15 @@ def _check_table(table: Array, n_codes: int, n_effects: int) -> None:
     _require(np.isfinite(table).all(), "a vector with infinity or NaN")
 
 
-def _read_classes(data: Any, arrays: list[Array], n_outputs: int) -> Array | None:
-    if data is None:
+def _read_classes(target: Any, arrays: list[Array]) -> Array | None:
+    kind, n_outputs, data = target["type"], target["n_outputs"], target["classes"]
+    _require(kind in _TARGET_TYPES, f"a target of type {kind!r}")
+    _require(type(n_outputs) is int and n_outputs >= 0, f"{n_outputs!r} outputs")
+    _require(n_outputs == 1 or kind not in ("continuous", "binary"), f"{n_outputs} outputs")
+    if kind not in _N_CLASSES:
+        _require(data is None, "classes that do not fit the target")
         return None
     classes = _array_from_json(data, arrays)
-    _require(
-        classes.ndim == 1 and len(classes) in (n_outputs, n_outputs + 1),
-        "classes that do not fit the target",
-    )
+    expected = _N_CLASSES[kind] or n_outputs
+    _require(classes.shape == (expected,), "classes that do not fit the target")
     return classes
