@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._file_format import is_plain, plain_dtype
 from ._frames import PANDAS_SCALARS
@@ -52,6 +53,11 @@ def from_json(data: Any) -> Any:
         ((name, content),) = data.items()
         return _FORMS[name][1](content)
     return [from_json(item) for item in data] if isinstance(data, list) else data
+
+
+def objects_from_json(data: list[Any]) -> NDArray[Any]:
+    """An array of objects from the JSON of a list of them, be they tuples."""
+    return np.fromiter(map(from_json, data), dtype=object, count=len(data))
 
 
 def _is_same(copy: Any, value: Any) -> bool:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._file_format import is_plain, read_file, write_file
 from ._frames import as_objects, encode_values
 from ._params import check_parameters
-from ._plain_values import from_json, to_json
+from ._plain_values import from_json, objects_from_json, to_json
 from ._sample import Columns
 from ._vocabulary import ColumnVocabulary
 
@@ -143,8 +143,7 @@ def _array_from_json(data: Any, arrays: list[Array]) -> Array:
     if isinstance(data, dict):
         return arrays[data["array"]]
     _require(isinstance(data, list), "an array that is no list")
-    values = from_json(data)
-    return np.fromiter(values, dtype=object, count=len(values))
+    return objects_from_json(data)
 
 
 def _cannot_hold(where: str, error: TypeError) -> TypeError:
@@ -231,7 +230,6 @@ def _from_content(cls: Callable[..., Any], content: Any, arrays: list[Array]) ->
         n_features_in_=len(columns.names),
         _columns=columns,
         _vocabularies=vocabularies,
-        categories_=[vocabulary.categories for vocabulary in vocabularies],
         classes_=classes,
         target_type_=content["target"]["type"],
         _n_outputs=n_outputs,

@@ -21,6 +21,13 @@ from ._word_vectors import make_words, write_word_vectors
 class LearnedVectors:
     """Methods that read the fitted attributes of an estimator."""
 
+    # Not an attribute of its own: the vocabularies hold these arrays, and are saved with them.
+    @property
+    def categories_(self) -> list[NDArray[Any]]:
+        """Sorted categories of each categorical column, without missing values."""
+        check_is_fitted(self)
+        return [vocabulary.categories for vocabulary in self._vocabularies]
+
     def _starts(self) -> list[int]:
         """First output column of each table, and the end."""
         return np.cumsum([0] + [table.shape[1] for table in self.embeddings_]).tolist()

@@ -538,12 +538,14 @@ def use(encoder, table):
         encoder.embedding_frame(j)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pandas, for names of frequencies
 def test_changed_files_are_refused_or_work(data, original, table, tmp_path):
     for seed in range(150):
         check_changed_files(seed, data, original, table, tmp_path / "file")
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_changed_files_are_refused_or_work_for_ten_minutes(data, original, table, tmp_path):
     end, seed = time.monotonic() + 600, 1_000_000
     while time.monotonic() < end:
