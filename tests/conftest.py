@@ -1,6 +1,7 @@
 """One table in the containers of all libraries, a gradient check, and checks that cannot apply."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import pyarrow as pa
 import pytest
 
 Columns = Mapping[str, Sequence[Any]]
+
+# scikit-learn has callbacks since 1.9.
+collect_ignore = [] if find_spec("sklearn.callback") else ["test_callbacks.py"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
