@@ -73,7 +73,10 @@ class Frame:
 
 def is_frame(X: Any) -> bool:
     """Whether ``X`` is a pandas, polars, PyArrow (or other eager narwhals) frame."""
-    return isinstance(nw.from_native(X, eager_only=True, pass_through=True), nw.DataFrame)
+    frame = nw.from_native(X, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        raise TypeError("X is a lazy frame: its rows must be here. Pass X.collect().")
+    return isinstance(frame, nw.DataFrame)
 
 
 def read(X: Any) -> Frame:

@@ -124,6 +124,16 @@ def test_duplicate_names_are_refused(name, library):
         model.transform(DUPLICATES[library])
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_lazy_frame_is_refused(name):
+    model, lazy = MODELS[name](), pl.LazyFrame(COLUMNS)
+    with pytest.raises(TypeError, match=r"lazy frame.*X\.collect\(\)"):
+        model.fit(lazy, target(name))
+    model.fit(lazy.collect(), target(name))
+    with pytest.raises(TypeError, match="lazy frame"):
+        model.transform(lazy)
+
+
 @pytest.mark.parametrize("name", ["encoder", "regressor"])
 @pytest.mark.parametrize("make", [pd.Series, pl.Series, list, pa.array], ids=lambda m: m.__name__)
 def test_targets_and_weights_come_in_any_container(make, name):
