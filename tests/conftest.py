@@ -13,7 +13,8 @@ import pytest
 Columns = Mapping[str, Sequence[Any]]
 
 # scikit-learn has callbacks since 1.9.
-collect_ignore = [] if find_spec("sklearn.callback") else ["test_callbacks.py"]
+OF_CALLBACKS = ["test_callbacks.py", "test_progress_bar.py"]
+collect_ignore = [] if find_spec("sklearn.callback") else OF_CALLBACKS
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
