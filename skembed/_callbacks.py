@@ -82,9 +82,19 @@ class Task:
         return replace(self, context=self._announced(context))
 
     def end(self, attributes: Attributes | None = None) -> bool:
-        """Tell that the task is over; True if a callback wants no more of its kind."""
+        """Tell that the task is over; True if a callback wants no more of its kind.
+
+        ``attributes`` is called if a callback asks for the estimator as it is.
+        """
+
+        def all_attributes() -> dict[str, Any]:
+            # Those of a fit before this one can be overwritten only, such as names of columns.
+            return dict.fromkeys(vars(self.estimator)) | attributes()
+
         return self.context.call_on_fit_task_end(
-            estimator=self.estimator, **self.data, reconstruction_attributes=attributes
+            estimator=self.estimator,
+            **self.data,
+            reconstruction_attributes=attributes and all_attributes,
         )
 
     def _announced(self, context: Any) -> Any:

@@ -247,6 +247,14 @@ def test_scoring_monitor(predictor):
     assert logs[name].iloc[[0, 1, -1]].tolist() == [score] * 3
 
 
+def test_names_of_a_fit_before_are_not_those_of_the_estimator_as_it_is(estimator):
+    recorder, y = Recorder(), target(estimator)
+    estimator.fit(X, y).set_callbacks(recorder).fit(X.to_numpy(), y)
+    for _, _, fitted in recorder.fitted:
+        assert fitted.transform(X.to_numpy()).shape == estimator.transform(X.to_numpy()).shape
+        assert list(fitted.get_feature_names_out()) == list(estimator.get_feature_names_out())
+
+
 # Failing
 
 

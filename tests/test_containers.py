@@ -88,21 +88,23 @@ def test_ids_that_a_float_cannot_hold_stay_apart_beside_missing_values(make_tabl
     assert encoder.categories_[0].tolist() == sorted({i for i in ids if i})
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars"])
 @pytest.mark.parametrize("name", MODELS)
-def test_the_output_is_what_set_output_says(make_table, name, library):
-    model = MODELS[name]().set_output(transform=library)
-    table = make_table(COLUMNS)
+def test_the_output_is_what_set_output_says(make_table, name):
+    model, table = MODELS[name](), make_table(COLUMNS)
     index = pd.RangeIndex(N)
     if isinstance(table, pd.DataFrame):
         index = table.index = pd.Index([f"row {i}" for i in range(N)])
-    first = model.fit_transform(table, target(name))
-    for frame in (first, model.transform(table)):
-        assert isinstance(frame, pd.DataFrame if library == "pandas" else pl.DataFrame)
+    frames = [
+        model.set_output(transform="pandas").fit_transform(table, target(name)),
+        model.transform(table),
+        model.set_output(transform="polars").transform(table),
+    ]
+    assert [type(frame) for frame in frames] == [pd.DataFrame, pd.DataFrame, pl.DataFrame]
+    for frame in frames:
         assert list(frame.columns) == list(model.get_feature_names_out())
         assert len(frame) == N
-        if library == "pandas":
-            assert frame.index.equals(index)
+    for frame in frames[:2]:
+        assert frame.index.equals(index)
 
 
 DUPLICATES = {
