@@ -74,7 +74,10 @@ class Frame:
 
 def is_frame(X: Any) -> bool:
     """Whether ``X`` is a pandas, polars, PyArrow (or other eager narwhals) frame."""
-    return isinstance(nw.from_native(X, eager_only=True, pass_through=True), nw.DataFrame)
+    frame = nw.from_native(X, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        raise TypeError("X is a lazy frame: its rows must be here. Pass X.collect().")
+    return isinstance(frame, nw.DataFrame)
 
 
 def read(X: Any) -> Frame:
@@ -95,11 +98,9 @@ def read(X: Any) -> Frame:
 
 
 def _reject_duplicates(names: Sequence[Hashable]) -> None:
-    seen: set[Hashable] = set()
-    for name in names:
-        if name in seen:
+    for k, name in enumerate(names):
+        if name in names[:k]:
             raise ValueError(f"Column names must be unique. Got {name!r} more than once.")
-        seen.add(name)
 
 
 def n_rows_of(X: Any) -> int:

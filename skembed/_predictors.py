@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -12,12 +14,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import EmbeddingModel
 from ._blend import Blend, continue_blend, fit_blend
+from ._callbacks import Task, begin_fit, with_callbacks
 from ._effects_frame import effect_frames
 from ._features import Features, FeatureSettings, make_features
 from ._frames import Frame
 from ._learning import FittedNetwork, Recipe, limit_norm, mean_curve
 from ._params import check_parameters
-from ._recipe import make_recipe, progress_printer, share_tables
+from ._progress import Watch
+from ._recipe import make_recipe, share_tables
 from ._sample import Sample, make_rng, numeric_matrix, read_input, read_weight
 from ._targets import Target, read_target
 from ._terms import Cross, Part, Term
@@ -25,6 +29,7 @@ from ._threads import single_blas_thread
 from ._training_input import TrainingInput, encode_input, read_training_input
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import Bags
+from .nn._losses import make_loss
 from .nn._network import table_views
 from .nn._training import History
 
@@ -36,12 +41,13 @@ class EmbeddingPredictor(EmbeddingModel):
 
     _auto_dim: ClassVar = 8
 
+    @with_callbacks
     def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         check_parameters(self, self._rules)
         with single_blas_thread():
-            read = read_training_input(
-                self, X, y, sample_weight, needs_categories=False, classes=classes
-            )
+            weight = self._weighted(X, y, sample_weight, classes)
+            read = read_training_input(self, X, y, weight, needs_categories=False, classes=classes)
+            task = begin_fit(self, X, y, sample_weight, n_parts=self.n_estimators, in_order=False)
             target = self._with_loss(read.sample.target)
             read = replace(read, sample=replace(read.sample, target=target))
             features, draws = make_features(
@@ -72,11 +78,36 @@ class EmbeddingPredictor(EmbeddingModel):
                 read.rng,
                 self.n_jobs,
                 starts + [None] * (self.n_estimators - len(starts)),
-                partial(progress_printer, self),
+                partial(self._watches, read, features, task),
             )
-        self._store_fit(read, features, blend, histories)
-        if any(history.interrupted for history in histories):
+            fitted = self._fitted(read, features, blend, histories)
+            interrupted = any(history.interrupted for history in histories)
+            if not interrupted:
+                task.end(lambda: vars(fitted))
+        self._adopt(fitted)
+        if interrupted:
             raise KeyboardInterrupt
+
+    def _watches(
+        self, read: TrainingInput, features: Features, task: Task, n_epochs: int
+    ) -> Callable[[int], Watch]:
+        """What looks on while a network is trained."""
+        loss = make_loss(read.sample.target.loss, quantile=read.recipe.quantile)
+        lines = self._lines(self.n_estimators, n_epochs)
+
+        def attributes(network: FittedNetwork, history: History) -> dict[str, Any]:
+            # The network alone: the share of the linear part is not yet known.
+            return vars(self._fitted(read, features, Blend(loss, [network], None, 1.0), [history]))
+
+        def watch(number: int) -> Watch:
+            part = task.begin("network", n_parts=n_epochs, number=number)
+            return Watch(part, attributes, lines, number)
+
+        return watch
+
+    def _weighted(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Any:
+        """The weights of the rows for training."""
+        return sample_weight
 
     @staticmethod
     def _plain_columns(read: TrainingInput) -> list[Part]:
@@ -109,7 +140,8 @@ class EmbeddingPredictor(EmbeddingModel):
             self._fit(X, y, sample_weight, classes)
             return
         with single_blas_thread():
-            sample = self._read_more(X, y, sample_weight)
+            weight = self._weighted(X, y, sample_weight, self.classes_)
+            sample = self._read_more(X, y, weight)
             tables = share_tables(self.shared, self._columns)
             recipe = make_recipe(self, self._columns, self._vocabularies, tables)
             rng = make_rng(self.random_state).spawn(self.n_iter_ + 1)[-1]
@@ -142,29 +174,30 @@ class EmbeddingPredictor(EmbeddingModel):
         inputs = np.concatenate([features, pieces], axis=1)
         return Sample(rows, codes[rows], inputs[rows], target, weight[rows], bags)
 
-    def _store_fit(
+    def _fitted(
         self, read: TrainingInput, features: Features, blend: Blend, histories: list[History]
-    ) -> None:
-        """Keep all that predictions need."""
-        self._store(read)
+    ) -> EmbeddingPredictor:
+        """A copy that has all that predictions need."""
+        fitted = copy(self)
+        fitted._store(read)
         for member in blend.members:
             self._finish_tables(member, read)
-        features.column_effects[:] = self._fill(features.column_effects, read)
+        effects = self._fill(features.column_effects, read)
         tables = self._own_tables(blend.members[0], read.recipe)
         if self.target_effect:
-            pairs = zip(features.column_effects, tables, strict=True)
-            tables = [np.hstack(pair) for pair in pairs]
-        self._features = features
-        self._blend = blend
-        self.crosses_ = [
+            tables = [np.hstack(pair) for pair in zip(effects, tables, strict=True)]
+        fitted._features = replace(features, column_effects=effects)
+        fitted._blend = blend
+        fitted.crosses_ = [
             term.cross.name
             for term in features.terms
             if len(term.cross.parts) > 1 and term.effects is not None
         ]
-        self.network_share_ = blend.share
-        self._store_learned(
+        fitted.network_share_ = blend.share
+        fitted._store_learned(
             [table.astype(np.float32) for table in tables], blend.members, histories
         )
+        return fitted
 
     @staticmethod
     def _own_tables(member: FittedNetwork, recipe: Recipe) -> list[NDArray[Any]]:

@@ -83,7 +83,7 @@ def train(
     rules: dict[str, TableRules] | None = None,
     validation: Data | None = None,
     draw: Callable[[Rows, np.random.Generator], Data] | None = None,
-    on_epoch: Callable[[int, float, float | None], None] | None = None,
+    on_epoch: Callable[[int, float, float | None], bool | None] | None = None,
 ) -> tuple[Parameters, History]:
     """Train ``parameters``, which are changed in place, and return the best of them.
 
@@ -109,7 +109,7 @@ def train(
     draw : callable ``(rows, rng) -> data``, optional
         Makes the rows of an epoch, in the order given; by default those of ``data``.
     on_epoch : callable ``(epoch, loss, validation_loss or None)``, optional
-        Called after each epoch.
+        Called after each epoch; True makes it the last.
 
     Returns
     -------
@@ -143,9 +143,7 @@ def train(
                 history.validation_losses.append(held_out)
             # Before the call, which may be interrupted.
             enough = best.update(parameters, loss if held_out is None else held_out, epoch)
-            if on_epoch:
-                on_epoch(epoch, loss, held_out)
-            if enough:
+            if (on_epoch and on_epoch(epoch, loss, held_out)) or enough:
                 break
     except KeyboardInterrupt:
         history.interrupted = True
