@@ -98,9 +98,9 @@ def read(X: Any) -> Frame:
 
 
 def _reject_duplicates(names: Sequence[Hashable]) -> None:
-    for k, name in enumerate(names):
-        if name in names[:k]:
-            raise ValueError(f"Column names must be unique. Got {name!r} more than once.")
+    if len(set(names)) < len(names):
+        twice = next(name for k, name in enumerate(names) if name in names[:k])
+        raise ValueError(f"Column names must be unique. Got {twice!r} more than once.")
 
 
 def n_rows_of(X: Any) -> int:
