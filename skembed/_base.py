@@ -88,7 +88,7 @@ class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, Bas
         if trained is None:
             tables, networks, histories = self._learn_together(read), [], []
         else:
-            tables = learn_tables(read.sample, trained, read.recipe)
+            tables = learn_tables(read.sample, trained, read.recipe, same_rows=True)
             networks = [trained.state()] if self.warm_start else []
             histories = [trained.history]
         fitted._store_learned(self._fill(tables, read), networks, histories)

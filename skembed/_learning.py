@@ -247,6 +247,7 @@ def find_space(
             _vector_pseudo_counts(pseudo_counts, recipe),
             recipe.priors,
             sample.bags,
+            _frozen(recipe),
         ),
         pseudo_counts=pseudo_counts,
         unit=_unit(sample, network),
@@ -254,23 +255,29 @@ def find_space(
     )
 
 
-def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array]:
+def learn_tables(
+    sample: Sample, trained: Trained, recipe: Recipe, *, same_rows: bool = False
+) -> list[Array]:
     """A table per column from the rows of ``sample``: effects, then learned coordinates.
 
     All are in standard deviations of the target, or of the 0/1 indicator of its label.
+    ``same_rows`` tells that the network was trained on the same sample.
     """
     architecture = trained.network.architecture
-    frozen = [recipe.multipliers[j] == 0 for j in recipe.first_columns]
-    coordinates = relearn(
-        trained.network,
-        trained.parameters,
-        trained.bases,
-        to_data(sample, architecture, sample.weight),
-        sample.codes,
-        _vector_pseudo_counts(trained.pseudo_counts, recipe),
-        frozen,
-        sample.bags,
-    )
+    frozen = _frozen(recipe)
+    coordinates = [basis.found for basis in trained.bases if basis.found is not None]
+    # What finding the space has found for these very rows need not be learned once more.
+    if not same_rows or len(coordinates) < len(trained.bases):
+        coordinates = relearn(
+            trained.network,
+            trained.parameters,
+            trained.bases,
+            to_data(sample, architecture, sample.weight),
+            sample.codes,
+            _vector_pseudo_counts(trained.pseudo_counts, recipe),
+            frozen,
+            sample.bags,
+        )
     given = table_views(architecture, trained.parameters)
     learned = []
     for t, table in enumerate(coordinates):
@@ -290,6 +297,11 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
         )
         tables = [np.hstack(pair) for pair in zip(effects.values, tables, strict=True)]
     return [table.astype(np.float32) for table in tables]
+
+
+def _frozen(recipe: Recipe) -> list[bool]:
+    """Which tables keep their first vectors."""
+    return [recipe.multipliers[j] == 0 for j in recipe.first_columns]
 
 
 def _effect_pseudo_counts(

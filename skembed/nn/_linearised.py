@@ -4,7 +4,8 @@ solution table by table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,10 @@ _N_SOLVER_STEPS = 10
 # What is added to a diagonal at least, as a share of its sum, so that a matrix can be inverted.
 _LEAST_CONDITION = 1e-12
 
+# Rows that are worked on at a time, and how many numbers of each.
+_PART = 2**14
+_PART_WIDTH = 64
+
 UNKNOWN = 0
 
 
@@ -29,16 +34,29 @@ def row_weight(data: Data) -> NDArray[np.float64]:
     return np.ones(len(data)) if data.weight is None else data.weight.astype(np.float64)
 
 
-def curvature_of(network: Network, raw: Array, data: Data) -> NDArray[np.float64]:
-    """Curvature of the loss of each row and output, ``(n, n_outputs)``.
+def least_curvature(network: Network, data: Data) -> NDArray[np.float64]:
+    """What the curvature of a row's loss is kept above, ``(1, n_outputs)``: the curvature at the
+    best constant prediction.
 
-    It is kept above the curvature at the best constant prediction: where the network is sure, the
-    true one is tiny and a Gauss-Newton step would overshoot.
+    Where the network is sure, the true one is tiny and a Gauss-Newton step would overshoot.
     """
-    constant = network.loss.baseline(data.y, row_weight(data), raw.shape[1]).astype(np.float64)
-    return np.maximum(
-        network.loss.curvature(raw.astype(np.float64)), network.loss.curvature(constant[None, :])
-    )
+    n_outputs = network.architecture.n_outputs
+    constant = network.loss.baseline(data.y, row_weight(data), n_outputs).astype(np.float64)
+    return network.loss.curvature(constant[None, :])
+
+
+def gradients_by_part(
+    network: Network, parameters: Mapping[str, Array], data: Data
+) -> Iterator[tuple[slice, Array, NDArray[np.float64], list[Array]]]:
+    """Part by part of the rows, which bounds the memory: the rows, their raw predictions and
+    curvatures, and the gradient of each output by the vectors.
+    """
+    least = least_curvature(network, data)
+    for start in range(0, len(data), _PART):
+        rows = slice(start, min(start + _PART, len(data)))
+        raw, gradients = network.input_gradients(parameters, data.take(rows))
+        curvature = np.maximum(network.loss.curvature(raw.astype(np.float64)), least)
+        yield rows, raw, curvature, gradients
 
 
 class Linearised:
@@ -69,8 +87,21 @@ class Linearised:
         coordinates: Sequence[Array],
     ) -> None:
         architecture = network.architecture
-        raw, gradients = network.input_gradients(parameters, data)
-        curvature = curvature_of(network, raw, data)
+        slices, n_outputs = architecture.input_slices(), architecture.n_outputs
+        dtype = parameters["dense"].dtype
+        raw = np.empty((len(data), n_outputs), dtype)
+        curvature = np.empty(raw.shape)
+        # slopes[j][k]: gradient of output k by the coordinates of column j, (n, width).
+        self._slopes = [
+            [np.empty((len(data), len(axes[t])), dtype) for _ in range(n_outputs)]
+            for t in architecture.columns
+        ]
+        for rows, raw[rows], curvature[rows], gradients in gradients_by_part(
+            network, parameters, data
+        ):
+            for j, t in enumerate(architecture.columns):
+                for k, gradient in enumerate(gradients):
+                    self._slopes[j][k][rows] = gradient[:, slices[j]] @ axes[t].T
         self._row_weight = row_weight(data)
         self._weight = curvature * self._row_weight[:, None]
         # What is still missing from each raw prediction, were the loss quadratic.
@@ -81,12 +112,6 @@ class Linearised:
             self._columns[table].append(j)
         self._codes = codes
         self._bags = bags
-        slices = architecture.input_slices()
-        # slopes[j][k]: gradient of output k by the coordinates of column j, (n, width).
-        self._slopes = [
-            [g[:, slices[j]].astype(np.float64) @ axes[t].T for g in gradients]
-            for j, t in enumerate(architecture.columns)
-        ]
         self._normal = [self._normal_matrices(t) for t in range(len(axes))]
 
     def _moments(self, column: int, wanted: Array, n_codes: int) -> Array:
@@ -104,21 +129,25 @@ class Linearised:
         return counts
 
     def _normal_matrices(self, table: int) -> Array:
-        """Sum of weighted outer products of the slopes per code, ``(n_codes, width, width)``."""
+        """Upper triangles of the sums of weighted outer products of the slopes per code,
+        ``(n_codes, width * (width + 1) / 2)``.
+        """
         n_codes, width = self._coordinates[table].shape
-        upper = np.triu_indices(width)
-        total = np.zeros((n_codes, len(upper[0])))
+        first, second = np.triu_indices(width)
+        total = np.zeros((n_codes, len(first)))
+        n_rows = max(_PART * _PART_WIDTH // max(len(first), 1), 1)
         for j in self._columns[table]:
-            products = np.zeros((len(self._codes), len(upper[0])))
-            for k, slope in enumerate(self._slopes[j]):
-                products += self._weight[:, k, None] * slope[:, upper[0]] * slope[:, upper[1]]
             bags = self._bags.get(j)
             squares = None if bags is None else replace(bags, shares=bags.shares**2)
-            total += add_up(products, self._codes[:, j], squares, n_codes)
-        normal = np.empty((n_codes, width, width))
-        normal[:, upper[0], upper[1]] = total
-        normal[:, upper[1], upper[0]] = total
-        return normal
+            # Bags are added up over all rows at once, others part by part.
+            for start in range(0, len(self._codes), n_rows if bags is None else len(self._codes)):
+                rows = slice(start, start + n_rows if bags is None else None)
+                products = [
+                    self._weight[rows, k, None] * slope[rows][:, first] * slope[rows][:, second]
+                    for k, slope in enumerate(self._slopes[j])
+                ]
+                total += add_up(np.sum(products, axis=0), self._codes[rows, j], squares, n_codes)
+        return total
 
     def _contribution(self, column: int, coordinates: Array) -> Array:
         """What a column's coordinates add to the raw predictions, ``(n, n_outputs)``."""
@@ -150,7 +179,7 @@ class Linearised:
         together.
         """
         columns, present = self._columns[table], self._coordinates[table]
-        normal, counts = self._normal[table], self._counts(table)
+        normal, counts = _square(self._normal[table]), self._counts(table)
         blocks = np.linalg.inv(_penalised(normal, penalty))
 
         def contribution(coordinates: Array) -> Array:
@@ -173,11 +202,21 @@ class Linearised:
         solved = present + step
         left = moments(self._residual - contribution(step))
         left += np.einsum("ncd,nd->nc", normal, solved)
-        solved[UNKNOWN] = _ridge(normal, left, counts, penalty)[UNKNOWN]
+        solved[UNKNOWN] = _ridge(self._normal[table], left, counts, penalty)[UNKNOWN]
         solved[counts == 0] = solved[UNKNOWN]
         self._coordinates[table] = solved
         self._residual += contribution(present - solved)
         return solved
+
+
+def _square(upper: Array) -> Array:
+    """Symmetric matrices ``(n, width, width)`` from their upper triangles, row by row."""
+    width = (math.isqrt(8 * upper.shape[1] + 1) - 1) // 2
+    first, second = np.triu_indices(width)
+    square = np.empty((len(upper), width, width))
+    square[:, first, second] = upper
+    square[:, second, first] = upper
+    return square
 
 
 def _penalised(normal: Array, penalty: float) -> Array:
@@ -187,16 +226,22 @@ def _penalised(normal: Array, penalty: float) -> Array:
 
 
 def _ridge(normal: Array, right: Array, counts: Array, penalty: float) -> Array:
-    """Penalised solution per code; the unknown code learns from the rare ones, and stands in for
-    the unseen.
+    """Penalised solution per code from the upper triangles of the normal matrices; the unknown code
+    learns from the rare ones, and stands in for the unseen.
     """
     # A category that was seen once is the best model of one that was never seen.
     rarity = np.where(counts > 0, 1 / (1 + counts), 0)
     rarity[UNKNOWN] = 1
     normal, right = normal.copy(), right.copy()
-    normal[UNKNOWN] = np.tensordot(rarity, normal, axes=1)
+    normal[UNKNOWN] = rarity @ normal
     right[UNKNOWN] = rarity @ right
-    solved = np.linalg.solve(_penalised(normal, penalty), right[:, :, None])[:, :, 0]
+    solved = np.empty_like(right)
+    # Whole matrices of a few codes at a time: those of all would be many times the table.
+    n_codes = max(_PART * _PART_WIDTH // max(right.shape[1], 1) ** 2, 1)
+    for start in range(0, len(right), n_codes):
+        part = slice(start, start + n_codes)
+        matrices = _penalised(_square(normal[part]), penalty)
+        solved[part] = np.linalg.solve(matrices, right[part, :, None])[:, :, 0]
     unseen = counts == 0
     unseen[UNKNOWN] = False
     solved[unseen] = solved[UNKNOWN]

@@ -101,7 +101,7 @@ class Architecture:
 
     def input_slices(self) -> list[slice]:
         """Where the vector of each categorical column lies in the first dense layer's input."""
-        slices, start = [slice(0)] * len(self.columns), 0
+        slices, start = [slice(0, 0)] * len(self.columns), 0
         for stack in self.stacks():
             for j in stack.columns:
                 slices[j] = slice(start, start + stack.width)

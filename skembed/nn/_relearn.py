@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bags import NO_BAGS, Bags, count
-from ._linearised import Linearised, curvature_of, row_weight
+from ._linearised import Linearised, gradients_by_part, row_weight
 from ._network import Data, Network, Parameters, table_views
 
 Array = NDArray[np.floating]
@@ -64,11 +64,14 @@ class Basis:
     axes : ndarray of shape (width, width)
     start : ndarray of shape (n_codes, width)
         The coordinates that learning starts from.
+    found : ndarray of shape (n_codes, width) or None
+        The coordinates that learning from the same rows ends at, where that is known already.
     """
 
     origin: Array
     axes: Array
     start: Array
+    found: Array | None = None
 
 
 def find_bases(
@@ -79,28 +82,31 @@ def find_bases(
     pseudo_counts: Sequence[float],
     priors: Sequence[Array | None],
     bags: Mapping[int, Bags] = NO_BAGS,
+    frozen: Sequence[bool] | None = None,
 ) -> list[Basis]:
     """A basis for each table, from the sensitivity of the trained network to its vectors.
 
     ``codes`` are those of ``data`` before they were placed in stacks, ``(n, n_columns)``, with the
     ``bags`` of some columns; ``priors`` are given vectors of a table's codes, NaN for codes that
-    have none.
+    have none; ``frozen`` tables keep their trained vectors.
     """
-    raw, gradients = network.input_gradients(parameters, data)
-    weight = curvature_of(network, raw, data) * row_weight(data)[:, None]
     slices = network.architecture.input_slices()
+    weight_of_rows, total = row_weight(data), 0.0
+    variations = [np.zeros((part.stop - part.start,) * 2) for part in slices]
+    for rows, _, curvature, gradients in gradients_by_part(network, parameters, data):
+        weight = curvature * weight_of_rows[rows, None]
+        total += weight.sum() / len(gradients)
+        for part, variation in zip(slices, variations, strict=True):
+            for k, g in enumerate(gradients):
+                variation += (g[:, part] * weight[:, k, None]).T @ g[:, part]
     bases, trained = [], []
     for table, vectors in enumerate(table_views(network.architecture, parameters)):
         columns = [j for j, t in enumerate(network.architecture.columns) if t == table]
         counts = np.zeros(len(vectors))
         for j in columns:
             counts += count(codes[:, j], bags.get(j), len(counts), row_weight(data))
-        variation = sum(
-            (g[:, slices[j]] * weight[:, k, None]).T @ g[:, slices[j]]
-            for j in columns
-            for k, g in enumerate(gradients)
-        ) / (weight.sum() * len(columns) / len(gradients))
-        axes = _axes(np.asarray(variation, dtype=np.float64))
+        variation = np.sum([variations[j] for j in columns], axis=0)
+        axes = _axes(variation / (total * len(columns)))
         origin = np.empty(vectors.shape)
         origin[:] = np.average(vectors, axis=0, weights=counts if counts.any() else None)
         if (prior := priors[table]) is not None:
@@ -111,16 +117,20 @@ def find_bases(
         start[counts < _FREQUENT] = 0
         bases.append(Basis(origin, axes, np.zeros(vectors.shape)))
         trained.append(replace(bases[-1], start=start))
-    problem = _Problem(network, parameters, bases, data, codes, pseudo_counts, bags=bags)
-    return bases if _explains_enough(problem, parameters) else trained
+    problem = _Problem(network, parameters, bases, data, codes, pseudo_counts, frozen, bags)
+    found = problem.solve()
+    if not _explains_enough(problem, found, parameters):
+        return trained
+    return [replace(basis, found=own) for basis, own in zip(bases, found, strict=True)]
 
 
-def _explains_enough(problem: _Problem, trained: Mapping[str, Array]) -> bool:
+def _explains_enough(
+    problem: _Problem, found: Sequence[Array], trained: Mapping[str, Array]
+) -> bool:
     """Whether learning from the mean comes near to what the trained network explains."""
     constant = problem.objective([basis.start for basis in problem.bases])
-    reached = problem.objective(problem.solve())
     goal = problem.loss(trained)
-    return constant - reached >= _ENOUGH * (constant - goal)
+    return constant - problem.objective(found) >= _ENOUGH * (constant - goal)
 
 
 def _axes(variation: Array) -> Array:
@@ -231,7 +241,8 @@ class _Problem:
                 self._network, self._moving, axes, self._data, self._codes, self._bags, present
             )
             wanted = list(present)
-            for _ in range(_N_SWEEPS):
+            # A table that is alone has found its best in one sweep.
+            for _ in range(_N_SWEEPS if len(wanted) > 1 else 1):
                 for table in range(len(self.bases)):
                     if not self._frozen[table]:
                         wanted[table] = step.solve(table, self._penalties[table])
