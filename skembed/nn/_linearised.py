@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ._bags import Bags, add_up, count, gather
 from ._network import Data, Network
+from ._rows import distinct_rows, sum_by_row
 from ._solve import solve_symmetric
 
 Array = NDArray[np.floating]
@@ -135,19 +136,32 @@ class Linearised:
         n_codes, width = self._coordinates[table].shape
         first, second = np.triu_indices(width)
         total = np.zeros((n_codes, len(first)))
+        scratch = np.empty(n_codes, dtype=np.intp)
         n_rows = max(_PART * _PART_WIDTH // max(len(first), 1), 1)
         for j in self._columns[table]:
             bags = self._bags.get(j)
-            squares = None if bags is None else replace(bags, shares=bags.shares**2)
-            # Bags are added up over all rows at once, others part by part.
-            for start in range(0, len(self._codes), n_rows if bags is None else len(self._codes)):
-                rows = slice(start, start + n_rows if bags is None else None)
-                products = [
-                    self._weight[rows, k, None] * slope[rows][:, first] * slope[rows][:, second]
-                    for k, slope in enumerate(self._slopes[j])
-                ]
-                total += add_up(np.sum(products, axis=0), self._codes[rows, j], squares, n_codes)
+            if bags is not None:
+                # Bags hold the codes of many rows together, and are added up over all of them.
+                squares = replace(bags, shares=bags.shares**2)
+                products = self._products(j, slice(None), first, second)
+                total += add_up(products, self._codes[:, j], squares, n_codes)
+                continue
+            for start in range(0, len(self._codes), n_rows):
+                rows = slice(start, start + n_rows)
+                seen, places = distinct_rows(self._codes[rows, j], scratch)
+                products = self._products(j, rows, first, second)
+                total[seen] += sum_by_row(places, products, len(seen))
         return total
+
+    def _products(
+        self, column: int, rows: slice, first: NDArray[np.intp], second: NDArray[np.intp]
+    ) -> Array:
+        """Weighted products of the slopes of some rows by pairs of coordinates, over outputs."""
+        products = np.zeros((len(self._codes[rows]), len(first)))
+        for k, slope in enumerate(self._slopes[column]):
+            own = slope[rows]
+            products += self._weight[rows, k, None] * own[:, first] * own[:, second]
+        return products
 
     def _contribution(self, column: int, coordinates: Array) -> Array:
         """What a column's coordinates add to the raw predictions, ``(n, n_outputs)``."""
@@ -168,7 +182,7 @@ class Linearised:
         for j in columns:
             wanted = self._weight * (self._residual + parts * before[j])
             right += self._moments(j, wanted, len(right))
-        solved = _ridge(parts * self._normal[table], right, self._counts(table), penalty)
+        solved = _ridge(self._normal[table], right, self._counts(table), penalty, parts)
         self._coordinates[table] = solved
         for j in columns:
             self._residual += before[j] - self._contribution(j, solved)
@@ -225,22 +239,26 @@ def _penalised(normal: Array, penalty: float) -> Array:
     return normal + strength[:, None, None] * np.eye(normal.shape[1])
 
 
-def _ridge(normal: Array, right: Array, counts: Array, penalty: float) -> Array:
-    """Penalised solution per code from the upper triangles of the normal matrices; the unknown code
-    learns from the rare ones, and stands in for the unseen.
+def _ridge(
+    normal: Array, right: Array, counts: Array, penalty: float, factor: float = 1.0
+) -> Array:
+    """Penalised solution per code from the upper triangles of the normal matrices, times a factor;
+    the unknown code learns from the rare ones, and stands in for the unseen.
     """
     # A category that was seen once is the best model of one that was never seen.
     rarity = np.where(counts > 0, 1 / (1 + counts), 0)
     rarity[UNKNOWN] = 1
-    normal, right = normal.copy(), right.copy()
-    normal[UNKNOWN] = rarity @ normal
+    of_unknown, right = rarity @ normal, right.copy()
     right[UNKNOWN] = rarity @ right
     solved = np.empty_like(right)
     # Whole matrices of a few codes at a time: those of all would be many times the table.
     n_codes = max(_PART * _PART_WIDTH // max(right.shape[1], 1) ** 2, 1)
     for start in range(0, len(right), n_codes):
         part = slice(start, start + n_codes)
-        matrices = _penalised(_square(normal[part]), penalty)
+        upper = factor * normal[part]
+        if start <= UNKNOWN < start + n_codes:
+            upper[UNKNOWN - start] = factor * of_unknown
+        matrices = _penalised(_square(upper), penalty)
         solved[part] = np.linalg.solve(matrices, right[part, :, None])[:, :, 0]
     unseen = counts == 0
     unseen[UNKNOWN] = False

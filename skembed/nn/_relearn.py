@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from ._bags import NO_BAGS, Bags, count
 from ._linearised import Linearised, gradients_by_part, row_weight
 from ._network import Data, Network, Parameters, table_views
+from ._training import predict
 
 Array = NDArray[np.floating]
 Codes = NDArray[np.int32]
@@ -222,7 +223,7 @@ class _Problem:
 
     def loss(self, parameters: Mapping[str, Array]) -> float:
         """Sum of the loss over the rows."""
-        raw = self._network.raw_prediction(parameters, self._data)
+        raw = predict(self._network, parameters, self._data)
         return float(self._network.loss.rows(raw, self._data.y)[0] @ row_weight(self._data))
 
     def objective(self, coordinates: Sequence[Array]) -> float:
@@ -246,9 +247,17 @@ class _Problem:
                 for table in range(len(self.bases)):
                     if not self._frozen[table]:
                         wanted[table] = step.solve(table, self._penalties[table])
-            tried: list[list[Array]] = [
-                [a + share * (b - a) for a, b in zip(present, wanted, strict=True)]
-                for share in _STEP_SHARES
-            ]
-            present = min(tried, key=self.objective)
+            present = self._search(present, wanted)
         return present
+
+    def _search(self, present: Sequence[Array], wanted: Sequence[Array]) -> list[Array]:
+        """The first of the shares of a step that the next smaller one does not improve on."""
+        best: list[Array] = list(present)
+        least = np.inf
+        for share in _STEP_SHARES:
+            tried: list[Array] = [a + share * (b - a) for a, b in zip(present, wanted, strict=True)]
+            objective = self.objective(tried)
+            if not objective < least:
+                break
+            best, least = tried, objective
+        return best
