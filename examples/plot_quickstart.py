@@ -51,22 +51,23 @@ for name, encoder in encoders.items():
     print(f"{name:<18}" + "".join(f"{s.mean():>8.3f} ± {s.std():.3f}" for s in scores))
 
 # %%
-# The vectors of the job titles in the plane of their largest spread. Most frequent titles first, a
-# title is written where it covers no other.
+# The vectors of the hundred most frequent job titles in the plane of their largest spread. A title
+# is written where it covers no more frequent one.
 titles = salaries.frame.groupby("employee_position_title")["current_annual_salary"]
-titles = titles.agg(["size", "mean"]).sort_values("size", ascending=False)
+titles = titles.agg(["size", "mean"]).sort_values("size", ascending=False)[:100]
 encoder = EmbeddingEncoder(random_state=0).fit(X[categorical], y)
 vectors = encoder.embedding_frame("employee_position_title").loc[titles.index]
 plane = PCA(n_components=2).fit_transform(vectors)
 
-figure, axes = plt.subplots(figsize=(10, 7), layout="constrained")
+figure, axes = plt.subplots(figsize=(9, 7), layout="constrained")
 points = axes.scatter(*plane.T, s=titles["size"], c=titles["mean"], norm="log", alpha=0.7)
 figure.colorbar(points, label="mean salary (US dollars)")
 axes.set(title="Job titles", xlabel="first component", ylabel="second component")
+axes.margins(x=0.15)
 figure.draw_without_rendering()  # settles the layout: only then does a label know its place
 written = []
-for title, point in zip(titles.index[:80], plane, strict=False):
-    label = axes.annotate(title, point, fontsize=7, ha="center", in_layout=False)
+for title, point in zip(titles.index, plane, strict=True):
+    label = axes.annotate(title, point, fontsize=8, ha="center", in_layout=False)
     box = label.get_window_extent().padded(1)
     if box.count_overlaps(written):
         label.remove()
