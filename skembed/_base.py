@@ -119,7 +119,6 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
             del self.feature_names_in_
         self._columns = read.columns
         self._vocabularies = read.vocabularies
-        self.categories_ = [vocabulary.categories for vocabulary in read.vocabularies]
         self.classes_ = target.classes
         self.target_type_ = target.kind
         self._n_outputs = target.n_outputs

@@ -26,6 +26,7 @@ Array = NDArray[Any]
 _FLOATS = (float, np.floating)
 # Bytes of the widest numbers that pandas can hash.
 _WIDEST = {"f": 8, "c": 16}
+PANDAS_SCALARS = (pd.Timestamp, pd.Timedelta, pd.Interval, pd.Period)
 _ONE_VALUE = (
     "A cell must be one hashable value. Estimators that have the parameter sequence_features take "
     "columns of lists or sets of categories that are named there."
