@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ._file_format import is_plain, read_file, write_file
-from ._frames import as_objects, encode_values
+from ._frames import as_objects, find_missing
 from ._params import check_parameters
 from ._plain_values import from_json, objects_from_json, to_json
 from ._sample import Columns
@@ -277,9 +277,8 @@ def _read_vocabulary(content: Any, arrays: list[Array]) -> ColumnVocabulary:
         categories.ndim == 1 and categories.dtype.kind in "biufmMO",
         f"categories of dtype {categories.dtype} and shape {categories.shape}",
     )
-    coded = encode_values(categories)
-    _require((coded.codes >= 0).all(), "a missing value as a category")
-    _require(len(coded.values) == len(categories), "a category twice")
+    _require(not find_missing(categories).any(), "a missing value as a category")
+    _require(len(set(categories.tolist())) == len(categories), "a category twice")
     if categories.dtype.kind in "mM":
         as_objects(categories)  # raises for dates that pandas cannot hold
     _require(

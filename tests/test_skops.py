@@ -49,8 +49,8 @@ CATEGORIES = list(X)[:-2]
 # A product of two columns, so that a cross is found, and a number.
 CROSSED = pd.DataFrame({name: drawn("a", "b", "c") for name in ("left", "right")})
 CROSSED["number"] = X["number"]
-SIGNS = CROSSED[["left", "right"]].replace({"a": -1.0, "b": 0.0, "c": 1.0}).astype(float)
-Y = SIGNS["left"] * SIGNS["right"] + np.sin(2 * X["number"])
+LEFT, RIGHT = (CROSSED[name].map({"a": -1.0, "b": 0.0, "c": 1.0}) for name in ("left", "right"))
+Y = LEFT * RIGHT + np.sin(2 * X["number"])
 
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
 FAST = {"max_iter": 1, "random_state": 0}
