@@ -105,6 +105,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": ExplicitOrder(["plot_quickstart.py", "plot_predictors.py", "*"]),
     "abort_on_example_error": True,
     "download_all_examples": False,
+    "remove_config_comments": True,
     "show_signature": False,
     "write_computation_times": False,
 }
