@@ -26,6 +26,7 @@ LossCurveDisplay.from_estimator(encoder, ax=axes)
 # The plane in which the titles differ most. A point is a title, as large as it is frequent, and its
 # colour is its effect on the salary with all other columns taken out. Labels keep out of each
 # other's way; the most frequent titles choose first.
+# sphinx_gallery_thumbnail_number = 2
 map_figure, axes = plt.subplots(figsize=(11, 7), layout="constrained")
 EmbeddingDisplay.from_estimator(encoder, title, ax=axes)
 

@@ -27,9 +27,7 @@ X = X.astype(dict.fromkeys(strings, "category"))  # the trees need this dtype, t
 # %%
 # A third of the flights is for the test: first any flights, then all flights of some days.
 models = {
-    "boosted trees": HistGradientBoostingClassifier(
-        categorical_features="from_dtype", random_state=0
-    ),
+    "boosted trees": HistGradientBoostingClassifier(random_state=0),
     "EmbeddingClassifier": EmbeddingClassifier(n_estimators=1, random_state=0),
     "without crosses": EmbeddingClassifier(n_estimators=1, crosses=0, random_state=0),
 }
@@ -39,8 +37,7 @@ splits = {
         X, groups=flights.data["date"]
     ),
 }
-fitted, figure = {}, plt.figure(figsize=(13, 6.5), layout="constrained")
-axes, right = figure.subplots(1, 2, width_ratios=(2, 1))
+fitted, probabilities = {}, {}
 for name, split in splits.items():
     train, test = next(split)
     truth = late.iloc[test]
@@ -48,12 +45,9 @@ for name, split in splits.items():
     for kind, model in models.items():
         fitted[name, kind] = clone(model).fit(X.iloc[train], late.iloc[train])
         p = fitted[name, kind].predict_proba(X.iloc[test])[:, 1]
-        scores = roc_auc_score(truth, p), log_loss(truth, p)
-        print(f"{kind:<20} {scores[0]:.3f}  {scores[1]:.3f}     {p.mean():.1%}")
-        if name == "same days" and kind != "without crosses":
-            CalibrationDisplay.from_predictions(
-                truth, p, n_bins=10, strategy="quantile", name=kind, ax=right
-            )
+        auc, loss = roc_auc_score(truth, p), log_loss(truth, p)
+        print(f"{kind:<20} {auc:.3f}  {loss:.3f}     {p.mean():.1%}")
+        probabilities[name, kind] = truth, p
 
 # %%
 # Crosses of month and day, found without being told, are the date. They help with flights of the
@@ -63,8 +57,17 @@ for name in splits:
     print(f"crosses, {name}:", ", ".join(" x ".join(cross) for cross in crosses))
 
 # %%
-# The vectors of the destinations in the plane of their largest spread, frequent ones written.
+# The vectors of the destinations in the plane of their largest spread, frequent ones written, and
+# the probabilities: of the flights for which a model says 30 %, are 30 % late?
+figure, (axes, right) = plt.subplots(
+    1, 2, figsize=(13, 6), layout="constrained", width_ratios=(2, 1)
+)
 EmbeddingDisplay.from_estimator(fitted["same days", "EmbeddingClassifier"], "dest", ax=axes)
+for kind in ("boosted trees", "EmbeddingClassifier"):
+    truth, p = probabilities["same days", kind]
+    CalibrationDisplay.from_predictions(
+        truth, p, n_bins=10, strategy="quantile", name=kind, ax=right
+    )
 
 if __name__ == "__main__":
     figure.savefig("predictors.png")

@@ -109,7 +109,7 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
         Shape of the transformed training data.
     n_features_in_ : int
         Number of columns; above rank 2 number of cells of a sample.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str
         Names of the columns, if all are strings.
 
     See Also

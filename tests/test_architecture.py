@@ -17,8 +17,10 @@ from typing import NamedTuple
 import pytest
 import sklearn.base
 
+import skembed
+
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "skembed"
+PACKAGE = Path(skembed.__file__).parent
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
@@ -294,7 +296,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 def test_laws(file):
     module = parse(file.relative_to(PACKAGE), file.read_text(encoding="utf-8"))
     breaches = [
-        f"{file.relative_to(ROOT)}:{line}: {message} ({rule.__name__})"
+        f"{file.relative_to(PACKAGE.parent)}:{line}: {message} ({rule.__name__})"
         for rule in RULES
         for line, message in rule(module)
     ]

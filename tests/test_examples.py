@@ -52,6 +52,11 @@ def test_there_is_a_quickstart():
     assert ROOT / "examples" / "plot_quickstart.py" in EXAMPLES
 
 
+def test_most_examples_show_real_data():
+    texts = [example.read_text(encoding="utf-8") for example in EXAMPLES]
+    assert sum("from skembed.datasets import" in text for text in texts) >= 8
+
+
 @every_example
 def test_example_is_short(example):
     assert len(example.read_text(encoding="utf-8").splitlines()) < MAX_LINES

@@ -1,11 +1,7 @@
 """InputEmbedding on tables: columns, targets, splits, batches, and its life inside scikit-learn."""
 
-import doctest
-import io
 import pickle
-import re
 import threading
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -414,20 +410,6 @@ def test_wrong_parameters(name, value):
     if name in ("relative_size", "stratify", "shuffle", "random_state"):
         with pytest.raises(ValueError, match=f"'{name}' parameter of InputEmbedding"):
             embedding.split([["a"], ["b"]])
-
-
-def test_guide():
-    """Every block of the guide prints what it says, from top to bottom."""
-    guide = Path(__file__).parents[1] / "docs" / "guide" / "input_embedding.md"
-    text = guide.read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) >= 8
-    parser = doctest.DocTestParser()
-    test = parser.get_doctest("\n".join(blocks), {}, guide.name, str(guide), 0)
-    report = io.StringIO()
-    results = doctest.DocTestRunner(verbose=False).run(test, out=report.write)
-    assert results.attempted > 20
-    assert results.failed == 0, report.getvalue()
 
 
 # Targets

@@ -56,8 +56,8 @@ class QuotientRemainderEmbedding:
     References
     ----------
     .. [1] H.-J. M. Shi, D. Mudigere, M. Naumov, J. Yang, "Compositional Embeddings Using
-    Complementary
-       Partitions for Memory-Efficient Recommendation Systems", KDD 2020, arXiv:1909.02107.
+       Complementary Partitions for Memory-Efficient Recommendation Systems", KDD 2020,
+       :arxiv:`1909.02107`.
 
     Examples
     --------

@@ -69,7 +69,7 @@ class Embedding(Table):
     References
     ----------
     .. [1] K. He, X. Zhang, S. Ren, J. Sun, "Delving Deep into Rectifiers", ICCV 2015,
-       arXiv:1502.01852.
+       :arxiv:`1502.01852`.
 
     Examples
     --------

@@ -60,11 +60,9 @@ class HashEmbedding:
     References
     ----------
     .. [1] D. Svenstrup, J. Hansen, O. Winther, "Hash Embeddings for Efficient Word
-    Representations",
-       NeurIPS 2017, arXiv:1709.03933.
+       Representations", NeurIPS 2017, :arxiv:`1709.03933`.
     .. [2] J. Serrà, A. Karatzoglou, "Getting Deep Recommenders Fit: Bloom Embeddings for Sparse
-    Binary
-       Input/Output Networks", RecSys 2017, arXiv:1706.03993.
+       Binary Input/Output Networks", RecSys 2017, :arxiv:`1706.03993`.
 
     Examples
     --------

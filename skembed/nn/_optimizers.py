@@ -114,13 +114,13 @@ class SGD:
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma and Ba 2015, arXiv:1412.6980).
+    """Adam (Kingma and Ba 2015, :arxiv:`1412.6980`).
 
     Parameters
     ----------
     beta_1, beta_2 : float, default=0.9, 0.95
         Decay of the running means of the gradient and of its square. 0.95 follows Holzmüller et
-        al. 2024 (arXiv:2407.04491), who measured it against 0.999 on tables.
+        al. 2024 (:arxiv:`2407.04491`), who measured it against 0.999 on tables.
     epsilon : float, default=1e-8
         Added to the root of the second mean.
 

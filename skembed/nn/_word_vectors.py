@@ -68,7 +68,7 @@ def read_word_vectors(
     References
     ----------
     .. [1] T. Mikolov et al., "Distributed Representations of Words and Phrases and their
-       Compositionality", NeurIPS 2013, arXiv:1310.4546.
+       Compositionality", NeurIPS 2013, :arxiv:`1310.4546`.
     .. [2] J. Pennington, R. Socher, C. Manning, "GloVe: Global Vectors for Word Representation",
        EMNLP 2014, doi:10.3115/v1/D14-1162.
 

@@ -1,0 +1,75 @@
+"""What stands in several files at release says the same, and the package stays light."""
+
+import configparser
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import skembed
+
+ROOT = Path(__file__).parents[1]
+CONFIG = configparser.ConfigParser()
+CONFIG.read(ROOT / "setup.cfg", encoding="utf-8")
+OPTIONAL = {"dask", "distributed", "matplotlib", "onnx", "onnxruntime", "plotly", "torch"}
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_one_version():
+    assert re.search(r"^version: (.+)$", read("CITATION.cff"), re.MULTILINE)[1] == (
+        skembed.__version__
+    )
+    assert re.search(r'^  version: "(.+)"$', read("recipe/recipe.yaml"), re.MULTILINE)[1] == (
+        skembed.__version__
+    )
+    assert skembed.__version__ in read("CHANGELOG.md")
+
+
+def test_recipe_needs_what_the_package_needs():
+    recipe = read("recipe/recipe.yaml")
+    run = re.search(r"^  run:\n((?:    - .+\n)+)", recipe, re.MULTILINE)[1]
+    needed = {line.removeprefix("    - ").replace(" ", "") for line in run.splitlines()}
+    python = re.search(r'^  python_min: "(.+)"$', recipe, re.MULTILINE)[1]
+    assert CONFIG["options"]["python_requires"] == f">={python}"
+    assert needed == {
+        "python>=${{python_min}}",
+        *CONFIG["options"]["install_requires"].split(),
+    }
+    assert CONFIG["metadata"]["description"] in recipe
+
+
+def test_extras_named_anywhere_exist():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/guide").glob("*.md")]
+    texts = [path.read_text(encoding="utf-8") for path in [*pages, *ROOT.glob("skembed/*.py")]]
+    named = {
+        extra
+        for text in texts
+        for extras in re.findall(r"(?:skembed|\.|\.whl)\[([a-z, ]+)\]\"", text)
+        for extra in extras.replace(" ", "").split(",")
+    }
+    assert {"docs", "plot", "test"} <= named <= set(CONFIG["options.extras_require"])
+
+
+def test_the_files_of_a_release_are_there():
+    manifest = read("MANIFEST.in")
+    for name in ["CHANGELOG.md", "CITATION.cff", "CODE_OF_CONDUCT.md", "SECURITY.md"]:
+        assert name in manifest
+        assert (ROOT / name).is_file()
+    for folder in re.findall(r"^graft (.+)$", manifest, re.MULTILINE):
+        assert (ROOT / folder).is_dir()
+
+
+def test_import_is_light():
+    """``import skembed`` brings no optional library, and no model of scikit-learn's either."""
+    program = "import sys, skembed, skembed.nn, skembed.datasets; print(*sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    modules = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+    ).stdout.split()
+    assert "skembed._encoder" in modules
+    assert not OPTIONAL & set(modules)
+    assert not {"polars", "sklearn.ensemble", "sklearn.linear_model"} & set(modules)
