@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._cooccurrence import cooccurrence_tables
+from ._first_pass import count_categories
 from ._learning import (
     FittedNetwork,
     Recipe,
@@ -21,21 +24,35 @@ from ._learning import (
     mean_curve,
     train_for_vectors,
 )
+from ._numeric import NumericScaler
 from ._params import Rule, check_parameters
 from ._recipe import progress_printer
+from ._resting import rest
 from ._sample import Sample, read_input
 from ._sequences import pooled_vectors
 from ._tables import count_rows, fill_reserved_rows
+from ._targets import Target, read_target
 from ._training_input import TrainingInput, encode_input, read_training_input
 from ._vectors import LearnedVectors
 from ._warm_start import start_from
 from .nn._training import History
 
 
+@dataclass(frozen=True)
+class Units:
+    """What scaled the numeric columns and the target of the first rows."""
+
+    scaler: NumericScaler
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+
 class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
     """Learns tables of vectors; subclasses say what else they keep and do."""
 
     _rules: ClassVar[Mapping[str, Rule]]
+    # Whether one column at least must be categorical.
+    _needs_categories: ClassVar = True
     # Learned coordinates of a column of many categories, where that is left to us.
     _auto_dim: ClassVar = 4
 
@@ -64,6 +81,9 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
             histories = [trained.history]
             learned = learn_tables(sample, trained, recipe)
         self._store(read)
+        # How bags overlap is not told by what a fit leaves behind.
+        plain = trained is not None and not sample.bags
+        self._keep_for_later(read, rest(sample, trained, learned, recipe) if plain else None)
         networks = [trained.state()] if trained and self.warm_start else []
         self._store_learned(self._fill(learned, read), networks, histories)
         if any(history.interrupted for history in histories):
@@ -83,11 +103,7 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
 
     def _learn_together(self, read: TrainingInput) -> list[NDArray[np.float32]]:
         """Tables from what occurs together in a row, without a target."""
-        if self.initial_embeddings is not None:
-            raise ValueError(
-                "The 'initial_embeddings' parameter must be None with task='none', which does not "
-                f"start from vectors. Got {self.initial_embeddings!r} instead."
-            )
+        self._refuse_initial_embeddings()
         tables = cooccurrence_tables(
             read.sample.codes,
             list(read.n_codes),
@@ -100,6 +116,13 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
         )
         return [limit_norm(table, self.max_norm).astype(np.float32) for table in tables]
 
+    def _refuse_initial_embeddings(self) -> None:
+        if self.initial_embeddings is not None:
+            raise ValueError(
+                "The 'initial_embeddings' parameter must be None with task='none', which does not "
+                f"start from vectors. Got {self.initial_embeddings!r} instead."
+            )
+
     def _starting_points(self, read: TrainingInput) -> Iterator[Start]:
         """What overwrites the first parameters of each network with those of the last fit."""
         if not self.warm_start or not self.__sklearn_is_fitted__():
@@ -111,18 +134,31 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
 
     def _store(self, read: TrainingInput) -> None:
         """Keep what was read."""
-        probe, target = read.probe, read.sample.target
-        self.n_features_in_ = probe.n_features_in_
-        if hasattr(probe, "feature_names_in_"):
-            self.feature_names_in_ = probe.feature_names_in_
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        target = read.sample.target
+        self._store_names(read.probe)
         self._columns = read.columns
         self._vocabularies = read.vocabularies
         self.categories_ = [vocabulary.categories for vocabulary in read.vocabularies]
         self.classes_ = target.classes
         self.target_type_ = target.kind
         self._n_outputs = target.n_outputs
+        # A first pass is for one fit.
+        vars(self).pop("_first_pass", None)
+
+    def _store_names(self, probe: Any) -> None:
+        """Keep the names and the number of the columns."""
+        self.n_features_in_ = probe.n_features_in_
+        if hasattr(probe, "feature_names_in_"):
+            self.feature_names_in_ = probe.feature_names_in_
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _keep_for_later(self, read: TrainingInput, stream: Any) -> None:
+        """Keep what `partial_fit` goes on from."""
+        target = read.sample.target
+        self._stream = stream
+        self._counted_before = False
+        self._units = Units(read.scaler, target.center, target.scale)
 
     def _store_learned(
         self,
@@ -140,6 +176,20 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
         self.validation_scores_ = [-loss for loss in held_out] if self.early_stopping else None
         self.n_iter_ = len(self.loss_curve_)
 
+    def _read_more_target(self, y: Any, weight: NDArray[np.float64]) -> Target:
+        """The target of more rows for a fit that exists, in the unit of its own."""
+        task = "classification"
+        if self.target_type_ == "none" or self.target_type_.startswith("continuous"):
+            # What a few rows look like does not tell their task.
+            task = "none" if self.target_type_ == "none" else "regression"
+        target = read_target(y, task, weight, self.classes_)
+        if target.kind != self.target_type_ or target.n_outputs != self._n_outputs:
+            raise ValueError(
+                f"y must be as in the first call, {self.target_type_} with {self._n_outputs} "
+                f"outputs. Got {target.kind} with {target.n_outputs}."
+            )
+        return target
+
     def _fill(
         self, tables: list[NDArray[np.float32]], read: TrainingInput
     ) -> list[NDArray[np.float32]]:
@@ -151,7 +201,10 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
     ) -> NDArray[Any]:
         """The table that some columns have in common with its reserved rows filled."""
         sample = read.sample
-        counts = [count_rows(sample.codes[:, j], sample.bags.get(j), len(table)) for j in columns]
+        counts = [
+            count_rows(sample.codes[:, j], sample.bags.get(j), len(table), sample.weight)
+            for j in columns
+        ]
         return fill_reserved_rows(
             table,
             read.vocabularies[columns[0]],
@@ -159,6 +212,44 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
             self.handle_unknown,
             self.handle_missing,
         )
+
+    def partial_fit_vocabulary(self, X: Any) -> Self:
+        """Count the categories of one more batch, before anything is learned.
+
+        Called with all batches, it tells the first :meth:`partial_fit` the categories and how often
+        they occur, so that ``min_frequency`` and ``max_categories`` can be applied, and how many
+        rows there are. How the rows are cut into batches makes no difference. The categories are
+        then known: other values are unknown ones.
+
+        Parameters
+        ----------
+        X : dataframe or array-like of shape (n_samples, n_features)
+            All columns, as :meth:`partial_fit` gets them. The first batch tells which are numeric
+            where that is not given.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the estimator is fitted already, or a column is not what it must be.
+        """
+        check_parameters(self, self._rules)
+        if self.__sklearn_is_fitted__():
+            raise ValueError(
+                "partial_fit_vocabulary must be called before anything is learned, but this "
+                f"{type(self).__name__} is fitted. Take a new one: sklearn.base.clone makes it."
+            )
+        before = getattr(self, "_first_pass", None)
+        probe = copy(self)
+        frame = read_input(probe, X, reset=before is None)
+        first_pass = count_categories(self, frame, before)
+        self._store_names(probe)
+        self._first_pass = first_pass
+        self.categories_ = [vocabulary.categories for vocabulary in first_pass.vocabularies]
+        return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Look up the vectors of all categories.

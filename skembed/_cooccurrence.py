@@ -69,16 +69,28 @@ def cooccurrence_tables(
         approximates the mean squared difference of their PMI (in nats) with what stands in other
         columns. There are fewer coordinates than asked for where the categories span fewer.
     """
-    if codes.shape[1] + numeric.shape[1] < 2 and not bags:
+    edges = bin_edges(numeric, weight)
+    contexts, sizes = add_bins(codes, n_codes, numeric, edges)
+    check_contexts(sizes, bags)
+    counts = cooccurrence_counts(contexts, sizes, weight, bags)
+    return factorise_counts(counts, sizes, dims, rng, tables)
+
+
+def check_contexts(sizes: Sequence[int], bags: Mapping[int, Bags]) -> None:
+    """Raise where nothing can occur together: a single column and no bags."""
+    if len(sizes) < 2 and not bags:
         raise ValueError(
             "task='none' learns from which categories occur together and needs at least 2 columns, "
             "those of numeric_features included, or one of sequence_features. X has 1 feature(s)."
         )
-    edges = bin_edges(numeric, weight)
+
+
+def add_bins(
+    codes: NDArray[np.int32], n_codes: Sequence[int], numeric: Array, edges: Sequence[Array]
+) -> tuple[NDArray[np.int32], list[int]]:
+    """The codes of all columns, numeric ones in bins, and how many codes each has."""
     contexts = np.hstack([codes, bin_codes(numeric, edges)])
-    sizes = [*n_codes, *(len(own) + 2 for own in edges)]
-    counts = cooccurrence_counts(contexts, sizes, weight, bags)
-    return factorise_counts(counts, sizes, dims, rng, tables)
+    return contexts, [*n_codes, *(len(own) + 2 for own in edges)]
 
 
 def bin_edges(numeric: Array, weight: Array) -> list[Array]:

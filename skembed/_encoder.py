@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from . import _params as p
-from ._base import EmbeddingModel
 from ._crossfit import Split, choose_splits, out_of_fold, vectors_of_unseen
 from ._learning import learn_tables
+from ._partial_fit import StreamedModel
 from ._threads import single_blas_thread
 
 # Rows of a category this frequent keep the full-data vector in `fit_transform`.
 _FREQUENT = 50
 
 
-class EmbeddingEncoder(EmbeddingModel):
+class EmbeddingEncoder(StreamedModel):
     """Encode categorical columns as dense vectors learned from the target.
 
     Each category of each column gets a short vector. The first coordinate is the category's

@@ -7,7 +7,7 @@ once more with the network at rest
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count as count_up
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ._effects import joint_effects
 from ._sample import Sample
-from ._table_rules import table_rules, unknown_replacement
+from ._table_rules import code_counts, table_rules, unknown_replacement
 from ._targets import standardised
 from .nn._losses import make_loss
 from .nn._network import (
@@ -155,10 +155,7 @@ def train_network(
     parameters = network.initial_parameters(rng, baseline)
     if start:
         start(architecture, parameters)
-    for table, prior in zip(table_views(architecture, parameters), recipe.priors, strict=True):
-        if prior is not None:
-            # A category without a vector starts in the middle of those that have one.
-            table[...] = np.where(np.isnan(prior), np.nanmean(prior, axis=0), prior)
+    place_priors(architecture, parameters, recipe.priors)
     # Steps see weights of mean 1, so that their size does not depend on the unit of the weights.
     equal = sample.weight.min() == sample.weight.max()
     mean_one = None if equal else (sample.weight / sample.weight.mean()).astype(np.float32)
@@ -166,7 +163,8 @@ def train_network(
     kept = np.arange(len(data))
     if recipe.validation_fraction is not None:
         kept, held_out = _hold_out(len(data), recipe.validation_fraction, rng)
-    replace_some = unknown_replacement(architecture, sample)
+    counts = code_counts(architecture, sample)
+    replace_some = unknown_replacement(architecture, counts)
     epochs = count_up()
     training = data if recipe.validation_fraction is None else data.take(kept)
     without_inputs = replace(training, numeric=training.numeric[:, :0])
@@ -185,7 +183,7 @@ def train_network(
         rng,
         rules=table_rules(
             architecture,
-            sample,
+            counts,
             [recipe.multipliers[j] for j in recipe.first_columns],
             recipe.priors,
             recipe.settings.batch_size,
@@ -195,6 +193,16 @@ def train_network(
         on_epoch=on_epoch,
     )
     return network, parameters, history
+
+
+def place_priors(
+    architecture: Architecture, parameters: Parameters, priors: Sequence[Array | None]
+) -> None:
+    """Overwrite the first vectors of the tables that were given some."""
+    for table, prior in zip(table_views(architecture, parameters), priors, strict=True):
+        if prior is not None:
+            # A category without a vector starts in the middle of those that have one.
+            table[...] = np.where(np.isnan(prior), np.nanmean(prior, axis=0), prior)
 
 
 def train_for_vectors(

@@ -14,12 +14,13 @@ from ._base import EmbeddingModel
 from ._blend import Blend, continue_blend, fit_blend
 from ._effects_frame import effect_frames
 from ._features import Features, FeatureSettings, make_features
+from ._first_pass import FirstPass
 from ._frames import Frame
 from ._learning import FittedNetwork, Recipe, limit_norm, mean_curve
 from ._params import check_parameters
 from ._recipe import make_recipe, progress_printer, share_tables
 from ._sample import Sample, make_rng, numeric_matrix, read_input, read_weight
-from ._targets import Target, read_target
+from ._targets import Target
 from ._terms import Cross, Part, Term
 from ._threads import single_blas_thread
 from ._training_input import TrainingInput, encode_input, read_training_input
@@ -35,12 +36,20 @@ class EmbeddingPredictor(EmbeddingModel):
     """Keeps the networks, and the features and the linear model beside them."""
 
     _auto_dim: ClassVar = 8
+    _needs_categories: ClassVar = False
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        classes: Any = None,
+        first_pass: FirstPass | None = None,
+    ) -> None:
         check_parameters(self, self._rules)
         with single_blas_thread():
             read = read_training_input(
-                self, X, y, sample_weight, needs_categories=False, classes=classes
+                self, X, y, sample_weight, classes=classes, first_pass=first_pass
             )
             target = self._with_loss(read.sample.target)
             read = replace(read, sample=replace(read.sample, target=target))
@@ -106,13 +115,13 @@ class EmbeddingPredictor(EmbeddingModel):
                 "partial_fit holds out no rows. Set early_stopping=False, or call fit."
             )
         if not self.__sklearn_is_fitted__():
-            self._fit(X, y, sample_weight, classes)
+            self._fit(X, y, sample_weight, classes, getattr(self, "_first_pass", None))
             return
         with single_blas_thread():
             sample = self._read_more(X, y, sample_weight)
             tables = share_tables(self.shared, self._columns)
             recipe = make_recipe(self, self._columns, self._vocabularies, tables)
-            rng = make_rng(self.random_state).spawn(self.n_iter_ + 1)[-1]
+            rng = make_rng(self.random_state, self.n_iter_)
             rests = self.handle_unknown != "embed"
             blend, histories = continue_blend(self._blend, sample, recipe, rests, rng)
         for member in blend.members:
@@ -131,12 +140,7 @@ class EmbeddingPredictor(EmbeddingModel):
         """Rows for a fit that exists, with the features that new rows get."""
         frame = read_input(self, X, reset=False)
         weight = read_weight(sample_weight, frame.n_rows)
-        target = self._as_before(read_target(y, self.task, weight, self.classes_))
-        if target.kind != self.target_type_ or target.n_outputs != self._n_outputs:
-            raise ValueError(
-                f"y must be as in the first call, {self.target_type_} with {self._n_outputs} "
-                f"outputs. Got {target.kind} with {target.n_outputs}."
-            )
+        target = self._as_before(self._read_more_target(y, weight))
         rows = np.flatnonzero(weight)
         codes, bags, features, pieces = self._inputs(frame)
         inputs = np.concatenate([features, pieces], axis=1)

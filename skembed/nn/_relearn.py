@@ -86,21 +86,14 @@ def find_bases(
     ``bags`` of some columns; ``priors`` are given vectors of a table's codes, NaN for codes that
     have none.
     """
-    raw, gradients = network.input_gradients(parameters, data)
-    weight = curvature_of(network, raw, data) * row_weight(data)[:, None]
-    slices = network.architecture.input_slices()
+    variations = find_variations(network, parameters, data)
     bases, trained = [], []
     for table, vectors in enumerate(table_views(network.architecture, parameters)):
         columns = [j for j, t in enumerate(network.architecture.columns) if t == table]
         counts = np.zeros(len(vectors))
         for j in columns:
             counts += count(codes[:, j], bags.get(j), len(counts), row_weight(data))
-        variation = sum(
-            (g[:, slices[j]] * weight[:, k, None]).T @ g[:, slices[j]]
-            for j in columns
-            for k, g in enumerate(gradients)
-        ) / (weight.sum() * len(columns) / len(gradients))
-        axes = _axes(np.asarray(variation, dtype=np.float64))
+        axes = _axes(variations[table])
         origin = np.empty(vectors.shape)
         origin[:] = np.average(vectors, axis=0, weights=counts if counts.any() else None)
         if (prior := priors[table]) is not None:
@@ -113,6 +106,25 @@ def find_bases(
         trained.append(replace(bases[-1], start=start))
     problem = _Problem(network, parameters, bases, data, codes, pseudo_counts, bags=bags)
     return bases if _explains_enough(problem, parameters) else trained
+
+
+def find_variations(network: Network, parameters: Parameters, data: Data) -> list[Array]:
+    """How the raw predictions vary with the vectors of each table, ``(width, width)``: the mean
+    product of two slopes over rows and columns.
+    """
+    raw, gradients = network.input_gradients(parameters, data)
+    weight = curvature_of(network, raw, data) * row_weight(data)[:, None]
+    slices = network.architecture.input_slices()
+    variations: list[Array] = []
+    for table in range(len(network.architecture.n_codes)):
+        columns = [j for j, t in enumerate(network.architecture.columns) if t == table]
+        total = sum(
+            (g[:, slices[j]] * weight[:, k, None]).T @ g[:, slices[j]]
+            for j in columns
+            for k, g in enumerate(gradients)
+        ) / (weight.sum() * len(columns) / len(gradients))
+        variations.append(np.asarray(total, dtype=np.float64))
+    return variations
 
 
 def _explains_enough(problem: _Problem, trained: Mapping[str, Array]) -> bool:

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._network import Data, Network, Parameters
-from ._optimizers import SCHEDULES, SGD, Adam, RowDecay
+from ._optimizers import SCHEDULES, SGD, Adam, RowDecay, State
 
 Array = NDArray[np.floating]
 Rows = NDArray[np.integer] | slice
+# The state of the optimiser that trains, under it.
+Memory = dict[SGD | Adam, State]
 
 # Rows predicted at once when a held-out part is scored.
 _CHUNK = 8192
@@ -120,6 +122,7 @@ def train(
     validation: Data | None = None,
     draw: Callable[[Rows, np.random.Generator], Data] | None = None,
     on_epoch: Callable[[int, float, float | None], None] | None = None,
+    memory: Memory | None = None,
 ) -> tuple[Parameters, History]:
     """Train ``parameters``, which are changed in place, and return the best of them.
 
@@ -146,6 +149,9 @@ def train(
         Makes the rows of an epoch, in the order given; by default those of ``data``.
     on_epoch : callable ``(epoch, loss, validation_loss or None)``, optional
         Called after each epoch.
+    memory : dict, optional
+        What the optimiser keeps from step to step, empty at first and changed in place: with that
+        of the last call training goes on where it ended.
 
     Returns
     -------
@@ -161,7 +167,7 @@ def train(
     best = _Best(validation is not None, settings)
     schedule = _Rates(settings, len(data))
     optimizer = settings.make_optimizer()
-    state = optimizer.init(parameters)
+    state = _recall(memory, optimizer, parameters)
     try:
         for epoch in range(settings.max_iter):
             rows = rng.permutation(len(data)) if settings.shuffle else slice(None)
@@ -197,6 +203,16 @@ def train(
         loss = np.nan
     _check_finite(loss, max(len(history.loss_curve), 1) - 1, settings)
     return parameters, history
+
+
+def _recall(memory: Memory | None, optimizer: SGD | Adam, parameters: Parameters) -> State:
+    """The state to start from; that of another optimiser is of no use and forgotten."""
+    if memory is None:
+        return optimizer.init(parameters)
+    if optimizer not in memory:
+        memory.clear()
+        memory[optimizer] = optimizer.init(parameters)
+    return memory[optimizer]
 
 
 class _Rates:
