@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._cooccurrence import cooccurrence_tables
 from ._first_pass import count_categories
 from ._learning import (
     FittedNetwork,
@@ -20,16 +19,16 @@ from ._learning import (
     Start,
     Trained,
     learn_tables,
-    limit_norm,
     mean_curve,
     train_for_vectors,
 )
 from ._numeric import NumericScaler
 from ._params import Rule, check_parameters
 from ._recipe import progress_printer
-from ._resting import rest
+from ._resting import Resting, rest
 from ._sample import Sample, read_input
 from ._sequences import pooled_vectors
+from ._streaming_counts import CountStream, start_counts
 from ._tables import count_rows, fill_reserved_rows
 from ._targets import Target, read_target
 from ._training_input import TrainingInput, encode_input, read_training_input
@@ -73,17 +72,18 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
         if before_training:
             # A generator of its own: `fit` and `fit_transform` train the same network.
             before_training(sample, rng.spawn(1)[0])
+        stream: CountStream | Resting | None = None
         if self.task == "none":
             trained, histories = None, []
-            learned = self._learn_together(read)
+            stream, learned, _ = self._start_counts(read).learned(sample, read.numbers, recipe, rng)
         else:
             trained = self._train(read)
             histories = [trained.history]
             learned = learn_tables(sample, trained, recipe)
+            # How bags overlap is not told by what a fit leaves behind.
+            stream = None if sample.bags else rest(sample, trained, learned, recipe)
         self._store(read)
-        # How bags overlap is not told by what a fit leaves behind.
-        plain = trained is not None and not sample.bags
-        self._keep_for_later(read, rest(sample, trained, learned, recipe) if plain else None)
+        self._keep_for_later(read, stream)
         networks = [trained.state()] if trained and self.warm_start else []
         self._store_learned(self._fill(learned, read), networks, histories)
         if any(history.interrupted for history in histories):
@@ -101,27 +101,14 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
             on_epoch=progress_printer(self, self.max_iter),
         )
 
-    def _learn_together(self, read: TrainingInput) -> list[NDArray[np.float32]]:
-        """Tables from what occurs together in a row, without a target."""
-        self._refuse_initial_embeddings()
-        tables = cooccurrence_tables(
-            read.sample.codes,
-            list(read.n_codes),
-            read.numbers,
-            read.sample.weight,
-            read.recipe.embedding_dims,
-            read.rng,
-            read.recipe.tables,
-            read.sample.bags,
-        )
-        return [limit_norm(table, self.max_norm).astype(np.float32) for table in tables]
-
-    def _refuse_initial_embeddings(self) -> None:
+    def _start_counts(self, read: TrainingInput) -> CountStream:
+        """What tells which categories occur together in a row, without a target."""
         if self.initial_embeddings is not None:
             raise ValueError(
                 "The 'initial_embeddings' parameter must be None with task='none', which does not "
                 f"start from vectors. Got {self.initial_embeddings!r} instead."
             )
+        return start_counts(read.sample, read.numbers, read.n_codes)
 
     def _starting_points(self, read: TrainingInput) -> Iterator[Start]:
         """What overwrites the first parameters of each network with those of the last fit."""

@@ -189,7 +189,8 @@ def _squared_residuals(sums: EffectSums, values: Sequence[Array]) -> Array:
     counts, moments = sums.standardised()
     variance = sums.squares - sums.target * sums.mean
     squares = variance / sums.deviation**2
-    for j, table in enumerate(values):
-        explained = counts[j] * table + _from_others(sums.pairs, values, j)
-        squares += ((explained - 2 * moments[j]) * table).sum(axis=0)
+    for count, moment, table in zip(counts, moments, values, strict=True):
+        squares += ((count * table - 2 * moment) * table).sum(axis=0)
+    for (i, j), own in sums.pairs.items():
+        squares += 2 * ((own @ values[j]) * values[i]).sum(axis=0)
     return np.maximum(squares, 0)

@@ -14,7 +14,7 @@ from ._recipe import make_recipe, share_tables
 from ._resting import Resting
 from ._sample import Columns, Sample, make_rng, numeric_matrix, read_input, read_weight
 from ._streaming import Stream, start_stream
-from ._streaming_counts import CountStream, start_counts
+from ._streaming_counts import CountStream
 from ._tables import fill_reserved_rows
 from ._targets import in_unit_of
 from ._threads import single_blas_thread
@@ -85,8 +85,7 @@ class StreamedModel(EmbeddingModel):
         self._refuse_sequences(read.columns)
         stream: Stream | CountStream
         if self.task == "none":
-            self._refuse_initial_embeddings()
-            stream = start_counts(read.sample, read.numbers, read.n_codes)
+            stream = self._start_counts(read)
         else:
             n_rows = first_pass.n_rows if first_pass else np.inf
             stream = start_stream(read.sample, read.n_codes, read.recipe, read.rng, n_rows)
@@ -129,12 +128,9 @@ class StreamedModel(EmbeddingModel):
         if isinstance(stream, Resting):
             return stream.resumed(self.embeddings_, self._make_recipe(self._vocabularies))
         if stream is None:
-            reason = "only its vectors were kept"
-            if self.target_type_ == "none":
-                reason = "fit keeps no counts with task='none'"
             raise ValueError(
-                f"partial_fit cannot go on from what was learned here: {reason}. Give all rows to "
-                "partial_fit of a new encoder, which sklearn.base.clone makes."
+                "partial_fit cannot go on from what was learned here: only the vectors were kept. "
+                "Give all rows to partial_fit of a new encoder, which sklearn.base.clone makes."
             )
         return stream
 

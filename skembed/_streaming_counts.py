@@ -30,7 +30,7 @@ class CountStream:
     Attributes
     ----------
     counts : sparse array of shape (sum(sizes), sum(sizes))
-        Weight of the rows that hold two codes.
+        Weight of the rows that hold two codes, the first of them as the row; 0 below the diagonal.
     sizes : list of int
         Codes of each column, those of numeric columns in bins last.
     edges : list of ndarray
@@ -52,7 +52,8 @@ class CountStream:
         held = self.counts.tocoo()
         rows, columns = (places[own] for own in held.coords)
         shape = (starts[-1], starts[-1])
-        counts = sparse.coo_array((held.data, (rows, columns)), shape=shape).tocsr()
+        pairs = np.minimum(rows, columns), np.maximum(rows, columns)
+        counts = sparse.coo_array((held.data, pairs), shape=shape).tocsr()
         return replace(self, counts=counts, sizes=sizes)
 
     def learned(
@@ -66,8 +67,10 @@ class CountStream:
         n_codes = self.sizes[: sample.codes.shape[1]]
         contexts, sizes = add_bins(sample.codes, n_codes, numbers, self.edges)
         more = cooccurrence_counts(contexts, sizes, sample.weight, sample.bags)
-        counts = sparse.csr_array(self.counts + more)
-        tables = factorise_counts(counts, sizes, recipe.embedding_dims, rng, recipe.tables)
+        counts = sparse.csr_array(self.counts + sparse.triu(more))
+        tables = factorise_counts(
+            _both_ways(counts), sizes, recipe.embedding_dims, rng, recipe.tables
+        )
         tables = [limit_norm(table, recipe.max_norm).astype(np.float32) for table in tables]
         return replace(self, counts=counts), tables, History()
 
@@ -78,8 +81,13 @@ class CountStream:
     def code_counts(self) -> list[NDArray[np.float64]]:
         """Weight of the rows of each code, by column."""
         # Every row stands in as many pairs as there are other columns.
-        seen = self.counts.sum(axis=1) / max(len(self.sizes) - 1, 1)
+        seen = _both_ways(self.counts).sum(axis=1) / max(len(self.sizes) - 1, 1)
         return np.split(seen, np.cumsum(self.sizes)[:-1])
+
+
+def _both_ways(counts: sparse.csr_array) -> sparse.csr_array:
+    """The symmetric counts."""
+    return sparse.csr_array(counts + sparse.triu(counts, 1).T)
 
 
 def start_counts(
