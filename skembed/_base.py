@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ._coded import Column
 from ._first_pass import count_categories
 from ._learning import (
     FittedNetwork,
@@ -24,7 +25,7 @@ from ._learning import (
 )
 from ._numeric import NumericScaler
 from ._params import Rule, check_parameters
-from ._recipe import progress_printer
+from ._recipe import progress_printer, share_tables
 from ._resting import Resting, rest
 from ._sample import Sample, read_input
 from ._sequences import pooled_vectors
@@ -33,6 +34,8 @@ from ._tables import count_rows, fill_reserved_rows
 from ._targets import Target, read_target
 from ._training_input import TrainingInput, encode_input, read_training_input
 from ._vectors import LearnedVectors
+from ._vocabularies import extend_vocabularies
+from ._vocabulary import ColumnVocabulary
 from ._warm_start import start_from
 from .nn._training import History
 
@@ -124,13 +127,29 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
         target = read.sample.target
         self._store_names(read.probe)
         self._columns = read.columns
-        self._vocabularies = read.vocabularies
-        self.categories_ = [vocabulary.categories for vocabulary in read.vocabularies]
+        self._store_vocabularies(read.vocabularies)
         self.classes_ = target.classes
         self.target_type_ = target.kind
         self._n_outputs = target.n_outputs
         # A first pass is for one fit.
         vars(self).pop("_first_pass", None)
+
+    def _store_vocabularies(self, vocabularies: list[ColumnVocabulary]) -> None:
+        self._vocabularies = vocabularies
+        self.categories_ = [vocabulary.categories for vocabulary in vocabularies]
+
+    def _extended(self, coded: Sequence[Column]) -> list[ColumnVocabulary]:
+        """The vocabularies with more rows counted, and what is new in them where it may join."""
+        if self._counted_before:
+            return self._vocabularies
+        return extend_vocabularies(
+            self._vocabularies,
+            coded,
+            self._columns,
+            self.categories,
+            share_tables(self.shared, self._columns),
+            may_grow=self.min_frequency is None and self.max_categories is None,
+        )
 
     def _store_names(self, probe: Any) -> None:
         """Keep the names and the number of the columns."""

@@ -18,6 +18,7 @@ from ._effects import joint_effects
 from ._sample import Sample
 from ._table_rules import code_counts, table_rules, unknown_replacement
 from ._targets import standardised
+from .nn._growth import Moves, grow_parameters
 from .nn._losses import make_loss
 from .nn._network import (
     Architecture,
@@ -96,6 +97,20 @@ class FittedNetwork:
 
     architecture: Architecture
     parameters: Parameters
+
+
+def grow_network(
+    fitted: FittedNetwork, moves: Sequence[Moves], n_codes: Sequence[int]
+) -> FittedNetwork:
+    """A copy whose columns have more codes; a new one starts at the vector of the unknown value.
+
+    ``moves`` has the new place of every code of a column.
+    """
+    old = fitted.architecture
+    firsts = [old.columns.index(table) for table in range(len(old.n_codes))]
+    new = replace(old, n_codes=tuple(n_codes[j] for j in firsts))
+    parameters = grow_parameters(fitted.parameters, old, new, [moves[j] for j in firsts])
+    return FittedNetwork(new, parameters)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from ._tables import fill_reserved_rows
 from ._targets import in_unit_of
 from ._threads import single_blas_thread
 from ._training_input import encode_coded, read_training_input
-from ._vocabularies import extend_vocabularies
-from ._vocabulary import ColumnVocabulary, moved_codes
+from ._vocabularies import moved_rows
+from ._vocabulary import ColumnVocabulary
 from .nn._training import History
 
 
@@ -106,16 +106,12 @@ class StreamedModel(EmbeddingModel):
         sample, numbers, vocabularies = self._read_batch(X, y, sample_weight)
         recipe = self._make_recipe(vocabularies)
         stream = self._resume()
-        moves = [
-            moved_codes(before, now)
-            for before, now in zip(self._vocabularies, vocabularies, strict=True)
-        ]
-        grown = stream.grown(moves, [own.n_codes for own in vocabularies], recipe.priors)
+        moves, n_codes = moved_rows(self._vocabularies, vocabularies)
+        grown = stream.grown(moves, n_codes, recipe.priors)
         turn = [] if self.target_type_ == "none" else [self.n_iter_]
         rng = make_rng(self.random_state, *turn)
         learned = grown.learned(sample, numbers, recipe, rng)
-        self._vocabularies = vocabularies
-        self.categories_ = [vocabulary.categories for vocabulary in vocabularies]
+        self._store_vocabularies(vocabularies)
         return self._store_batch(*learned, vocabularies)
 
     def _make_recipe(self, vocabularies: list[ColumnVocabulary]) -> Recipe:
@@ -148,16 +144,7 @@ class StreamedModel(EmbeddingModel):
             target = in_unit_of(target, units.center, units.scale)
         rows = np.flatnonzero(weight)
         coded = [column.take(rows) for column in columns.read(frame)]
-        vocabularies = self._vocabularies
-        if not self._counted_before:
-            vocabularies = extend_vocabularies(
-                vocabularies,
-                coded,
-                columns,
-                self.categories,
-                share_tables(self.shared, columns),
-                may_grow=self.min_frequency is None and self.max_categories is None,
-            )
+        vocabularies = self._extended(coded)
         codes, bags = encode_coded(self, coded, len(rows), columns, vocabularies)
         numbers = numeric_matrix(frame, columns)[rows]
         numeric = units.scaler.transform(numbers)

@@ -16,7 +16,7 @@ from ._effects_frame import effect_frames
 from ._features import Features, FeatureSettings, make_features
 from ._first_pass import FirstPass
 from ._frames import Frame
-from ._learning import FittedNetwork, Recipe, limit_norm, mean_curve
+from ._learning import FittedNetwork, Recipe, grow_network, limit_norm, mean_curve
 from ._params import check_parameters
 from ._recipe import make_recipe, progress_printer, share_tables
 from ._sample import Sample, make_rng, numeric_matrix, read_input, read_weight
@@ -24,6 +24,7 @@ from ._targets import Target
 from ._terms import Cross, Part, Term
 from ._threads import single_blas_thread
 from ._training_input import TrainingInput, encode_input, read_training_input
+from ._vocabularies import moved_rows
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import Bags
 from .nn._network import table_views
@@ -83,7 +84,7 @@ class EmbeddingPredictor(EmbeddingModel):
                 starts + [None] * (self.n_estimators - len(starts)),
                 partial(progress_printer, self),
             )
-        self._store_fit(read, features, blend, histories)
+        self._store_fit(read, features, blend, histories, first_pass is not None)
         if any(history.interrupted for history in histories):
             raise KeyboardInterrupt
 
@@ -118,46 +119,69 @@ class EmbeddingPredictor(EmbeddingModel):
             self._fit(X, y, sample_weight, classes, getattr(self, "_first_pass", None))
             return
         with single_blas_thread():
-            sample = self._read_more(X, y, sample_weight)
+            frame = read_input(self, X, reset=False)
+            weight = read_weight(sample_weight, frame.n_rows)
+            vocabularies, features, blend = self._grown(frame, np.flatnonzero(weight))
+            sample = self._read_more(frame, y, weight, vocabularies, features)
             tables = share_tables(self.shared, self._columns)
-            recipe = make_recipe(self, self._columns, self._vocabularies, tables)
+            recipe = make_recipe(self, self._columns, vocabularies, tables)
             rng = make_rng(self.random_state, self.n_iter_)
             rests = self.handle_unknown != "embed"
-            blend, histories = continue_blend(self._blend, sample, recipe, rests, rng)
+            blend, histories = continue_blend(blend, sample, recipe, rests, rng)
         for member in blend.members:
-            self._settle_tables(member, recipe, self._vocabularies)
+            self._settle_tables(member, recipe, vocabularies)
         self._store_more(sample.target)
+        self._store_vocabularies(vocabularies)
+        self._features = features
         self._blend = blend
         self._networks = blend.members
-        for j, table in enumerate(self._own_tables(blend.members[0], recipe)):
-            self.embeddings_[j][:, -table.shape[1] :] = table
+        self.embeddings_ = self._tables_of(blend.members[0], features, recipe)
         self.loss_curve_ += mean_curve([history.loss_curve for history in histories])
         self.n_iter_ = len(self.loss_curve_)
         if any(history.interrupted for history in histories):
             raise KeyboardInterrupt
 
-    def _read_more(self, X: Any, y: Any, sample_weight: Any) -> Sample:
+    def _grown(
+        self, frame: Frame, rows: NDArray[np.intp]
+    ) -> tuple[list[ColumnVocabulary], Features, Blend]:
+        """What has been learned, with the categories that are new in some rows."""
+        coded = [column.take(rows) for column in self._columns.read(frame)]
+        vocabularies = self._extended(coded)
+        moves, n_codes = moved_rows(self._vocabularies, vocabularies)
+        members = [grow_network(member, moves, n_codes) for member in self._blend.members]
+        features = self._features.grown(moves, n_codes)
+        return vocabularies, features, replace(self._blend, members=members)
+
+    def _read_more(
+        self,
+        frame: Frame,
+        y: Any,
+        weight: NDArray[np.float64],
+        vocabularies: list[ColumnVocabulary],
+        features: Features,
+    ) -> Sample:
         """Rows for a fit that exists, with the features that new rows get."""
-        frame = read_input(self, X, reset=False)
-        weight = read_weight(sample_weight, frame.n_rows)
         target = self._as_before(self._read_more_target(y, weight))
         rows = np.flatnonzero(weight)
-        codes, bags, features, pieces = self._inputs(frame)
-        inputs = np.concatenate([features, pieces], axis=1)
+        codes, bags, own, pieces = self._inputs(frame, vocabularies, features)
+        inputs = np.concatenate([own, pieces], axis=1)
         return Sample(rows, codes[rows], inputs[rows], target, weight[rows], bags)
 
     def _store_fit(
-        self, read: TrainingInput, features: Features, blend: Blend, histories: list[History]
+        self,
+        read: TrainingInput,
+        features: Features,
+        blend: Blend,
+        histories: list[History],
+        counted_before: bool,
     ) -> None:
         """Keep all that predictions need."""
         self._store(read)
         for member in blend.members:
             self._finish_tables(member, read)
         features.column_effects[:] = self._fill(features.column_effects, read)
-        tables = self._own_tables(blend.members[0], read.recipe)
-        if self.target_effect:
-            pairs = zip(features.column_effects, tables, strict=True)
-            tables = [np.hstack(pair) for pair in pairs]
+        tables = self._tables_of(blend.members[0], features, read.recipe)
+        self._counted_before = counted_before
         self._features = features
         self._blend = blend
         self.crosses_ = [
@@ -166,9 +190,17 @@ class EmbeddingPredictor(EmbeddingModel):
             if len(term.cross.parts) > 1 and term.effects is not None
         ]
         self.network_share_ = blend.share
-        self._store_learned(
-            [table.astype(np.float32) for table in tables], blend.members, histories
-        )
+        self._store_learned(tables, blend.members, histories)
+
+    def _tables_of(
+        self, member: FittedNetwork, features: Features, recipe: Recipe
+    ) -> list[NDArray[np.float32]]:
+        """The table of each column: effects, then the vectors in a network."""
+        tables = self._own_tables(member, recipe)
+        if self.target_effect:
+            pairs = zip(features.column_effects, tables, strict=True)
+            tables = [np.hstack(pair) for pair in pairs]
+        return [table.astype(np.float32) for table in tables]
 
     @staticmethod
     def _own_tables(member: FittedNetwork, recipe: Recipe) -> list[NDArray[Any]]:
@@ -215,11 +247,14 @@ class EmbeddingPredictor(EmbeddingModel):
     def _raw_prediction(self, X: Any) -> NDArray[np.float64]:
         """Raw predictions ``(n, n_outputs)``."""
         check_is_fitted(self)
-        return self._blend.raw_prediction(*self._inputs(read_input(self, X, reset=False)))
+        frame = read_input(self, X, reset=False)
+        return self._blend.raw_prediction(*self._inputs(frame, self._vocabularies, self._features))
 
-    def _inputs(self, frame: Frame) -> tuple[NDArray[np.int32], dict[int, Bags], Array, Array]:
+    def _inputs(
+        self, frame: Frame, vocabularies: list[ColumnVocabulary], features: Features
+    ) -> tuple[NDArray[np.int32], dict[int, Bags], Array, Array]:
         """Codes, bags, features and piecewise-linear coordinates of new rows."""
-        codes, bags = encode_input(self, frame, self._columns, self._vocabularies)
+        codes, bags = encode_input(self, frame, self._columns, vocabularies)
         numbers = numeric_matrix(frame, self._columns)
-        features = self._features.transform(codes, numbers, bags)
-        return codes, bags, features, self._features.bins.transform(numbers)
+        own = features.transform(codes, numbers, bags)
+        return codes, bags, own, features.bins.transform(numbers)

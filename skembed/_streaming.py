@@ -19,11 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._effect_sums import EffectSums, effects_from_sums, no_sums
-from ._learning import FittedNetwork, Recipe, limit_norm, make_architecture, place_priors, to_data
+from ._learning import (
+    FittedNetwork,
+    Recipe,
+    grow_network,
+    limit_norm,
+    make_architecture,
+    place_priors,
+    to_data,
+)
 from ._sample import Sample
 from ._table_rules import table_rules, unknown_replacement
 from ._vocabulary import UNKNOWN
-from .nn._growth import Moves, grow_memory, grow_parameters
+from .nn._growth import Moves, grow_memory
 from .nn._losses import make_loss
 from .nn._network import Architecture, Network, Parameters, table_views
 from .nn._relearn import find_variations
@@ -80,10 +88,9 @@ class Stream:
         The vectors of new categories are those of the unknown value, or ``priors``.
         """
         old = self.architecture
-        firsts = [old.columns.index(table) for table in range(len(old.n_codes))]
-        by_table = [moves[j] for j in firsts]
-        new = replace(old, n_codes=tuple(n_codes[j] for j in firsts))
-        parameters = grow_parameters(self.parameters, old, new, by_table)
+        by_table = [moves[old.columns.index(table)] for table in range(len(old.n_codes))]
+        network = grow_network(FittedNetwork(old, self.parameters), moves, n_codes)
+        new, parameters = network.architecture, network.parameters
         for table, prior, kept in zip(table_views(new, parameters), priors, by_table, strict=True):
             if prior is not None:
                 given = ~np.isnan(prior[:, 0])

@@ -15,6 +15,7 @@ from ._vocabulary import (
     ColumnVocabulary,
     add_counts,
     learn_vocabulary,
+    moved_codes,
     sort_order,
     stack_columns,
 )
@@ -122,3 +123,11 @@ def _clean_list(values: Any, name: Any) -> NDArray[Any]:
             f"The 'categories' of column {name!r} must be distinct and not missing. Got {values!r}."
         )
     return coded.values[sort_order(coded.values)]
+
+
+def moved_rows(
+    before: Sequence[ColumnVocabulary], now: Sequence[ColumnVocabulary]
+) -> tuple[list[NDArray[np.intp]], list[int]]:
+    """The new place of every code of each column, and how many codes it has now."""
+    moves = [moved_codes(old, new) for old, new in zip(before, now, strict=True)]
+    return moves, [vocabulary.n_codes for vocabulary in now]
