@@ -241,6 +241,13 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
         ------
         ValueError
             If the estimator is fitted already, or a column is not what it must be.
+
+        Examples
+        --------
+        >>> from skembed import EmbeddingEncoder
+        >>> encoder = EmbeddingEncoder().partial_fit_vocabulary([["a"], ["b"]])
+        >>> encoder.partial_fit_vocabulary([["c"], ["a"]]).categories_
+        [array(['a', 'b', 'c'], dtype=object)]
         """
         check_parameters(self, self._rules)
         if self.__sklearn_is_fitted__():

@@ -61,6 +61,16 @@ class StreamedModel(EmbeddingModel):
             With ``early_stopping``; with a target for columns of ``sequence_features``; for new
             labels, or a target of another kind; and as in :meth:`fit`. The encoder is left as it
             was.
+        FloatingPointError
+            If training diverged.
+
+        Examples
+        --------
+        >>> from skembed import EmbeddingEncoder
+        >>> encoder = EmbeddingEncoder(random_state=0)
+        >>> _ = encoder.partial_fit([["a"], ["b"], ["a"]], [1.5, 2.0, 3.0])
+        >>> encoder.partial_fit([["c"], ["b"]], [0.5, 2.5]).categories_
+        [array(['a', 'b', 'c'], dtype=object)]
         """
         check_parameters(self, self._rules)
         if self.early_stopping:
@@ -103,9 +113,9 @@ class StreamedModel(EmbeddingModel):
             raise ValueError(
                 f"classes must be as in the first call, {self.classes_!r}. Got {classes!r}."
             )
+        stream = self._resume()
         sample, numbers, vocabularies = self._read_batch(X, y, sample_weight)
         recipe = self._make_recipe(vocabularies)
-        stream = self._resume()
         moves, n_codes = moved_rows(self._vocabularies, vocabularies)
         grown = stream.grown(moves, n_codes, recipe.priors)
         turn = [] if self.target_type_ == "none" else [self.n_iter_]
