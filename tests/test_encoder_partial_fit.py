@@ -296,7 +296,8 @@ def test_vectors_are_in_standard_deviations_of_the_target(rows):
     stream(encoder, X[["city", "kind"]], y, 5, passes=20)
     effect, learned = encoder.embedding_frame("city").to_numpy().T
     slope = abs(np.polyfit(effect, learned, 1)[0])
-    assert 0.7 < slope < 1.1
+    # The tables decay a little towards 0.
+    assert 0.5 < slope < 1.1
 
 
 def test_the_same_seed_gives_the_same_bits(rows):
