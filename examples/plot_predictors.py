@@ -7,16 +7,15 @@ trees: on days of which other flights are known, and on days of which none is.
 """
 
 import matplotlib.pyplot as plt
-import numpy as np
 from sklearn.base import clone
 from sklearn.calibration import CalibrationDisplay
-from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
 from skembed import EmbeddingClassifier
 from skembed.datasets import load_flights
+from skembed.plotting import EmbeddingDisplay
 
 flights = load_flights()
 time = ["month", "day", "weekday", "sched_dep_time", "sched_arr_time"]
@@ -65,14 +64,7 @@ for name in splits:
 
 # %%
 # The vectors of the destinations in the plane of their largest spread, frequent ones written.
-table = fitted["same days", "EmbeddingClassifier"].embedding_frame("dest")
-counts = X["dest"].value_counts().loc[table.index]
-plane = PCA(n_components=2).fit_transform(table)
-points = axes.scatter(*plane.T, s=counts / 2, c=table["dest_effect"], cmap="coolwarm", alpha=0.8)
-figure.colorbar(points, label="effect (standard deviations of the target)")
-axes.set(title="Destinations", xlabel="first component", ylabel="second component")
-for k in np.argsort(-counts)[:40]:
-    axes.annotate(table.index[k], plane[k], ha="center", va="center", fontsize=7)
+EmbeddingDisplay.from_estimator(fitted["same days", "EmbeddingClassifier"], "dest", ax=axes)
 
 if __name__ == "__main__":
     figure.savefig("predictors.png")

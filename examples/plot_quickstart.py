@@ -9,7 +9,6 @@ encoded, as target means or as learned vectors? All see the same three folds.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.compose import make_column_transformer
-from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, cross_val_score
@@ -18,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
 from skembed import EmbeddingEncoder
 from skembed.datasets import load_employee_salaries
+from skembed.plotting import EmbeddingDisplay
 
 salaries = load_employee_salaries()
 X, y = salaries.data.drop(columns="date_first_hired"), salaries.target
@@ -53,25 +53,13 @@ for name, encoder in encoders.items():
 # %%
 # The vectors of the job titles in the plane of their largest spread. Most frequent titles first, a
 # title is written where it covers no other.
-titles = salaries.frame.groupby("employee_position_title")["current_annual_salary"]
-titles = titles.agg(["size", "mean"]).sort_values("size", ascending=False)
 encoder = EmbeddingEncoder(random_state=0).fit(X[categorical], y)
-vectors = encoder.embedding_frame("employee_position_title").loc[titles.index]
-plane = PCA(n_components=2).fit_transform(vectors)
-
+mean = y.groupby(X["employee_position_title"]).mean()
 figure, axes = plt.subplots(figsize=(10, 7), layout="constrained")
-points = axes.scatter(*plane.T, s=titles["size"], c=titles["mean"], norm="log", alpha=0.7)
-figure.colorbar(points, label="mean salary (US dollars)")
-axes.set(title="Job titles", xlabel="first component", ylabel="second component")
-figure.draw_without_rendering()  # settles the layout: only then does a label know its place
-written = []
-for title, point in zip(titles.index[:80], plane, strict=False):
-    label = axes.annotate(title, point, fontsize=7, ha="center", in_layout=False)
-    box = label.get_window_extent().padded(1)
-    if box.count_overlaps(written):
-        label.remove()
-    else:
-        written.append(box)
+display = EmbeddingDisplay.from_estimator(
+    encoder, "employee_position_title", color=mean, scatter_kw={"norm": "log"}, ax=axes
+)
+display.colorbar_.set_label("mean salary (US dollars)")
 
 if __name__ == "__main__":
     figure.savefig("quickstart.png")

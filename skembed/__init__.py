@@ -5,8 +5,10 @@ from ._encoder import EmbeddingEncoder
 from ._input import InputEmbedding
 from ._regressor import EmbeddingRegressor
 from ._splitting import RelativeSplit
+from ._trusted import SKOPS_TRUSTED
 
 __all__ = [
+    "SKOPS_TRUSTED",
     "EmbeddingClassifier",
     "EmbeddingEncoder",
     "EmbeddingRegressor",

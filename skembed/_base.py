@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -12,22 +12,24 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ._callbacks import CallbackSupportMixin, Task
 from ._coded import Column
 from ._first_pass import count_categories
 from ._learning import (
     FittedNetwork,
-    Recipe,
     Start,
     Trained,
+    find_space,
     learn_tables,
     mean_curve,
     train_for_vectors,
 )
 from ._numeric import NumericScaler
 from ._params import Rule, check_parameters
-from ._recipe import progress_printer, share_tables
+from ._progress import ProgressLines, Watch
+from ._recipe import share_tables
 from ._resting import Resting, rest
-from ._sample import Sample, read_input
+from ._sample import read_input
 from ._sequences import pooled_vectors
 from ._streaming_counts import CountStream, start_counts
 from ._tables import count_rows, fill_reserved_rows
@@ -49,7 +51,7 @@ class Units:
     scale: NDArray[np.float64]
 
 
-class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
+class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, BaseEstimator):
     """Learns tables of vectors; subclasses say what else they keep and do."""
 
     _rules: ClassVar[Mapping[str, Rule]]
@@ -58,51 +60,70 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
     # Learned coordinates of a column of many categories, where that is left to us.
     _auto_dim: ClassVar = 4
 
-    def _learn(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        before_training: Callable[[Sample, np.random.Generator], None] | None = None,
-    ) -> tuple[Sample, Trained | None, Recipe]:
-        """Everything up to the fitted attributes; returns what the fit does not keep.
-
-        ``before_training`` may look at the sample, and refuse it, before anything is learned.
-        """
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> TrainingInput:
+        """What the fit works with."""
         check_parameters(self, self._rules)
-        read = read_training_input(self, X, y, sample_weight)
-        sample, recipe, rng = read.sample, read.recipe, read.rng
-        if before_training:
-            # A generator of its own: `fit` and `fit_transform` train the same network.
-            before_training(sample, rng.spawn(1)[0])
-        stream: CountStream | Resting | None = None
-        if self.task == "none":
-            trained, histories = None, []
-            stream, learned, _ = self._start_counts(read).learned(sample, read.numbers, recipe, rng)
-        else:
-            trained = self._train(read)
-            histories = [trained.history]
-            learned = learn_tables(sample, trained, recipe)
-            # How bags overlap is not told by what a fit leaves behind.
-            stream = None if sample.bags else rest(sample, trained, learned, recipe)
-        self._store(read)
-        self._keep_for_later(read, stream)
-        networks = [trained.state()] if trained and self.warm_start else []
-        self._store_learned(self._fill(learned, read), networks, histories)
-        if any(history.interrupted for history in histories):
-            raise KeyboardInterrupt
-        return sample, trained, recipe
+        return read_training_input(self, X, y, sample_weight)
 
-    def _train(self, read: TrainingInput) -> Trained:
+    def _n_epochs(self) -> int:
+        """How many epochs a network is trained at most."""
+        return 0 if self.task == "none" else self.max_iter
+
+    def _learn(self, read: TrainingInput, task: Task) -> tuple[EmbeddingModel, Trained | None]:
+        """A fitted copy, and what it does not keep; the epochs are parts of ``task``."""
+        trained = None if self.task == "none" else self._train(read, task)
+        fitted = self._fitted(read, trained)
+        if trained and trained.history.interrupted:
+            self._adopt(fitted)
+            raise KeyboardInterrupt
+        return fitted, trained
+
+    def _train(self, read: TrainingInput, task: Task) -> Trained:
         """The network that predicts the target."""
+
+        def attributes(network: FittedNetwork, history: History) -> dict[str, Any]:
+            so_far = find_space(read.sample, read.n_codes, read.recipe, network, history)
+            return vars(self._fitted(read, so_far))
+
+        watch = Watch(task, attributes, self._lines(1, self.max_iter))
         return train_for_vectors(
             read.sample,
             read.n_codes,
             read.recipe,
             read.rng,
             start=next(self._starting_points(read), None),
-            on_epoch=progress_printer(self, self.max_iter),
+            before_epoch=watch.begin_epoch,
+            on_epoch=watch.end_epoch,
         )
+
+    def _lines(self, n_networks: int, n_epochs: int) -> ProgressLines | None:
+        """What prints a line per epoch, if that is wanted."""
+        return ProgressLines(type(self).__name__, n_networks, n_epochs) if self.verbose else None
+
+    def _fitted(self, read: TrainingInput, trained: Trained | None) -> EmbeddingModel:
+        """A copy that has learned the vectors."""
+        fitted, sample = copy(self), read.sample
+        fitted._store(read)
+        stream: CountStream | Resting | None = None
+        if trained is None:
+            start = self._start_counts(read)
+            stream, tables, _ = start.learned(sample, read.numbers, read.recipe, read.rng)
+            networks, histories = [], []
+        else:
+            tables = learn_tables(sample, trained, read.recipe)
+            # How bags overlap is not told by what a fit leaves behind.
+            stream = None if sample.bags else rest(sample, trained, tables, read.recipe)
+            networks = [trained.state()] if self.warm_start else []
+            histories = [trained.history]
+        fitted._keep_for_later(read, stream)
+        fitted._store_learned(self._fill(tables, read), networks, histories)
+        return fitted
+
+    def _adopt(self, fitted: EmbeddingModel) -> None:
+        """Become what a copy is: a fit that fails leaves the estimator as it was."""
+        for name in vars(self).keys() - vars(fitted).keys():
+            delattr(self, name)
+        vars(self).update(vars(fitted))
 
     def _start_counts(self, read: TrainingInput) -> CountStream:
         """What tells which categories occur together in a row, without a target."""
@@ -127,16 +148,12 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
         target = read.sample.target
         self._store_names(read.probe)
         self._columns = read.columns
-        self._store_vocabularies(read.vocabularies)
+        self._vocabularies = read.vocabularies
         self.classes_ = target.classes
         self.target_type_ = target.kind
         self._n_outputs = target.n_outputs
         # A first pass is for one fit.
         vars(self).pop("_first_pass", None)
-
-    def _store_vocabularies(self, vocabularies: list[ColumnVocabulary]) -> None:
-        self._vocabularies = vocabularies
-        self.categories_ = [vocabulary.categories for vocabulary in vocabularies]
 
     def _extended(self, coded: Sequence[Column]) -> list[ColumnVocabulary]:
         """The vocabularies with more rows counted, and what is new in them where it may join."""
@@ -261,7 +278,7 @@ class EmbeddingModel(TransformerMixin, LearnedVectors, BaseEstimator):
         first_pass = count_categories(self, frame, before)
         self._store_names(probe)
         self._first_pass = first_pass
-        self.categories_ = [vocabulary.categories for vocabulary in first_pass.vocabularies]
+        self._vocabularies = first_pass.vocabularies
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:

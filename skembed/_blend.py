@@ -16,6 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ._crossfit import deal_folds
 from ._features import Draws
 from ._learning import FittedNetwork, Recipe, Start, to_data, train_network
+from ._progress import Watch
 from ._sample import Sample
 from ._table_rules import rates_alone
 from .nn._bags import Bags
@@ -25,7 +26,6 @@ from .nn._network import Data, Network, place_codes
 from .nn._training import History, predict, train
 
 Array = NDArray[np.floating]
-OnEpoch = Callable[[int, float, float | None], None]
 
 _N_PARTS = 8
 # Rows fewer than this are all used for training: too few to tell what is better.
@@ -98,7 +98,7 @@ def fit_blend(
     rng: np.random.Generator,
     n_jobs: int | None,
     starts: Sequence[Start | None],
-    printer: Callable[[int], OnEpoch | None],
+    watches: Callable[[int], Callable[[int], Watch]],
 ) -> tuple[Blend, list[History]]:
     """Fit all parts; an interrupted fit returns what has been fitted so far.
 
@@ -119,28 +119,31 @@ def fit_blend(
         Networks trained at the same time.
     starts : sequence of (callable or None)
         What overwrites the first parameters of each network.
-    printer : callable (number of epochs) -> (callable or None)
-        Makes what is called after each epoch.
+    watches : callable (epochs of each) -> callable (number) -> Watch
+        What looks on while a network is trained; it may say that this shall be the last.
     """
     loss = make_loss(sample.target.loss, quantile=recipe.quantile)
     splits = _splits(sample, n_estimators, rng)
     recipe = _with_enough_steps(recipe, min(len(rows) for rows, _ in splits))
-    on_epoch = printer(recipe.settings.max_iter)
-    interrupted: list[bool] = []
+    watch_of = watches(recipe.settings.max_iter)
+    last: list[int] = []
 
     def fit_member(k: int, own_rng: np.random.Generator) -> _Fitted | None:
-        if interrupted:
+        if last:
             return None
-        split, start = splits[k], starts[k]
+        watch, split, start = watch_of(k), splits[k], starts[k]
         fitted = _fit_member(
-            sample, draws, n_codes, recipe, loss, linear_part, own_rng, split, start, on_epoch
+            sample, draws, n_codes, recipe, loss, linear_part, own_rng, split, start, watch
         )
-        interrupted.extend([True] * fitted.history.interrupted)
+        if fitted.history.interrupted or watch.end(fitted.member):
+            last.append(k)
         return fitted
 
     jobs = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(fit_member)(k, own) for k, own in enumerate(rng.spawn(n_estimators))
     )
+    # Those trained beside the last one do not count: the result is the same for any n_jobs.
+    jobs = jobs[: min(last, default=n_estimators) + 1]
     fitted = [one for one in jobs if one is not None]
     linear, share = None, 1.0
     if linear_part:
@@ -210,7 +213,7 @@ def _fit_member(
     rng: np.random.Generator,
     split: tuple[NDArray[np.intp], NDArray[np.intp]],
     start: Start | None,
-    on_epoch: OnEpoch | None,
+    watch: Watch,
 ) -> _Fitted:
     rows, held_out = split
     part, rest = (replace(sample.take(own), numeric=draws.network_inputs(0, own)) for own in split)
@@ -221,7 +224,8 @@ def _fit_member(
         rng,
         start=start,
         inputs_of=lambda epoch, own: draws.network_inputs(epoch, rows[own]),
-        on_epoch=on_epoch,
+        before_epoch=watch.begin_epoch,
+        on_epoch=watch.end_epoch,
     )
     data = to_data(rest, network.architecture, None)
     raw = (

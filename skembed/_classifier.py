@@ -127,7 +127,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     random_state : int, RandomState or None, default=None
         Source of all randomness. The same int gives the same bits.
     verbose : bool or int, default=False
-        Print a line per epoch.
+        Print a line per epoch: the losses and the time left.
     n_jobs : int or None, default=None
         Networks trained at the same time; -1 for all processors. The result does not depend on it.
 
@@ -304,7 +304,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         FloatingPointError
             If training diverged.
         """
-        self._fit(X, y, self._weighted(X, y, sample_weight))
+        self._fit(X, y, sample_weight)
         return self
 
     def partial_fit(
@@ -332,15 +332,13 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         ValueError
             With ``early_stopping``, for new labels, and as in :meth:`fit`.
         """
-        known = getattr(self, "classes_", classes)
-        self._partial_fit(X, y, self._weighted(X, y, sample_weight, known), classes)
+        self._partial_fit(X, y, sample_weight, classes)
         return self
 
-    def _weighted(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Any:
+    def _weighted(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Any:
         """The weights of the rows times those of their classes."""
         if self.class_weight is None or y is None:
             return sample_weight
-        p.check_parameters(self, self._rules)
         weight = read_weight(sample_weight, n_rows_of(X))
         return weigh_classes(y, self.task, weight, self.class_weight, classes)
 

@@ -14,16 +14,21 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
+from ._callbacks import Task
 from ._frames import n_rows_of
-from ._learning import Recipe
+from ._learning import Recipe, Trained, learn_tables
 from ._sample import Sample
 from ._sequences import pooled_vectors
 from ._tables import count_rows, mean_over_rows
+from ._training_input import TrainingInput
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import count
 
 Array = NDArray[np.float64]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+# Rows of a category this frequent keep the vector learned from all rows.
+_FREQUENT = 50
 
 
 def choose_splits(
@@ -99,10 +104,46 @@ def read_splits(cv: Any, X: Any, y: Any, sample: Sample, params: dict[str, Any])
     return splits
 
 
+def cross_fit(
+    estimator: Any,
+    read: TrainingInput,
+    trained: Trained,
+    tables: list[Array],
+    splits: list[Split],
+    task: Task,
+) -> list[Array]:
+    """Vectors of the rows of a fit, one array per column, each learned without the row.
+
+    ``tables`` were learned from all rows. This is a part of ``task``.
+    """
+    sample, recipe = read.sample, read.recipe
+    folds = task.begin("cross-fitting", n_parts=len(splits), in_order=False)
+
+    def learn(number: int, part: Sample) -> list[Array]:
+        fold = folds.begin("fold", number=number)
+        learned = learn_tables(part, trained, recipe)
+        # Not to be stopped: without its fold a row has no vector.
+        fold.end()
+        return learned
+
+    vectors = out_of_fold(
+        sample,
+        splits,
+        learn,
+        tables,
+        vectors_of_unseen(tables, read.vocabularies, sample, recipe, estimator.handle_missing),
+        _FREQUENT if isinstance(estimator.cv, int | np.integer) else np.inf,
+        estimator.n_jobs,
+        estimator.pooling,
+    )
+    folds.end()
+    return vectors
+
+
 def out_of_fold(
     sample: Sample,
     splits: list[Split],
-    learn: Callable[[Sample], list[Array]],
+    learn: Callable[[int, Sample], list[Array]],
     tables: list[Array],
     unseen: list[Array],
     frequent_from: float,
@@ -116,7 +157,7 @@ def out_of_fold(
     sample : Sample
     splits : list of (training rows, test rows)
     learn : callable
-        From a part of the sample to tables in the space of ``tables``.
+        From the number of a split and its training rows to tables in the space of ``tables``.
     tables : list of ndarray of shape (n_codes, width)
         Learned from all rows.
     unseen : list of ndarray of shape (n_codes, width)
@@ -137,7 +178,7 @@ def out_of_fold(
     rows = [_rows_behind(sample, j, len(table)) for j, table in enumerate(tables)]
     # Threads: NumPy leaves the interpreter free most of the time, and nothing is copied.
     parts = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(learn)(sample.take(train)) for train, _ in splits
+        delayed(learn)(k, sample.take(train)) for k, (train, _) in enumerate(splits)
     )
     for (train, test), part in zip(splits, parts, strict=True):
         for j, table in enumerate(part):

@@ -9,16 +9,14 @@ from numpy.typing import NDArray
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from . import _params as p
-from ._crossfit import Split, choose_splits, out_of_fold, vectors_of_unseen
-from ._learning import learn_tables
+from ._callbacks import begin_fit, with_callbacks
+from ._crossfit import choose_splits, cross_fit
 from ._partial_fit import StreamedModel
+from ._storage import StoredEmbeddings
 from ._threads import single_blas_thread
 
-# Rows of a category this frequent keep the full-data vector in `fit_transform`.
-_FREQUENT = 50
 
-
-class EmbeddingEncoder(StreamedModel):
+class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
     """Encode categorical columns as dense vectors learned from the target.
 
     Each category of each column gets a short vector. The first coordinate is the category's
@@ -129,7 +127,7 @@ class EmbeddingEncoder(StreamedModel):
     random_state : int, RandomState or None, default=None
         Source of all randomness. The same int gives the same bits.
     verbose : bool or int, default=False
-        Print a line per epoch.
+        Print a line per epoch: the losses and the time left.
     n_jobs : int or None, default=None
         Folds of ``fit_transform`` learned at the same time; -1 for all processors. The result does
         not depend on it.
@@ -297,6 +295,7 @@ class EmbeddingEncoder(StreamedModel):
         self.verbose = verbose
         self.n_jobs = n_jobs
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> EmbeddingEncoder:
         """Learn the vectors.
 
@@ -326,9 +325,14 @@ class EmbeddingEncoder(StreamedModel):
             If training diverged.
         """
         with single_blas_thread():
-            self._learn(X, y, sample_weight)
+            read = self._read(X, y, sample_weight)
+            task = begin_fit(self, X, y, sample_weight, n_parts=self._n_epochs())
+            fitted, _ = self._learn(read, task)
+            task.end(lambda: vars(fitted))
+            self._adopt(fitted)
         return self
 
+    @with_callbacks
     def fit_transform(
         self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any
     ) -> NDArray[np.float32]:
@@ -348,30 +352,26 @@ class EmbeddingEncoder(StreamedModel):
         -------
         X_out : ndarray of shape (n_samples, n_features_out), dtype float32
         """
-        splits: list[Split] = []
         with single_blas_thread():
-            sample, trained, recipe = self._learn(
-                X,
-                y,
-                sample_weight,
-                lambda *args: splits.extend(choose_splits(self, X, y, *args, params)),
-            )
-            # Rows of weight 0 taught nothing: what `transform` gives them does not leak.
-            output = self._gather(X)
-            if trained is not None and splits:
-                vectors = out_of_fold(
-                    sample,
-                    splits,
-                    lambda part: learn_tables(part, trained, recipe),
-                    self.embeddings_,
-                    vectors_of_unseen(
-                        self.embeddings_, self._vocabularies, sample, recipe, self.handle_missing
-                    ),
-                    _FREQUENT if isinstance(self.cv, int | np.integer) else np.inf,
-                    self.n_jobs,
-                    self.pooling,
-                )
-                output[sample.rows] = np.concatenate(vectors, axis=1)
+            read = self._read(X, y, sample_weight)
+            # A generator of its own: `fit` and `fit_transform` train the same network.
+            splits = choose_splits(self, X, y, read.sample, read.rng.spawn(1)[0], params)
+            n_parts = 1 + bool(splits)
+            task = begin_fit(self, X, y, sample_weight, name="fit-transform", n_parts=n_parts)
+            learning = task.begin("fit", n_parts=self._n_epochs())
+            fitted, trained = self._learn(read, learning)
+            learning.end(lambda: vars(fitted))
+            try:
+                # Rows of weight 0 taught nothing: what `transform` gives them does not leak.
+                output = fitted._gather(X)
+                if trained is not None and splits:
+                    vectors = cross_fit(self, read, trained, fitted.embeddings_, splits, task)
+                    output[read.sample.rows] = np.concatenate(vectors, axis=1)
+            except KeyboardInterrupt:
+                self._adopt(fitted)
+                raise
+            task.end(lambda: vars(fitted))
+            self._adopt(fitted)
         return output
 
     def get_metadata_routing(self) -> MetadataRouter:

@@ -26,6 +26,7 @@ Array = NDArray[Any]
 _FLOATS = (float, np.floating)
 # Bytes of the widest numbers that pandas can hash.
 _WIDEST = {"f": 8, "c": 16}
+PANDAS_SCALARS = (pd.Timestamp, pd.Timedelta, pd.Interval, pd.Period)
 _ONE_VALUE = (
     "A cell must be one hashable value. Estimators that have the parameter sequence_features take "
     "columns of lists or sets of categories that are named there."
@@ -73,7 +74,10 @@ class Frame:
 
 def is_frame(X: Any) -> bool:
     """Whether ``X`` is a pandas, polars, PyArrow (or other eager narwhals) frame."""
-    return isinstance(nw.from_native(X, eager_only=True, pass_through=True), nw.DataFrame)
+    frame = nw.from_native(X, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        raise TypeError("X is a lazy frame: its rows must be here. Pass X.collect().")
+    return isinstance(frame, nw.DataFrame)
 
 
 def read(X: Any) -> Frame:
@@ -94,11 +98,9 @@ def read(X: Any) -> Frame:
 
 
 def _reject_duplicates(names: Sequence[Hashable]) -> None:
-    seen: set[Hashable] = set()
-    for name in names:
-        if name in seen:
-            raise ValueError(f"Column names must be unique. Got {name!r} more than once.")
-        seen.add(name)
+    if len(set(names)) < len(names):
+        twice = next(name for k, name in enumerate(names) if name in names[:k])
+        raise ValueError(f"Column names must be unique. Got {twice!r} more than once.")
 
 
 def n_rows_of(X: Any) -> int:

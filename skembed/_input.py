@@ -373,7 +373,6 @@ class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
             self.shape_ = (n_samples, *layout.shape)
         self.n_samples_ = n_samples
         self.output_shape_ = (n_samples, *self._plan.output_shape)
-        self.categories_ = self._plan.categories
         self._keep_target(target)
         return data
 

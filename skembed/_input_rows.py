@@ -26,6 +26,13 @@ CELLS_AT_ONCE = 2**20
 class RowsMixin:
     """``split``, ``batches`` and ``transform_target`` for a transformer."""
 
+    # Not an attribute of its own: the plan holds these arrays, and is saved with them.
+    @property
+    def categories_(self) -> Any:
+        """Categories of each column, or of all."""
+        check_is_fitted(self)
+        return self._plan.categories
+
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Bunch:
         """Split into training, validation and test parts by ``relative_size``; no fit is needed.
 

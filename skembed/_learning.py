@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count as count_up
 
 import numpy as np
@@ -33,6 +34,7 @@ from .nn._training import History, Rows, TrainingSettings, train
 
 Array = NDArray[np.floating]
 Start = Callable[[Architecture, Parameters], None]
+OnEpoch = Callable[["FittedNetwork", int, float, float | None], bool]
 
 # Bounds of the estimated rows at the mean that each learned vector is given beside its own.
 _PSEUDO_COUNT_RANGE = (5.0, 500.0)
@@ -98,6 +100,11 @@ class FittedNetwork:
     architecture: Architecture
     parameters: Parameters
 
+    def copy(self) -> FittedNetwork:
+        """With parameters of its own."""
+        own = {name: value.copy() for name, value in self.parameters.items()}
+        return FittedNetwork(self.architecture, own)
+
 
 def grow_network(
     fitted: FittedNetwork, moves: Sequence[Moves], n_codes: Sequence[int]
@@ -156,12 +163,14 @@ def train_network(
     *,
     start: Start | None = None,
     inputs_of: Callable[[int, NDArray[np.intp]], NDArray[np.float32]] | None = None,
-    on_epoch: Callable[[int, float, float | None], None] | None = None,
+    before_epoch: Callable[[], None],
+    on_epoch: OnEpoch,
 ) -> tuple[Network, Parameters, History]:
     """Train a network on a sample.
 
     ``start`` may overwrite its first parameters in place. ``inputs_of`` gives the numeric block of
-    some rows in an epoch, in place of the sample's.
+    some rows in an epoch, in place of the sample's. ``on_epoch`` gets the network as it is, the
+    epoch and the losses; True from it makes the epoch the last.
     """
     architecture = make_architecture(sample, n_codes, recipe)
     loss = make_loss(sample.target.loss, quantile=recipe.quantile)
@@ -185,6 +194,7 @@ def train_network(
     without_inputs = replace(training, numeric=training.numeric[:, :0])
 
     def draw(rows: Rows, rng: np.random.Generator) -> Data:
+        before_epoch()
         if not inputs_of:
             return replace_some(training.take(rows), rng)
         drawn = replace_some(without_inputs.take(rows), rng)
@@ -205,7 +215,7 @@ def train_network(
         ),
         validation=None if recipe.validation_fraction is None else data.take(held_out),
         draw=draw,
-        on_epoch=on_epoch,
+        on_epoch=partial(on_epoch, FittedNetwork(architecture, parameters)),
     )
     return network, parameters, history
 
@@ -227,12 +237,27 @@ def train_for_vectors(
     rng: np.random.Generator,
     *,
     start: Start | None = None,
-    on_epoch: Callable[[int, float, float | None], None] | None = None,
+    before_epoch: Callable[[], None],
+    on_epoch: OnEpoch,
 ) -> Trained:
     """Train a network on a sample, and find the space that its vectors live in."""
     network, parameters, history = train_network(
-        sample, n_codes, recipe, rng, start=start, on_epoch=on_epoch
+        sample, n_codes, recipe, rng, start=start, before_epoch=before_epoch, on_epoch=on_epoch
     )
+    trained = FittedNetwork(network.architecture, parameters)
+    return find_space(sample, n_codes, recipe, trained, history)
+
+
+def find_space(
+    sample: Sample,
+    n_codes: tuple[int, ...],
+    recipe: Recipe,
+    trained: FittedNetwork,
+    history: History,
+) -> Trained:
+    """A network that was trained on a sample, with the space that its vectors live in."""
+    loss = make_loss(sample.target.loss, quantile=recipe.quantile)
+    network, parameters = Network(trained.architecture, loss, recipe.alpha), trained.parameters
     pseudo_counts = _effect_pseudo_counts(sample, n_codes, recipe)
     return Trained(
         network=network,

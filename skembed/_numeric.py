@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 # Beyond this the bent tail is flat.
-_FAR = 1e100
+FAR = 1e100
 
 
 def smooth_clip(z: Array) -> Array:
@@ -43,7 +43,7 @@ class NumericScaler:
         with np.errstate(over="ignore"):
             z = (X - self.center_) / self.range_
         z[missing] = 0
-        z = smooth_clip(np.clip(z, -_FAR, _FAR))
+        z = smooth_clip(np.clip(z, -FAR, FAR))
         return np.concatenate([z, missing[:, self.flagged_]], axis=1).astype(np.float32)
 
 

@@ -121,7 +121,7 @@ class StreamedModel(EmbeddingModel):
         turn = [] if self.target_type_ == "none" else [self.n_iter_]
         rng = make_rng(self.random_state, *turn)
         learned = grown.learned(sample, numbers, recipe, rng)
-        self._store_vocabularies(vocabularies)
+        self._vocabularies = vocabularies
         return self._store_batch(*learned, vocabularies)
 
     def _make_recipe(self, vocabularies: list[ColumnVocabulary]) -> Recipe:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -12,13 +14,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import EmbeddingModel
 from ._blend import Blend, continue_blend, fit_blend
+from ._callbacks import Task, begin_fit, with_callbacks
 from ._effects_frame import effect_frames
 from ._features import Features, FeatureSettings, make_features
 from ._first_pass import FirstPass
 from ._frames import Frame
 from ._learning import FittedNetwork, Recipe, grow_network, limit_norm, mean_curve
 from ._params import check_parameters
-from ._recipe import make_recipe, progress_printer, share_tables
+from ._progress import Watch
+from ._recipe import make_recipe, share_tables
 from ._sample import Sample, make_rng, numeric_matrix, read_input, read_weight
 from ._targets import Target
 from ._terms import Cross, Part, Term
@@ -27,6 +31,7 @@ from ._training_input import TrainingInput, encode_input, read_training_input
 from ._vocabularies import moved_rows
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import Bags
+from .nn._losses import make_loss
 from .nn._network import table_views
 from .nn._training import History
 
@@ -39,6 +44,7 @@ class EmbeddingPredictor(EmbeddingModel):
     _auto_dim: ClassVar = 8
     _needs_categories: ClassVar = False
 
+    @with_callbacks
     def _fit(
         self,
         X: Any,
@@ -49,9 +55,9 @@ class EmbeddingPredictor(EmbeddingModel):
     ) -> None:
         check_parameters(self, self._rules)
         with single_blas_thread():
-            read = read_training_input(
-                self, X, y, sample_weight, classes=classes, first_pass=first_pass
-            )
+            weight = self._weighted(X, y, sample_weight, classes)
+            read = read_training_input(self, X, y, weight, classes=classes, first_pass=first_pass)
+            task = begin_fit(self, X, y, sample_weight, n_parts=self.n_estimators, in_order=False)
             target = self._with_loss(read.sample.target)
             read = replace(read, sample=replace(read.sample, target=target))
             features, draws = make_features(
@@ -82,11 +88,37 @@ class EmbeddingPredictor(EmbeddingModel):
                 read.rng,
                 self.n_jobs,
                 starts + [None] * (self.n_estimators - len(starts)),
-                partial(progress_printer, self),
+                partial(self._watches, read, features, task),
             )
-        self._store_fit(read, features, blend, histories, first_pass is not None)
-        if any(history.interrupted for history in histories):
+            fitted = self._fitted(read, features, blend, histories)
+            fitted._counted_before = first_pass is not None
+            interrupted = any(history.interrupted for history in histories)
+            if not interrupted:
+                task.end(lambda: vars(fitted))
+        self._adopt(fitted)
+        if interrupted:
             raise KeyboardInterrupt
+
+    def _watches(
+        self, read: TrainingInput, features: Features, task: Task, n_epochs: int
+    ) -> Callable[[int], Watch]:
+        """What looks on while a network is trained."""
+        loss = make_loss(read.sample.target.loss, quantile=read.recipe.quantile)
+        lines = self._lines(self.n_estimators, n_epochs)
+
+        def attributes(network: FittedNetwork, history: History) -> dict[str, Any]:
+            # The network alone: the share of the linear part is not yet known.
+            return vars(self._fitted(read, features, Blend(loss, [network], None, 1.0), [history]))
+
+        def watch(number: int) -> Watch:
+            part = task.begin("network", n_parts=n_epochs, number=number)
+            return Watch(part, attributes, lines, number)
+
+        return watch
+
+    def _weighted(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Any:
+        """The weights of the rows for training."""
+        return sample_weight
 
     @staticmethod
     def _plain_columns(read: TrainingInput) -> list[Part]:
@@ -120,7 +152,8 @@ class EmbeddingPredictor(EmbeddingModel):
             return
         with single_blas_thread():
             frame = read_input(self, X, reset=False)
-            weight = read_weight(sample_weight, frame.n_rows)
+            weight = self._weighted(X, y, sample_weight, self.classes_)
+            weight = read_weight(weight, frame.n_rows)
             vocabularies, features, blend = self._grown(frame, np.flatnonzero(weight))
             sample = self._read_more(frame, y, weight, vocabularies, features)
             tables = share_tables(self.shared, self._columns)
@@ -131,7 +164,7 @@ class EmbeddingPredictor(EmbeddingModel):
         for member in blend.members:
             self._settle_tables(member, recipe, vocabularies)
         self._store_more(sample.target)
-        self._store_vocabularies(vocabularies)
+        self._vocabularies = vocabularies
         self._features = features
         self._blend = blend
         self._networks = blend.members
@@ -167,30 +200,27 @@ class EmbeddingPredictor(EmbeddingModel):
         inputs = np.concatenate([own, pieces], axis=1)
         return Sample(rows, codes[rows], inputs[rows], target, weight[rows], bags)
 
-    def _store_fit(
-        self,
-        read: TrainingInput,
-        features: Features,
-        blend: Blend,
-        histories: list[History],
-        counted_before: bool,
-    ) -> None:
-        """Keep all that predictions need."""
-        self._store(read)
+    def _fitted(
+        self, read: TrainingInput, features: Features, blend: Blend, histories: list[History]
+    ) -> EmbeddingPredictor:
+        """A copy that has all that predictions need."""
+        fitted = copy(self)
+        fitted._store(read)
         for member in blend.members:
             self._finish_tables(member, read)
-        features.column_effects[:] = self._fill(features.column_effects, read)
+        effects = self._fill(features.column_effects, read)
+        features = replace(features, column_effects=effects)
         tables = self._tables_of(blend.members[0], features, read.recipe)
-        self._counted_before = counted_before
-        self._features = features
-        self._blend = blend
-        self.crosses_ = [
+        fitted._features = features
+        fitted._blend = blend
+        fitted.crosses_ = [
             term.cross.name
             for term in features.terms
             if len(term.cross.parts) > 1 and term.effects is not None
         ]
-        self.network_share_ = blend.share
-        self._store_learned(tables, blend.members, histories)
+        fitted.network_share_ = blend.share
+        fitted._store_learned(tables, blend.members, histories)
+        return fitted
 
     def _tables_of(
         self, member: FittedNetwork, features: Features, recipe: Recipe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -131,18 +131,3 @@ def _checked_multipliers(multipliers: Mapping[Any, Any], columns: Columns) -> li
                 f"Got {value!r} instead."
             )
     return [float(value) for value in values]
-
-
-def progress_printer(
-    estimator: Any, n_epochs: int
-) -> Callable[[int, float, float | None], None] | None:
-    """Print a line per epoch if the estimator is to be verbose."""
-    if not estimator.verbose:
-        return None
-    name = type(estimator).__name__
-
-    def report(epoch: int, loss: float, held_out: float | None) -> None:
-        rest = "" if held_out is None else f", held-out loss {held_out:.5f}"
-        print(f"[{name}] epoch {epoch + 1}/{n_epochs}: loss {loss:.5f}{rest}")
-
-    return report

@@ -130,7 +130,7 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
     random_state : int, RandomState or None, default=None
         Source of all randomness. The same int gives the same bits.
     verbose : bool or int, default=False
-        Print a line per epoch.
+        Print a line per epoch: the losses and the time left.
     n_jobs : int or None, default=None
         Networks trained at the same time; -1 for all processors. The result does not depend on it.
 

@@ -111,7 +111,7 @@ def rest(sample: Sample, trained: Trained, tables: Sequence[Array], recipe: Reci
     ]
     dense = trained.parameters["dense"].copy()
     slices = architecture.input_slices()
-    weight, bias = network.layers(dense)[0]
+    weight, bias = network.dense.flat(dense).layers[0]
     for j, t in enumerate(architecture.columns):
         if not as_given[t]:
             bias += (trained.bases[t].origin[0] @ weight[slices[j]]).astype(bias.dtype)

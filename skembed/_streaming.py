@@ -35,7 +35,8 @@ from .nn._growth import Moves, grow_memory
 from .nn._losses import make_loss
 from .nn._network import Architecture, Network, Parameters, table_views
 from .nn._relearn import find_variations
-from .nn._training import History, Memory, train
+from .nn._step import Memory
+from .nn._training import History, train
 
 Array = NDArray[np.floating]
 

@@ -14,7 +14,7 @@ from ._sample import Sample
 from ._vocabulary import UNKNOWN
 from .nn._bags import count
 from .nn._network import Architecture, Data, map_places
-from .nn._training import TableRules
+from .nn._touched import TableRules
 
 Array = NDArray[np.floating]
 
@@ -88,9 +88,11 @@ def unknown_replacement(
     """Turn some codes into the unknown code, the rarer the likelier: it is trained where it would
     stand. ``counts`` are those of each table's codes.
     """
+    # Chances as multiples of 2**-16, which bits of the generator are compared with.
     chances = _per_row_of_stack(
-        architecture, [(1 / (1 + count)).astype(np.float32) for count in counts]
+        architecture, [np.ceil(2**16 / (1 + count)).clip(max=2**16 - 1) for count in counts]
     )
+    thresholds = {name: chance.astype(np.uint16) for name, chance in chances.items()}
     unknown = _per_row_of_stack(
         architecture,
         [np.full(n, UNKNOWN, dtype=np.int32) for n in architecture.n_codes],
@@ -101,8 +103,12 @@ def unknown_replacement(
 
     def replace_some(data: Data, rng: np.random.Generator) -> Data:
         def replace_in(name: str, placed: NDArray[np.integer]) -> NDArray[np.integer]:
-            chosen = rng.random(placed.shape, dtype=np.float32) < chances[name][placed]
-            return np.where(chosen, unknown[name][placed], placed)
+            bits = rng.bit_generator.random_raw(-(-placed.size // 4)).view(np.uint16)
+            limits = thresholds[name].take(placed.reshape(-1))
+            chosen = np.flatnonzero(bits[: placed.size] < limits)
+            replaced = placed.copy()
+            replaced.reshape(-1)[chosen] = unknown[name][placed.reshape(-1)[chosen]]
+            return replaced
 
         codes = tuple(
             map_places(partial(replace_in, stack.name), placed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 from typing import Any
 
@@ -9,13 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from ._frames import as_objects
 from ._params import integer
 from ._sample import find_column
 from ._tables import nearest_codes, neighbour_frame, vector_frame
+from ._vocabulary import UNKNOWN
+from ._word_vectors import make_words, write_word_vectors
 
 
 class LearnedVectors:
     """Methods that read the fitted attributes of an estimator."""
+
+    # Not an attribute of its own: the vocabularies hold these arrays, and are saved with them.
+    @property
+    def categories_(self) -> list[NDArray[Any]]:
+        """Sorted categories of each categorical column, without missing values."""
+        # A first pass tells them before anything is learned.
+        if not hasattr(self, "_vocabularies"):
+            check_is_fitted(self)
+        return [vocabulary.categories for vocabulary in self._vocabularies]
 
     def _starts(self) -> list[int]:
         """First output column of each table, and the end."""
@@ -174,3 +187,64 @@ class LearnedVectors:
                 f"{len(vocabulary.categories)}, such as {vocabulary.categories[:3].tolist()!r}."
             )
         return neighbour_frame(self.embeddings_[j], vocabulary, position, n_neighbors, metric)
+
+    def save_word_vectors(
+        self,
+        path: str | os.PathLike[str],
+        feature: Any,
+        *,
+        replace_space: str | None = None,
+        unknown: str | None = None,
+        missing: str | None = None,
+    ) -> None:
+        """Write the vectors of one column as a text file of word2vec, which gensim reads.
+
+        The most frequent categories come first. Categories that are no strings become the text
+        that ``str`` makes of them.
+
+        Parameters
+        ----------
+        path : str or path
+            The file. One that exists is replaced when the new one is complete.
+        feature : str or int
+            Name or position of a categorical column.
+        replace_space : str, default=None
+            What is written for each space in a category, such as ``"_"``: the format parts words
+            and numbers by spaces. With None a category that holds one is refused.
+        unknown, missing : str, default=None
+            Words for the vectors of unknown and of missing values, which are left out without one.
+
+        Raises
+        ------
+        ValueError
+            If a category holds spaces, is empty or cannot be written in UTF-8, or two of them would
+            be the same word.
+
+        See Also
+        --------
+        skembed.nn.read_word_vectors : Read such files.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from skembed import EmbeddingEncoder
+        >>> from skembed.nn import read_word_vectors
+        >>> X, y = [["Rome"], ["New York"], ["Rome"], ["Oslo"]] * 5, [1.5, 2.0, 1.0, 3.0] * 5
+        >>> encoder = EmbeddingEncoder(random_state=0).fit(X, y)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder, "cities.txt")
+        ...     encoder.save_word_vectors(file, 0, replace_space="_", unknown="<unk>")
+        ...     vocabulary, vectors = read_word_vectors(file)
+        >>> vocabulary.symbols
+        ('<unk>', 'Rome', 'New_York', 'Oslo')
+        """
+        check_is_fitted(self)
+        j = self._position(feature)
+        vocabulary = self._vocabularies[j]
+        order = np.argsort(-vocabulary.counts, kind="stable")
+        reserved = {UNKNOWN: unknown, vocabulary.missing_code: missing}
+        reserved = {code: word for code, word in reserved.items() if word is not None}
+        values = [*reserved.values(), *as_objects(vocabulary.categories)[order]]
+        codes = [*reserved, *vocabulary.category_codes[order]]
+        words = make_words(values, feature, replace_space)
+        write_word_vectors(path, words, self.embeddings_[j][codes])

@@ -7,6 +7,7 @@ categories, one row for all infrequent categories if there are any, the missing 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from ._coded import Coded
 from ._frames import Lookup, as_objects, encode_values
+from ._plain_values import objects_from_json, to_json
 
 UNKNOWN = 0
 
@@ -54,9 +56,16 @@ class ColumnVocabulary:
 
     def __getstate__(self) -> dict[str, Any]:
         # Hash maps are rebuilt on load: they would double the size of a pickle.
-        return {name: getattr(self, name) for name in ("categories", "counts", "infrequent")}
+        state = {name: getattr(self, name) for name in ("categories", "counts", "infrequent")}
+        if self.categories.dtype == object and not set(map(type, self.categories)) <= {str, int}:
+            # skops cannot keep the scalars of pandas, among others.
+            with suppress(TypeError):
+                state["categories"] = to_json(list(self.categories))
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        if isinstance(state["categories"], list):
+            state = state | {"categories": objects_from_json(state["categories"])}
         self.__dict__.update(state)
         self._build()
 

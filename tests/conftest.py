@@ -1,6 +1,7 @@
 """One table in the containers of all libraries, a gradient check, and checks that cannot apply."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,10 @@ import pyarrow as pa
 import pytest
 
 Columns = Mapping[str, Sequence[Any]]
+
+# scikit-learn has callbacks since 1.9.
+OF_CALLBACKS = ["test_callbacks.py", "test_progress_bar.py"]
+collect_ignore = [] if find_spec("sklearn.callback") else OF_CALLBACKS
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,6 +37,19 @@ def _shuffled_categories(values: Sequence[Any]) -> pd.Categorical:
     return pd.Categorical(values, categories=[unused, *distinct[::-1]])
 
 
+def _nullable_dtype(values: Sequence[Any]) -> Any:
+    """The dtype with a missing value of its own; `convert_dtypes` would take floats between."""
+    kinds = {type(v) for v in values if v is not None}
+    names = {str: "string", bool: "boolean", int: "Int64", float: "Float64"}
+    return names.get(kinds.pop(), object) if len(kinds) == 1 else object
+
+
+def _enum(values: Sequence[Any]) -> pl.Enum:
+    """As `_shuffled_categories`."""
+    distinct = dict.fromkeys(v for v in values if v is not None)
+    return pl.Enum(["no such value", *reversed(distinct)])
+
+
 def _numpy(columns: Columns) -> np.ndarray:
     array = np.empty((len(next(iter(columns.values()))), len(columns)), dtype=object)
     for j, values in enumerate(columns.values()):
@@ -47,7 +65,9 @@ TABLES: dict[str, Callable[[Columns], Any]] = {
             for name, v in columns.items()
         }
     ),
-    "pandas-nullable": lambda columns: _objects(columns).convert_dtypes(),
+    "pandas-nullable": lambda columns: pd.DataFrame(
+        {name: pd.Series(v, dtype=_nullable_dtype(v)) for name, v in columns.items()}
+    ),
     "pandas-categorical": lambda columns: pd.DataFrame(
         {name: _shuffled_categories(v) for name, v in columns.items()}
     ),
@@ -55,6 +75,12 @@ TABLES: dict[str, Callable[[Columns], Any]] = {
     "polars-categorical": lambda columns: pl.DataFrame(
         {
             name: pl.Series(v, dtype=pl.Categorical if isinstance(v[0], str) else None)
+            for name, v in columns.items()
+        }
+    ),
+    "polars-enum": lambda columns: pl.DataFrame(
+        {
+            name: pl.Series(v, dtype=_enum(v) if isinstance(v[0], str) else None)
             for name, v in columns.items()
         }
     ),

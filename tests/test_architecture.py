@@ -32,6 +32,7 @@ OPTIONAL_MODULES = {
     "plotly": "interactive.py",
     "onnx": "onnx.py",
     "onnxruntime": "onnx.py",
+    "skl2onnx": "onnx.py",
     "torch": "torch.py",
     "dask": "dask.py",
     "distributed": "dask.py",

@@ -38,7 +38,7 @@ def rows():
 @pytest.fixture
 def interrupt_at(monkeypatch):
     """Make a step of training be interrupted, counted from 1 over all networks."""
-    original = Network.value_and_gradient
+    original = Network.propagate
 
     def patch(step):
         steps = itertools.count(1)
@@ -48,7 +48,7 @@ def interrupt_at(monkeypatch):
                 raise KeyboardInterrupt
             return original(self, *args, **kwargs)
 
-        monkeypatch.setattr(Network, "value_and_gradient", interrupted)
+        monkeypatch.setattr(Network, "propagate", interrupted)
 
     return patch
 

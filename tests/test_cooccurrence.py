@@ -285,7 +285,6 @@ def test_a_constant_column_has_no_directions(places):
 @parametrize_with_checks(
     [EmbeddingEncoder(task="none", random_state=0)],
     expected_failed_checks=lambda _: {"check_transformer_n_iter": "nothing is iterated"},
-    xfail_strict=True,
 )
 def test_estimator_checks(estimator, check):
     check(estimator)

@@ -13,7 +13,10 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "docs" / "guide"
 
 
-@pytest.mark.parametrize("name", ["encoder.md", "predictors.md", "out_of_core.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["encoder.md", "export.md", "onnx.md", "out_of_core.md", "pictures.md", "predictors.md"],
+)
 def test_blocks_run_in_order_and_print_what_stands_beside_them(name):
     guide = (FOLDER / name).read_text(encoding="utf-8")
     blocks = list(re.finditer(r"^```python\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL))

@@ -352,7 +352,17 @@ def test_positions_of_what_cannot_be_a_category():
 # Pickling
 
 
-@pytest.mark.parametrize("values", [["b", "a", "c"], [3, 1, 2], [b"x", 1, "x"]], ids=repr)
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["b", "a", "c"],
+        [3, 1, 2],
+        [b"x", 1, "x"],
+        [(1, 2), pd.Timestamp("2020-01-01", tz="Europe/Berlin")],
+        [len, range(3)],
+    ],
+    ids=repr,
+)
 def test_a_pickle_holds_no_hash_map_and_finds_the_same(values):
     vocabulary = learn(values * 2, min_frequency=2)
     again = pickle.loads(pickle.dumps(vocabulary))

@@ -7,7 +7,7 @@ from ._hashing import HashEmbedding
 from ._indices import offset_columns
 from ._joined import Concatenate, Sequential
 from ._optimizers import SGD, Adagrad, Adam
-from ._rows import RowGradient
+from ._row_gradient import RowGradient
 from ._simple import Dense, Flatten, Input
 from ._symbols import Vocabulary
 from ._word_vectors import read_word_vectors

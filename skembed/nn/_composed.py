@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._embedding import Embedding
 from ._indices import check_range, read_indices
-from ._rows import RowGradient
+from ._row_gradient import RowGradient
 from ._table import Array, RandomState, check_grad, check_integer, make_rng
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ._indices import check_range, read_indices
-from ._rows import RowGradient, clip_norms, lookup
+from ._row_gradient import RowGradient
+from ._rows import clip_norms, lookup
 from ._table import RandomState, Table, Weight, check_grad, pretrained
 
 

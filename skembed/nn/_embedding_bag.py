@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._bags import Bags, reduce_bags
 from ._indices import Indices, read_indices
-from ._rows import RowGradient
+from ._row_gradient import RowGradient
 from ._table import Array, RandomState, Table, Weight, check_grad, pretrained
 
 MODES = ("sum", "mean", "max")

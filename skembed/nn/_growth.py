@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._network import Architecture, Parameters, table_views
-from ._training import Memory
+from ._step import Memory
 
 Array = NDArray[Any]
 # The new row of every old row of a table, ``(n_old,)``.

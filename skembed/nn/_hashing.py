@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._embedding import Embedding
-from ._rows import RowGradient
+from ._row_gradient import RowGradient
 from ._table import Array, RandomState, check_grad, check_integer, make_rng
 
 Ids = NDArray[np.uint64]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._rows import RowGradient
+from ._row_gradient import RowGradient
 from ._simple import Array, Back, Found, Gradient
 
 

@@ -61,10 +61,12 @@ class Loss:
             losses = losses * sample_weight
             gradient = gradient * sample_weight[:, None]
         gradient /= len(raw_prediction)
-        return float(losses.mean(dtype=np.float64)), gradient
+        return float(np.add.reduce(losses, dtype=np.float64)) / len(losses), gradient
 
 
 def _outputs_mean(losses: Array, gradient: Array) -> tuple[Array, Array]:
+    if losses.shape[1] == 1:
+        return losses[:, 0], gradient
     return losses.mean(axis=1), gradient / losses.dtype.type(losses.shape[1])
 
 

@@ -1,4 +1,4 @@
-"""Arrays that start at a cache line."""
+"""Arrays that start at a cache line, and arrays that are used again."""
 
 from __future__ import annotations
 
@@ -22,3 +22,29 @@ def empty_aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     buffer = np.empty(size + _LINE // itemsize, dtype)
     start = -buffer.__array_interface__["data"][0] % _LINE // itemsize
     return buffer[start : start + size].reshape(shape)
+
+
+class Buffers:
+    """Arrays of any content that a step of training asks for by name, and the next one again.
+
+    New memory costs more than what a step does in it: it has to be found, and touched for the first
+    time. An array holds until the same name and shape are asked for again.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: dict[Any, NDArray[Any]] = {}
+
+    def get(self, name: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """The array of that name and shape."""
+        key = (name, shape)
+        if key not in self._arrays:
+            self._arrays[key] = empty_aligned(shape, dtype)
+        return self._arrays[key]
+
+
+class NewArrays(Buffers):
+    """Gives a new array each time, for results that are kept."""
+
+    def get(self, name: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """A new array."""
+        return np.empty(shape, dtype)

@@ -22,20 +22,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bags import NO_BAGS, Bags, bags_of_one, join_bags
-from ._initializers import he_normal, normal
-from ._layers import ACTIVATIONS, dense, dense_backward, dropout_mask
+from ._dense_layers import DenseLayers, Flat
+from ._initializers import normal
 from ._losses import Loss
+from ._memory import Buffers, NewArrays
 from ._optimizers import Gradient
-from ._rows import RowGradient, distinct_rows, lookup, sum_by_row
+from ._row_gradient import RowGradient
+from ._rows import distinct_rows, lookup, sum_by_row
 
 Array = NDArray[np.floating]
 # Rows of the tables of one width, one for each column of a row or a bag of them.
 Places = NDArray[np.integer] | Bags
 Parameters = dict[str, Array]
 
-# Vectors start small beside standardised numeric inputs; the output layer starts near its bias.
+# Vectors start small beside standardised numeric inputs.
 _TABLE_SCALE = 0.1
-_OUTPUT_SCALE = 0.1
 
 
 class Stack(NamedTuple):
@@ -204,11 +205,14 @@ class Network:
     def __init__(self, architecture: Architecture, loss: Loss, alpha: float = 0.0) -> None:
         self.architecture = architecture
         self.loss = loss
-        self.alpha = alpha
         self.stacks = architecture.stacks()
-        self._activation = ACTIVATIONS[architecture.activation]
-        self._shapes = architecture.layer_shapes()
-        self._n_vector_inputs = sum(stack.width * len(stack.columns) for stack in self.stacks)
+        self.dense = DenseLayers(
+            architecture.layer_shapes(),
+            sum(stack.width * len(stack.columns) for stack in self.stacks),
+            architecture.activation,
+            architecture.dropout,
+            alpha,
+        )
         self._scratch = [np.empty(stack.n_rows, dtype=np.intp) for stack in self.stacks]
 
     def initial_parameters(
@@ -219,24 +223,8 @@ class Network:
             stack.name: normal((stack.n_rows, stack.width), rng, dtype, scale=_TABLE_SCALE)
             for stack in self.stacks
         }
-        size = sum((n_inputs + 1) * n_units for n_inputs, n_units in self._shapes)
-        parameters["dense"] = np.zeros(size, dtype=dtype)
-        layers = self.layers(parameters["dense"])
-        for weight, _ in layers:
-            weight[...] = he_normal(weight.shape, rng, dtype)
-        layers[-1][0][...] *= _OUTPUT_SCALE
-        layers[-1][1][...] = baseline
+        parameters["dense"] = self.dense.initial(rng, baseline, dtype)
         return parameters
-
-    def layers(self, flat: Array) -> list[tuple[Array, Array]]:
-        """Weight and bias of each dense layer as views into the flat array."""
-        views, start = [], 0
-        for n_inputs, n_units in self._shapes:
-            middle = start + n_inputs * n_units
-            weight = flat[start:middle].reshape(n_inputs, n_units)
-            start = middle + n_units
-            views.append((weight, flat[middle:start]))
-        return views
 
     def make_batch(self, data: Data) -> Batch:
         """Find the table rows that the rows of ``data`` touch."""
@@ -259,44 +247,9 @@ class Network:
 
     def raw_prediction(self, parameters: Mapping[str, Array], data: Data) -> Array:
         """Raw predictions ``(n, n_outputs)``, without dropout."""
-        return self._forward(parameters, self.inputs(parameters, data), None)[0]
-
-    def _forward(
-        self, parameters: Mapping[str, Array], inputs: Array, rng: np.random.Generator | None
-    ) -> tuple[Array, list[tuple[Array, Array, Array | None]]]:
-        """Raw prediction, and per hidden layer what its backward needs: input, activation, mask."""
-        *hidden, output = self.layers(parameters["dense"])
-        saved: list[tuple[Array, Array, Array | None]] = []
-        for weight, bias in hidden:
-            units, kept = self._activation.forward(dense(inputs, weight, bias))
-            mask = None
-            if rng is not None and self.architecture.dropout:
-                mask = dropout_mask(units.shape, self.architecture.dropout, rng)
-                units = units * mask
-            saved.append((inputs, kept, mask))
-            inputs = units
-        saved.append((inputs, inputs, None))
-        return dense(inputs, *output), saved
-
-    def _backward(
-        self,
-        parameters: Mapping[str, Array],
-        saved: list[tuple[Array, Array, Array | None]],
-        gradient: Array,
-    ) -> tuple[Array, Array]:
-        """Gradients of the flat dense array and of the vectors in the first layer's input."""
-        flat = np.empty_like(parameters["dense"])
-        layers = self.layers(parameters["dense"])
-        slots = self.layers(flat)
-        for k in reversed(range(len(layers))):
-            inputs, kept, mask = saved[k]
-            if k < len(layers) - 1:
-                if mask is not None:
-                    gradient = gradient * mask
-                gradient = self._activation.backward(gradient, kept)
-            n_wanted = self._n_vector_inputs if k == 0 else None
-            gradient = dense_backward(gradient, inputs, layers[k][0], *slots[k], n_wanted)
-        return flat, gradient
+        return self.dense.predict(
+            self.dense.flat(parameters["dense"]), self.inputs(parameters, data)
+        )
 
     def input_gradients(
         self, parameters: Mapping[str, Array], data: Data
@@ -304,12 +257,14 @@ class Network:
         """Raw prediction, and the gradient of each output by the vectors in the first layer's
         input, ``(n, n_vector_inputs)``.
         """
-        raw, saved = self._forward(parameters, self.inputs(parameters, data), None)
+        flat, buffers = self.dense.flat(parameters["dense"]), NewArrays()
+        raw, saved = self.dense.forward(flat, self.inputs(parameters, data), None, buffers)
+        unused = self.dense.flat(np.empty_like(flat.array))
         gradients = []
         for output in range(raw.shape[1]):
             one = np.zeros_like(raw)
             one[:, output] = 1
-            gradients.append(self._backward(parameters, saved, one)[1])
+            gradients.append(self.dense.backward(flat, unused, saved, one, buffers))
         return raw, gradients
 
     def value_and_gradient(
@@ -319,13 +274,12 @@ class Network:
         rng: np.random.Generator | None = None,
     ) -> tuple[float, dict[str, Gradient]]:
         """Loss of a batch and its gradient; ``rng`` draws the dropout, None switches it off."""
-        data = batch.data
-        raw, saved = self._forward(parameters, self.inputs(parameters, data), rng)
-        value, gradient = self.loss(raw, data.y, data.weight)
-        flat, gradient = self._backward(parameters, saved, gradient)
-        if self.alpha:
-            value += self._add_penalty(parameters["dense"], flat, len(raw))
-        gradients: dict[str, Gradient] = {"dense": flat}
+        flat = self.dense.flat(parameters["dense"])
+        flat_gradient = self.dense.flat(np.empty_like(flat.array))
+        inputs, buffers = self.inputs(parameters, batch.data), NewArrays()
+        value, gradient = self.propagate(flat, flat_gradient, inputs, batch.data, rng, buffers)
+        value += self.dense.add_penalty(flat, flat_gradient, len(inputs), buffers)
+        gradients: dict[str, Gradient] = {"dense": flat_gradient.array}
         start = 0
         for stack, rows, places in zip(self.stacks, batch.rows, batch.places, strict=True):
             stop = start + stack.width * len(stack.columns)
@@ -334,11 +288,47 @@ class Network:
             start = stop
         return value, gradients
 
-    def _add_penalty(self, flat: Array, gradient: Array, n_rows: int) -> float:
-        """Add the gradient of the L2 penalty in place; return its value."""
-        total, strength = 0.0, self.alpha / n_rows
-        pairs = zip(self.layers(flat), self.layers(gradient), strict=True)
-        for (weight, _), (grad_weight, _) in pairs:
-            total += float(np.vdot(weight, weight))
-            grad_weight += weight.dtype.type(strength) * weight
-        return 0.5 * strength * total
+    def propagate(
+        self,
+        flat: Flat,
+        flat_gradient: Flat,
+        inputs: Array,
+        data: Data,
+        rng: np.random.Generator | None,
+        buffers: Buffers,
+        share: float = 1.0,
+        out: Array | None = None,
+    ) -> tuple[float, Array]:
+        """From the first dense layer's input to the loss and back.
+
+        Parameters
+        ----------
+        flat, flat_gradient : Flat
+            The dense parameters, and where their gradient is written.
+        inputs : ndarray of shape (n, n_inputs)
+            The input for the rows of ``data``.
+        data : Data
+            What has the target and the weights.
+        rng : Generator or None
+            Draws the dropout; None switches it off.
+        buffers : Buffers
+            Where results lie.
+        share : float, default=1.0
+            Which part of a batch these rows are; the loss and the gradients are those of the whole.
+        out : ndarray of shape (n, n_vector_inputs), optional
+            Where the gradient of the vectors is written.
+
+        Returns
+        -------
+        value : float
+            The loss without the penalty.
+        gradient : ndarray of shape (n, n_vector_inputs)
+            That of the vectors in ``inputs``.
+        """
+        raw, saved = self.dense.forward(flat, inputs, rng, buffers)
+        value, gradient = self.loss(raw, data.y, data.weight)
+        gradient = gradient.astype(raw.dtype, copy=False)
+        if share != 1:
+            gradient *= share
+        gradient = self.dense.backward(flat, flat_gradient, saved, gradient, buffers, out)
+        return value * share, gradient

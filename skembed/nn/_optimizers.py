@@ -9,6 +9,7 @@ what is left of its momentum.  The bias correction of Adam counts all steps, for
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._rows import RowGradient, add_to_rows
+from ._row_gradient import RowGradient
+from ._rows import add_to_rows
 
 Array = NDArray[np.floating]
 Gradient = Array | RowGradient
@@ -27,6 +29,10 @@ State = dict[str, Any]
 # 0 freezes a row.
 Multipliers = Mapping[str, Array]
 _NO_MULTIPLIERS: Multipliers = MappingProxyType({})
+
+
+# Numbers moved at a time: the five arrays of a block stay in the cache of a core.
+_BLOCK = 2**16
 
 
 def _split(gradient: Gradient) -> tuple[Any, Array]:
@@ -144,7 +150,7 @@ class Adam:
     epsilon: float = 1e-8
 
     def init(self, parameters: Mapping[str, Array]) -> State:
-        """State for ``parameters``: two running means per parameter and the number of steps."""
+        """State for ``parameters``: two running sums per parameter and the number of steps."""
         state: State = {"step": 0}
         for name, value in parameters.items():
             state[name] = (np.zeros_like(value), np.zeros_like(value))
@@ -160,28 +166,76 @@ class Adam:
     ) -> None:
         """Move ``parameters`` one step against ``gradients``, in place."""
         state["step"] += 1
-        correction_1 = 1 - self.beta_1 ** state["step"]
-        correction_2 = 1 - self.beta_2 ** state["step"]
-        # Both corrections folded into two scalars: one division and one root per element.
-        rate = learning_rate * np.sqrt(correction_2) / correction_1
-        epsilon = self.epsilon * np.sqrt(correction_2)
         for name, gradient in gradients.items():
-            where, values = _split(gradient)
-            mean, square = state[name]
-            number = values.dtype.type
-            m = mean[where]
-            m += (values - m) * number(1 - self.beta_1)
-            v = square[where]
-            v += (values * values - v) * number(1 - self.beta_2)
-            if isinstance(gradient, RowGradient):
-                mean[where], square[where] = m, v
-            step = np.sqrt(v)
-            step += number(epsilon)
-            np.divide(m, step, out=step)
-            step *= number(rate)
-            if name in multipliers:
-                step *= multipliers[name][where][:, None]
-            parameters[name][where] -= step
+            value, (mean, square) = parameters[name], state[name]
+            factor = multipliers.get(name)
+            if not isinstance(gradient, RowGradient):
+                self.move(value, gradient, mean, square, learning_rate, state["step"])
+                continue
+            rows, values = gradient
+            scale = None if factor is None else factor[rows, None].astype(values.dtype)
+            v, m, s = value[rows], mean[rows], square[rows]
+            self.move(v, values, m, s, learning_rate, state["step"], scale)
+            value[rows], mean[rows], square[rows] = v, m, s
+
+    def move(
+        self,
+        values: Array,
+        gradient: Array,
+        mean: Array,
+        square: Array,
+        learning_rate: float,
+        n_steps: int,
+        factor: Array | None = None,
+    ) -> None:
+        """Move arrays of one shape one step against their gradient, in place.
+
+        ``mean`` and ``square`` are sums over all steps so far, faded by the betas: the running
+        means without their constant factors, which the step has as a whole. ``n_steps`` counts
+        this step too; ``factor``, which broadcasts to the shape, multiplies the learning rate.
+        """
+        # All constant factors and both bias corrections in two scalars.
+        root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**n_steps))
+        # A scalar of NumPy would make each product one of its own precision.
+        rate = float(learning_rate) * (1 - self.beta_1) / (1 - self.beta_1**n_steps) / root
+        epsilon = self.epsilon / root
+        if values.ndim > 1 or len(values) <= _BLOCK:
+            self._move_block(values, gradient, mean, square, rate, epsilon, factor)
+            return
+        for start in range(0, len(values), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            self._move_block(
+                values[part],
+                gradient[part],
+                mean[part],
+                square[part],
+                rate,
+                epsilon,
+                None if factor is None else factor[part],
+            )
+
+    def _move_block(
+        self,
+        values: Array,
+        gradient: Array,
+        mean: Array,
+        square: Array,
+        rate: float,
+        epsilon: float,
+        factor: Array | None,
+    ) -> None:
+        mean *= self.beta_1
+        mean += gradient
+        square *= self.beta_2
+        step = gradient * gradient
+        square += step
+        np.sqrt(square, out=step)
+        step += epsilon
+        np.divide(mean, step, out=step)
+        step *= rate
+        if factor is not None:
+            step *= factor
+        values -= step
 
 
 @dataclass(frozen=True)
@@ -280,7 +334,7 @@ def cosine(progress: float, warm_up: float = 0.02) -> float:
     """Schedule: up to the full rate in the first 2 % of training, then half a cosine down to 0."""
     if progress < warm_up:
         return (progress + 1e-3) / (warm_up + 1e-3)
-    return 0.5 * (1 + np.cos(np.pi * (progress - warm_up) / (1 - warm_up)))
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
 
 
 SCHEDULES = {"constant": constant, "linear": linear, "cosine": cosine}

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ._initializers import initialize
 from ._layers import ACTIVATIONS, dense, dense_backward
-from ._rows import RowGradient
+from ._row_gradient import RowGradient
 from ._table import RandomState, Weight, check_dtype, check_grad, check_integer, make_rng
 
 Array = NDArray[np.floating]
@@ -204,15 +204,15 @@ class Dense:
                 f"The inputs of Dense must have shape (n, {len(self.weight)}). "
                 f"Got {values.shape} instead."
             )
-        activation = ACTIVATIONS[self.activation]
-        output, saved = activation.forward(dense(values, self.weight, self.bias))
+        output = dense(values, self.weight, self.bias)
+        slope = ACTIVATIONS[self.activation](output, np.empty_like(output))
 
         def back(grad_output: Any) -> tuple[Array, Found]:
             grad = check_grad(grad_output, output.shape, self.dtype)
+            if slope is not None:
+                grad = grad * slope
             grad_weight, grad_bias = np.empty_like(self.weight), np.empty_like(self.bias)
-            below = dense_backward(
-                activation.backward(grad, saved), values, self.weight, grad_weight, grad_bias
-            )
+            below = dense_backward(grad, values, self.weight, grad_weight, grad_bias)
             return below, [(self, "weight", grad_weight), (self, "bias", grad_bias)]
 
         return output, back

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._indices import Indices, check_range, flatten_ragged, read_indices, rows_needed
 from ._initializers import initialize
-from ._rows import RowGradient, check_norm_type, clip_norms, lookup, sum_sorted
+from ._row_gradient import RowGradient, check_norm_type
+from ._rows import clip_norms, lookup, sum_sorted
 
 Array = NDArray[np.floating]
 Weight = ArrayLike | Callable[..., Any] | None

@@ -1,7 +1,6 @@
 """The training loop: epochs, batches, schedule, early stopping.
 
-It knows the model by what it needs of it, the value and gradient of a batch, and knows no
-estimator.
+It knows the model by what it needs of it, a step that learns from a batch, and knows no estimator.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._network import Data, Network, Parameters
-from ._optimizers import SCHEDULES, SGD, Adam, RowDecay, State
+from ._optimizers import SCHEDULES, SGD, Adam
+from ._step import Memory, Step, make_step
+from ._touched import TableRules
 
 Array = NDArray[np.floating]
 Rows = NDArray[np.integer] | slice
-# The state of the optimiser that trains, under it.
-Memory = dict[SGD | Adam, State]
 
 # Rows predicted at once when a held-out part is scored.
 _CHUNK = 8192
@@ -64,22 +63,6 @@ class TrainingSettings:
         return Adam() if self.solver == "adam" else SGD(self.momentum, self.nesterov)
 
 
-@dataclass(frozen=True)
-class TableRules:
-    """What holds for the rows of one stack of tables.
-
-    Parameters
-    ----------
-    decay : ndarray of shape (n_rows,) or None
-        Decay per unit of learning rate.
-    multiplier : ndarray of shape (n_rows,) or None
-        Factor of the learning rate; 0 freezes a row.
-    """
-
-    decay: Array | None = None
-    multiplier: Array | None = None
-
-
 @dataclass
 class History:
     """What happened, epoch by epoch."""
@@ -88,27 +71,6 @@ class History:
     validation_losses: list[float] = field(default_factory=list)
     best_epoch: int = 0
     interrupted: bool = False
-
-
-class _Tables:
-    """Keeps the rows of the tables in order: decay caught up, rates multiplied."""
-
-    def __init__(self, parameters: Parameters, rules: dict[str, TableRules]) -> None:
-        self._parameters = parameters
-        self._decays = {n: RowDecay(r.decay) for n, r in rules.items() if r.decay is not None}
-        self.multipliers = {
-            n: r.multiplier.astype(np.float32) for n, r in rules.items() if r.multiplier is not None
-        }
-
-    def prepare(self, name: str, rows: NDArray[np.intp] | slice, total_rate: float) -> None:
-        """Bring the rows up to date before they are looked up."""
-        if name in self._decays:
-            self._decays[name].settle(self._parameters[name], rows, total_rate)
-
-    def settle(self, total_rate: float) -> None:
-        """Bring all rows up to date."""
-        for name in self._decays:
-            self.prepare(name, slice(None), total_rate)
 
 
 def train(
@@ -121,7 +83,7 @@ def train(
     rules: dict[str, TableRules] | None = None,
     validation: Data | None = None,
     draw: Callable[[Rows, np.random.Generator], Data] | None = None,
-    on_epoch: Callable[[int, float, float | None], None] | None = None,
+    on_epoch: Callable[[int, float, float | None], bool | None] | None = None,
     memory: Memory | None = None,
 ) -> tuple[Parameters, History]:
     """Train ``parameters``, which are changed in place, and return the best of them.
@@ -148,7 +110,7 @@ def train(
     draw : callable ``(rows, rng) -> data``, optional
         Makes the rows of an epoch, in the order given; by default those of ``data``.
     on_epoch : callable ``(epoch, loss, validation_loss or None)``, optional
-        Called after each epoch.
+        Called after each epoch; True makes it the last.
     memory : dict, optional
         What the optimiser keeps from step to step, empty at first and changed in place: with that
         of the last call training goes on where it ended.
@@ -162,23 +124,23 @@ def train(
     FloatingPointError
         If the loss is no longer finite.
     """
-    tables = _Tables(parameters, rules or {})
     history = History()
     best = _Best(validation is not None, settings)
     schedule = _Rates(settings, len(data))
-    optimizer = settings.make_optimizer()
-    state = _recall(memory, optimizer, parameters)
+    # No batch is larger than all rows.
+    batch_size = min(settings.batch_size, len(data))
+    step = make_step(
+        network, parameters, settings.make_optimizer(), rules or {}, batch_size, memory
+    )
     try:
         for epoch in range(settings.max_iter):
             rows = rng.permutation(len(data)) if settings.shuffle else slice(None)
             drawn = draw(rows, rng) if draw else data.take(rows)
             # A loss that overflows is reported below, in words.
             with np.errstate(over="ignore", invalid="ignore"):
-                loss = _run_epoch(
-                    network, parameters, drawn, settings, rng, tables, optimizer, state, schedule
-                )
+                loss = _run_epoch(step, drawn, settings.batch_size, schedule, rng)
                 _check_finite(loss, epoch, settings)
-                tables.settle(schedule.total)
+                step.settle(schedule.total)
                 held_out = None if validation is None else evaluate(network, parameters, validation)
                 if held_out is not None:
                     _check_finite(held_out, epoch, settings)
@@ -187,13 +149,13 @@ def train(
                 history.validation_losses.append(held_out)
             # Before the call, which may be interrupted.
             enough = best.update(parameters, loss if held_out is None else held_out, epoch)
-            if on_epoch:
-                on_epoch(epoch, loss, held_out)
-            if enough:
+            if (on_epoch and on_epoch(epoch, loss, held_out)) or enough:
                 break
     except KeyboardInterrupt:
         history.interrupted = True
-        tables.settle(schedule.total)
+        step.settle(schedule.total)
+    finally:
+        step.close()
     history.best_epoch = best.epoch
     parameters = best.restore(parameters)
     # The loss of a batch is that before its step: what the last step did shows in none.
@@ -203,16 +165,6 @@ def train(
         loss = np.nan
     _check_finite(loss, max(len(history.loss_curve), 1) - 1, settings)
     return parameters, history
-
-
-def _recall(memory: Memory | None, optimizer: SGD | Adam, parameters: Parameters) -> State:
-    """The state to start from; that of another optimiser is of no use and forgotten."""
-    if memory is None:
-        return optimizer.init(parameters)
-    if optimizer not in memory:
-        memory.clear()
-        memory[optimizer] = optimizer.init(parameters)
-    return memory[optimizer]
 
 
 class _Rates:
@@ -225,11 +177,14 @@ class _Rates:
         self._step = 0
         self.total = 0.0
 
-    def next(self) -> float:
-        rate = self._rate * self._schedule(self._step / self._n_steps)
+    def now(self) -> float:
+        """The rate of the step to come."""
+        return self._rate * self._schedule(self._step / self._n_steps)
+
+    def advance(self, rate: float) -> None:
+        """Count a step that was taken."""
         self._step += 1
         self.total += rate
-        return rate
 
 
 class _Best:
@@ -266,25 +221,14 @@ def _batches(data: Data, batch_size: int) -> Iterator[Data]:
 
 
 def _run_epoch(
-    network: Network,
-    parameters: Parameters,
-    data: Data,
-    settings: TrainingSettings,
-    rng: np.random.Generator,
-    tables: _Tables,
-    optimizer: SGD | Adam,
-    state: dict,
-    schedule: _Rates,
+    step: Step, data: Data, batch_size: int, schedule: _Rates, rng: np.random.Generator
 ) -> float:
     """One pass over the rows; the mean loss over them."""
     total = 0.0
-    for part in _batches(data, settings.batch_size):
-        batch = network.make_batch(part)
-        for stack, rows in zip(network.stacks, batch.rows, strict=True):
-            tables.prepare(stack.name, rows, schedule.total)
-        value, gradients = network.value_and_gradient(parameters, batch, rng)
-        optimizer.update(parameters, gradients, state, schedule.next(), tables.multipliers)
-        total += value * len(part)
+    for part in _batches(data, batch_size):
+        rate = schedule.now()
+        total += step(part, rate, schedule.total, rng) * len(part)
+        schedule.advance(rate)
     return total / len(data)
 
 

@@ -258,7 +258,7 @@ def relearned(case, pseudo_count=5.0):
 def ridge(case, bases, pseudo_count=5.0):
     """Coordinates of all codes of a linear network, by one dense solve over all tables."""
     architecture, n_outputs = case.architecture, case.architecture.n_outputs
-    weight, bias = case.network.layers(case.parameters["dense"])[0]
+    weight, bias = case.network.dense.flat(case.parameters["dense"]).layers[0]
     slices = architecture.input_slices()
     offset = bias + case.data.numeric @ weight[len(weight) - architecture.n_numeric :]
     designs = [np.zeros((N_ROWS, n_outputs, *basis.start.shape)) for basis in bases]
@@ -314,7 +314,10 @@ def test_the_unknown_code_learns_from_the_rare_elements_and_stands_in_for_the_un
     case.shares = [dense(bags, 6)[case.codes[:, 0]]]
     case.data = replace(case.data, codes=place_codes(ALONE, case.codes, case.bags))
     bases, found = relearned(case)
-    shares, (weight, bias) = case.shares[0], case.network.layers(case.parameters["dense"])[0]
+    shares, (weight, bias) = (
+        case.shares[0],
+        case.network.dense.flat(case.parameters["dense"]).layers[0],
+    )
     slope = (bases[0].axes @ weight)[:, 0]
     left = (
         case.data.y[:, 0]

@@ -23,6 +23,13 @@ def units(dtype=np.float64):
     return np.where(np.abs(z) < 1e-2, 1e-2, z).astype(dtype)
 
 
+def activate(name, z):
+    """Output and slope, which a function computes in the place of its input."""
+    output = z.copy()
+    slope = ACTIVATIONS[name](output, np.full_like(z, np.nan))
+    return output, np.ones_like(z) if slope is None else slope
+
+
 def test_every_activation_is_tested():
     assert ACTIVATIONS.keys() == FORMULAS.keys()
 
@@ -30,42 +37,39 @@ def test_every_activation_is_tested():
 @every_activation
 def test_activations_equal_their_formulas(name):
     z = units()
-    output, _ = ACTIVATIONS[name].forward(z)
     expected = [[FORMULAS[name](value) for value in row] for row in z.tolist()]
-    np.testing.assert_allclose(output, expected, rtol=1e-12)
+    np.testing.assert_allclose(activate(name, z)[0], expected, rtol=1e-12)
+    # Also where no slope is wanted.
+    assert ACTIVATIONS[name](z, None) is None
+    np.testing.assert_allclose(z, expected, rtol=1e-12)
 
 
 @every_activation
 def test_activations_pass_the_gradient_check(name, assert_gradient):
-    activation, z = ACTIVATIONS[name], units()
+    z = units()
     grad_output = np.random.default_rng(1).normal(size=z.shape)
-    grad = activation.backward(grad_output, activation.forward(z)[1])
+    grad = grad_output * activate(name, z)[1]
 
     def value(point):
-        return float(np.vdot(activation.forward(point["z"])[0], grad_output))
+        return float(np.vdot(activate(name, point["z"])[0], grad_output))
 
     assert_gradient(value, {"z": z}, {"z": grad})
 
 
 @every_activation
-def test_activations_keep_the_dtype_and_change_no_input(name):
-    z = units(np.float32)
-    before, grad_output = z.copy(), np.ones_like(z)
-    output, saved = ACTIVATIONS[name].forward(z)
-    kept = output.copy()
-    grad = ACTIVATIONS[name].backward(grad_output, saved)
-    assert output.dtype == grad.dtype == np.float32
-    np.testing.assert_array_equal(z, before)
-    np.testing.assert_array_equal(output, kept)
-    np.testing.assert_array_equal(grad_output, 1)
+def test_activations_work_in_place(name):
+    z, slope = units(np.float32), np.empty((6, 5), dtype=np.float32)
+    found = ACTIVATIONS[name](z, slope)
+    assert found is None if name == "identity" else found is slope
+    expected = [[FORMULAS[name](value) for value in row] for row in units().tolist()]
+    np.testing.assert_allclose(z, expected, rtol=1e-5)
 
 
 @every_activation
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_activations_stand_huge_inputs(name, dtype):
     z = np.array([[-1e30, -1e4, -100, 0, 100, 1e4, 1e30]], dtype=dtype)
-    output, saved = ACTIVATIONS[name].forward(z)
-    grad = ACTIVATIONS[name].backward(np.ones_like(z), saved)
+    output, grad = activate(name, z)
     assert np.isfinite(output).all()
     assert np.isfinite(grad).all()
     # All of them are flat or of slope 1 far out.
@@ -74,11 +78,9 @@ def test_activations_stand_huge_inputs(name, dtype):
 
 def test_relu_is_flat_where_a_unit_is_off():
     z = np.array([[-2.0, 0.0, 3.0]])
-    output, saved = ACTIVATIONS["relu"].forward(z)
+    output, slope = activate("relu", z)
     np.testing.assert_array_equal(output, [[0, 0, 3]])
-    np.testing.assert_array_equal(
-        ACTIVATIONS["relu"].backward(np.full((1, 3), 7.0), saved), [[0, 0, 7]]
-    )
+    np.testing.assert_array_equal(slope, [[0, 0, 1]])
 
 
 def layer():
@@ -112,6 +114,18 @@ def test_dense_passes_the_gradient_check(assert_gradient):
 
     gradient = {"inputs": grad_inputs, "weight": grad_weight, "bias": grad_bias}
     assert_gradient(value, point, gradient, tolerance=1e-8)
+
+
+def test_dense_writes_where_it_is_told():
+    point = layer()
+    output, below = np.full((7, 3), np.nan), np.full((7, 2), np.nan)
+    assert dense(**point, out=output) is output
+    np.testing.assert_array_equal(output, dense(**point))
+    slots = np.empty((4, 3)), np.empty(3)
+    found = dense_backward(output, point["inputs"], point["weight"], *slots, 2, below)
+    assert found is below
+    whole = dense_backward(output, point["inputs"], point["weight"], *slots)
+    np.testing.assert_allclose(below, whole[:, :2], rtol=1e-14)
 
 
 def test_dense_changes_none_of_its_inputs():

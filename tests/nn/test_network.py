@@ -138,7 +138,7 @@ def test_the_penalty_is_that_of_the_weights_without_the_biases():
     network, parameters = make(architecture, alpha=alpha)
     plain, _ = make(architecture)
     values = [n.value_and_gradient(parameters, n.make_batch(data))[0] for n in (network, plain)]
-    squares = sum((weight**2).sum() for weight, _ in network.layers(parameters["dense"]))
+    squares = sum((weight**2).sum() for weight, _ in network.dense.flat(parameters["dense"]).layers)
     assert values[0] - values[1] == pytest.approx(0.5 * alpha * squares / N_ROWS, rel=1e-12)
 
 
@@ -168,7 +168,7 @@ def test_the_raw_prediction_equals_plain_products(architecture):
     network, parameters = make(architecture)
     data, codes = some_data(architecture), some_codes(architecture)
     units = one_hot_inputs(architecture, parameters, codes, data.numeric)
-    *hidden, (weight, bias) = network.layers(parameters["dense"])
+    *hidden, (weight, bias) = network.dense.flat(parameters["dense"]).layers
     for hidden_weight, hidden_bias in hidden:
         units = np.tanh(units @ hidden_weight + hidden_bias)
     np.testing.assert_allclose(network.raw_prediction(parameters, data), units @ weight + bias)
@@ -177,7 +177,7 @@ def test_the_raw_prediction_equals_plain_products(architecture):
 @every_architecture
 def test_dense_parameters_fill_one_array_exactly(architecture):
     network, parameters = make(architecture)
-    layers = network.layers(parameters["dense"])
+    layers = network.dense.flat(parameters["dense"]).layers
     assert [weight.shape for weight, _ in layers] == list(architecture.layer_shapes())
     assert sum(w.size + b.size for w, b in layers) == parameters["dense"].size
     for number, (weight, bias) in enumerate(layers):

@@ -81,7 +81,7 @@ def ridge(case, pseudo_count, frozen=()):
     A feature of row i and output k is, for each code, the slope of the output along each axis.
     """
     architecture = case.architecture
-    weight, bias = case.network.layers(case.parameters["dense"])[0]
+    weight, bias = case.network.dense.flat(case.parameters["dense"]).layers[0]
     slices = architecture.input_slices()
     n, n_outputs = case.data.y.shape
     starts = np.cumsum(
@@ -507,7 +507,7 @@ def test_a_given_vector_is_the_origin_of_its_code():
 
 def test_a_network_that_ignores_its_tables_gives_finite_bases_and_no_vectors():
     case = Case(NONLINEAR)
-    weight, _ = case.network.layers(case.parameters["dense"])[0]
+    weight, _ = case.network.dense.flat(case.parameters["dense"]).layers[0]
     weight[:4] = 0
     case.bases = case.find_bases()
     assert all(np.isfinite(basis.axes).all() for basis in case.bases)

@@ -9,7 +9,8 @@ from skembed.nn import _training as training
 from skembed.nn._losses import make_loss
 from skembed.nn._network import Architecture, Data, Network, place_codes
 from skembed.nn._optimizers import SCHEDULES, SGD, Adam
-from skembed.nn._training import TableRules, TrainingSettings, evaluate, predict, train
+from skembed.nn._touched import TableRules
+from skembed.nn._training import TrainingSettings, evaluate, predict, train
 
 ARCHITECTURE = Architecture((6, 4), (2, 2), (0, 1), 1, (8,), 1)
 SETTINGS = TrainingSettings("adam", 0.01, "cosine", batch_size=16, max_iter=8)
@@ -52,11 +53,11 @@ class Interrupting(Network):
 
     n_left = 10
 
-    def value_and_gradient(self, *arguments):
+    def propagate(self, *arguments):
         self.n_left -= 1
         if self.n_left < 0:
             raise KeyboardInterrupt
-        return super().value_and_gradient(*arguments)
+        return super().propagate(*arguments)
 
 
 class Listening(Network):
@@ -66,9 +67,9 @@ class Listening(Network):
         super().__init__(*arguments)
         self.batches = []
 
-    def value_and_gradient(self, parameters, batch, rng=None):
-        self.batches.append(batch.data.numeric[:, 0].copy())
-        return super().value_and_gradient(parameters, batch, rng)
+    def propagate(self, flat, flat_gradient, inputs, data, rng, buffers):
+        self.batches.append(data.numeric[:, 0].copy())
+        return super().propagate(flat, flat_gradient, inputs, data, rng, buffers)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

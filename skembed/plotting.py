@@ -1,0 +1,399 @@
+"""Pictures of learned vectors and of their training (extra ``plot``: matplotlib)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+try:
+    import matplotlib.pyplot as plt
+    from matplotlib import patheffects
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.colors import BoundaryNorm, CenteredNorm, ListedColormap
+    from matplotlib.text import Text
+except ImportError as error:
+    raise ImportError(
+        'skembed.plotting needs matplotlib. Install it with pip install "skembed[plot]".'
+    ) from error
+
+from ._map import check_estimator, color_groups, color_reach, map_categories, point_areas
+from ._placement import most_frequent, place_labels
+
+__all__ = ["EmbeddingDisplay", "LossCurveDisplay"]
+
+
+class EmbeddingDisplay:
+    """Map of the categories of a column.
+
+    Each category is a point; the area grows with the number of rows it was seen in. The most
+    frequent categories are written beside their points, wherever a label covers no other. Places
+    are found anew whenever the figure is drawn: zooming in or a larger figure shows more labels.
+
+    Most often made by :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    categories : array-like of shape (n_categories,)
+        What the points stand for.
+    positions : array-like of shape (n_categories, 2)
+        Where they lie.
+    counts : array-like of shape (n_categories,)
+        Rows of each category.
+    axis_names : tuple of two str, default=("", "")
+        What the two coordinates are.
+    feature : str, optional
+        Name of the column, for the title.
+    color : array-like of shape (n_categories,), optional
+        Numbers for a colour bar, NaN where unknown, or strings for one colour each, None where
+        unknown.
+    color_name : str, optional
+        What ``color`` is.
+    y_scale : {"linear", "log"}, default="linear"
+        Scale of the second axis.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Axes with the map.
+    figure_ : matplotlib.figure.Figure
+        Figure that holds the axes.
+    scatter_ : matplotlib.collections.PathCollection
+        The points, in the order of ``categories``.
+    text_ : list of matplotlib.text.Text
+        Labels, most frequent category first. Those without room are made invisible when the figure
+        is drawn.
+    colorbar_ : matplotlib.colorbar.Colorbar or None
+        What the colours mean.
+
+    See Also
+    --------
+    skembed.interactive.embedding_map : The same map as a web page, with names on hover.
+
+    Examples
+    --------
+    >>> from skembed import EmbeddingEncoder
+    >>> from skembed.datasets import load_flights
+    >>> from skembed.plotting import EmbeddingDisplay
+    >>> X, y = load_flights(return_X_y=True)
+    >>> encoder = EmbeddingEncoder(task="regression", max_iter=2, random_state=0)
+    >>> encoder = encoder.fit(X[["origin", "dest"]], y.clip(upper=120))
+    >>> display = EmbeddingDisplay.from_estimator(encoder, "dest", annotate=30)
+    >>> display.categories[:3]
+    array(['ATL', 'LAX', 'ORD'], dtype=object)
+    >>> display.figure_.savefig("airports.png")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        *,
+        categories: ArrayLike,
+        positions: ArrayLike,
+        counts: ArrayLike,
+        axis_names: tuple[str, str] = ("", ""),
+        feature: Any = None,
+        color: ArrayLike | None = None,
+        color_name: str | None = None,
+        y_scale: str = "linear",
+    ) -> None:
+        self.categories = categories
+        self.positions = positions
+        self.counts = counts
+        self.axis_names = axis_names
+        self.feature = feature
+        self.color = color
+        self.color_name = color_name
+        self.y_scale = y_scale
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        feature: Any,
+        *,
+        projection: Any = "pca",
+        color: Any = "auto",
+        annotate: bool | int | Sequence[Any] = True,
+        scatter_kw: dict[str, Any] | None = None,
+        text_kw: dict[str, Any] | None = None,
+        ax: Axes | None = None,
+    ) -> EmbeddingDisplay:
+        """Draw the vectors of a column that an estimator has learned.
+
+        Parameters
+        ----------
+        estimator : EmbeddingEncoder, EmbeddingClassifier or EmbeddingRegressor
+            A fitted one.
+        feature : str or int
+            Name or position of a categorical column.
+        projection : {"pca", "tsne"} or transformer, default="pca"
+            How vectors come into the plane: ``"pca"`` by the directions in which they differ most,
+            with the share of the variance on the axes, ``"tsne"`` by neighbourhoods (with a fixed
+            seed), or any transformer whose ``fit_transform`` gives two coordinates. Vectors of one
+            coordinate are not projected but set against the number of rows.
+        color : "auto", None, str, mapping or array-like, default="auto"
+            ``"auto"`` takes the effect on the target if there is exactly one, None one colour. A
+            name such as ``"effect"``, ``"effect_<class>"`` or ``"0"`` takes a coordinate of
+            :meth:`~skembed.EmbeddingEncoder.embedding_frame`. A mapping or Series takes categories
+            to numbers or up to 20 different names; what it does not hold is grey. An array-like
+            holds one such value per category, in the order of ``embedding_frame``.
+        annotate : bool, int or list, default=True
+            Which categories are written where there is room: all (the 1000 most frequent), none,
+            so many of the most frequent, or these.
+        scatter_kw : dict, optional
+            Passed on to :meth:`matplotlib.axes.Axes.scatter`, such as ``cmap``, ``norm``, ``s``.
+        text_kw : dict, optional
+            Passed on to :meth:`matplotlib.axes.Axes.annotate`, such as ``fontsize``.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        display : EmbeddingDisplay
+            Categories, positions, counts and colours with the most frequent category first.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If it is another estimator.
+        ValueError
+            If there is no such column or it has fewer than two categories, or for a projection,
+            colour or annotation that does not fit it.
+        """
+        mapped = map_categories(estimator, feature, projection, color)
+        display = cls(**vars(mapped))
+        return display.plot(ax, annotate=annotate, scatter_kw=scatter_kw, text_kw=text_kw)
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        annotate: bool | int | Sequence[Any] = True,
+        scatter_kw: dict[str, Any] | None = None,
+        text_kw: dict[str, Any] | None = None,
+    ) -> EmbeddingDisplay:
+        """Draw the map.
+
+        Parameters
+        ----------
+        ax, annotate, scatter_kw, text_kw
+            As in :meth:`from_estimator`.
+
+        Returns
+        -------
+        display : EmbeddingDisplay
+            This object.
+        """
+        rows = most_frequent(annotate, self.categories, self.counts)
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        style: dict[str, Any] = {
+            "s": point_areas(self.counts),
+            "alpha": 0.8,
+            "linewidths": 0.5,
+            "edgecolors": ax.get_facecolor(),
+        }
+        style |= self._color_style(scatter_kw or {})
+        self.scatter_ = ax.scatter(*np.asarray(self.positions).T, **style)
+        self.colorbar_ = self._draw_colorbar()
+        ax.margins(0.08)
+        ax.set(
+            xlabel=self.axis_names[0],
+            ylabel=self.axis_names[1],
+            yscale=self.y_scale,
+            title="" if self.feature is None else str(self.feature),
+        )
+        self.text_ = [self._write(i, text_kw or {}) for i in rows]
+        ax.add_artist(_Placing(self.scatter_, self.text_, rows))
+        return self
+
+    def _color_style(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What ``scatter`` needs for the colours, with what a user has given."""
+        if self.color is None:
+            return given
+        color = np.asarray(self.color)
+        # Scales have pale colours: they need an edge.
+        style = {"cmap": "viridis", "edgecolors": "dimgrey", "linewidths": 0.3}
+        if groups := color_groups(color):
+            names, color = groups
+            colors = plt.get_cmap("tab10" if len(names) <= 10 else "tab20").colors[: len(names)]
+            edges = np.arange(len(names) + 1) - 0.5
+            # A list: to matplotlib 3.8 a tuple of two is a colour with its opacity.
+            style = {"cmap": ListedColormap(list(colors)), "norm": BoundaryNorm(edges, len(names))}
+        elif reach := color_reach(color, self.counts):
+            style["cmap"] = "coolwarm"
+            if not {"vmin", "vmax"} & given.keys():
+                style["norm"] = CenteredNorm(halfrange=reach)
+        style = {"c": color, "plotnonfinite": True, **style, **given}
+        style["cmap"] = plt.get_cmap(style["cmap"]).with_extremes(bad="lightgrey")
+        return style
+
+    def _draw_colorbar(self) -> Any:
+        """The scale of the colours, if they have one."""
+        if self.color is None:
+            return None
+        color, (low, high) = self.scatter_.get_array(), self.scatter_.get_clim()
+        beyond = int(np.nanmin(color) < low) + 2 * int(np.nanmax(color) > high)
+        extend = ("neither", "min", "max", "both")[beyond]
+        bar = self.figure_.colorbar(self.scatter_, ax=self.ax_, extend=extend)
+        bar.set_label(self.color_name or "")
+        if groups := color_groups(np.asarray(self.color)):
+            bar.set_ticks(range(len(groups[0])), labels=groups[0])
+            bar.ax.tick_params(length=0)
+            bar.ax.invert_yaxis()
+        return bar
+
+    def _write(self, i: int, text_kw: dict[str, Any]) -> Text:
+        """The label of a category, still without its place."""
+        halo = patheffects.withStroke(linewidth=2, foreground=self.ax_.get_facecolor(), alpha=0.7)
+        # A name is no formula.
+        style = {"fontsize": "small", "path_effects": [halo], "parse_math": False, **text_kw}
+        position = tuple(np.asarray(self.positions)[i])
+        offset = {"xytext": (0, 0), "textcoords": "offset points", "ha": "center", "va": "center"}
+        text = self.ax_.annotate(str(self.categories[i]), position, **{**style, **offset})
+        text.set_in_layout(False)
+        return text
+
+
+class _Placing(Artist):
+    """Places labels when they are drawn, for only then is known how large things are."""
+
+    def __init__(self, scatter: PathCollection, texts: list[Text], rows: NDArray[np.intp]) -> None:
+        super().__init__()
+        self.set_in_layout(False)
+        self._scatter = scatter
+        self._texts = texts
+        self._rows = rows
+        # Just before the labels.
+        self.set_zorder(min((text.get_zorder() for text in texts), default=1) - 0.5)
+
+    def draw(self, renderer: Any) -> None:
+        """Move the labels, and hide those without room."""
+        pixels = renderer.points_to_pixels(1.0)
+        transform = self._scatter.get_offset_transform()
+        points = transform.transform(np.asarray(self._scatter.get_offsets()))
+        radii = np.resize(np.sqrt(self._scatter.get_sizes()) / 2, len(points)) * pixels
+        for text in self._texts:
+            text.set_visible(True)  # what is hidden has no size
+        sizes = [Text.get_window_extent(text, renderer).size for text in self._texts]
+        # A little air between any two.
+        sizes = np.reshape(sizes, (-1, 2)) + 2 * pixels
+        area = self.axes.bbox.get_points()
+        offsets = place_labels(self._rows, points, radii, sizes, area)
+        for text, offset in zip(self._texts, offsets / pixels, strict=True):
+            text.set_visible(bool(np.isfinite(offset).all()))
+            if text.get_visible():
+                text.set_position(tuple(offset))
+
+
+class LossCurveDisplay:
+    """Loss of each epoch of a training, most often made by :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    loss_curve : array-like of shape (n_epochs,)
+        Mean training loss of each epoch.
+    validation_scores : array-like of shape (n_epochs,), optional
+        Minus the held-out loss of each epoch.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Axes with the curves.
+    figure_ : matplotlib.figure.Figure
+        Figure that holds the axes.
+    lines_ : list of matplotlib.lines.Line2D
+        The curve of the training loss, and that of the held-out loss if there is one.
+
+    Examples
+    --------
+    >>> from skembed import EmbeddingEncoder
+    >>> from skembed.datasets import load_employee_salaries
+    >>> from skembed.plotting import LossCurveDisplay
+    >>> X, y = load_employee_salaries(return_X_y=True)
+    >>> encoder = EmbeddingEncoder(early_stopping=True, max_iter=3, random_state=0)
+    >>> encoder = encoder.fit(X[["division", "employee_position_title"]], y)
+    >>> display = LossCurveDisplay.from_estimator(encoder)
+    >>> [line.get_label() for line in display.lines_]
+    ['training', 'held out']
+    """
+
+    def __init__(
+        self, *, loss_curve: ArrayLike, validation_scores: ArrayLike | None = None
+    ) -> None:
+        self.loss_curve = loss_curve
+        self.validation_scores = validation_scores
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, ax: Axes | None = None, **kwargs: Any
+    ) -> LossCurveDisplay:
+        """Draw the losses of an estimator's training.
+
+        Parameters
+        ----------
+        estimator : EmbeddingEncoder, EmbeddingClassifier or EmbeddingRegressor
+            A fitted one. Where it has trained several networks, losses are their means.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+        **kwargs
+            Passed on to :meth:`matplotlib.axes.Axes.plot`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If it is another estimator.
+        ValueError
+            If it has trained no network (``task="none"``).
+        """
+        check_estimator(estimator)
+        if not len(estimator.loss_curve_):
+            raise ValueError(
+                f"This {type(estimator).__name__} has no losses to draw: its vectors were learned "
+                "without a network, as with task='none'."
+            )
+        display = cls(
+            loss_curve=estimator.loss_curve_, validation_scores=estimator.validation_scores_
+        )
+        return display.plot(ax, **kwargs)
+
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> LossCurveDisplay:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax, **kwargs
+            As in :meth:`from_estimator`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+            This object.
+        """
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        curves = {"training": np.asarray(self.loss_curve)}
+        if self.validation_scores is not None:
+            curves["held out"] = -np.asarray(self.validation_scores)
+        self.lines_ = [
+            ax.plot(np.arange(1, len(losses) + 1), losses, **{"label": name, **kwargs})[0]
+            for name, losses in curves.items()
+        ]
+        ax.set(xlabel="epoch", ylabel="loss")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.legend()
+        return self

@@ -1,0 +1,328 @@
+"""What is drawn: points, labels that can be read, axes, colour bars, curves."""
+
+import importlib
+import pickle
+import sys
+from itertools import combinations
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from skembed import EmbeddingEncoder
+from skembed.datasets import load_employee_salaries
+from skembed.plotting import EmbeddingDisplay, LossCurveDisplay
+
+TITLE = "employee_position_title"
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def salaries():
+    return load_employee_salaries().frame.iloc[:2500]
+
+
+@pytest.fixture(scope="module")
+def encoder(salaries):
+    encoder = EmbeddingEncoder(max_iter=5, early_stopping=True, random_state=0)
+    return encoder.fit(salaries[["division", TITLE]], salaries["current_annual_salary"])
+
+
+@pytest.fixture
+def display(encoder):
+    return EmbeddingDisplay.from_estimator(encoder, TITLE, annotate=150)
+
+
+def simple(n=3, **options):
+    return EmbeddingDisplay(
+        categories=[f"category {k}" for k in range(n)],
+        positions=[[k, -k] for k in range(n)],
+        counts=range(1, n + 1),
+        **options,
+    )
+
+
+def drawn_boxes(display):
+    """Label -> box in pixels of what can be seen, as drawn last."""
+    display.figure_.canvas.draw()
+    return {t.get_text(): t.get_window_extent() for t in display.text_ if t.get_visible()}
+
+
+def assert_legible(display):
+    boxes = drawn_boxes(display)
+    for (a, box), (b, other) in combinations(boxes.items(), 2):
+        assert not box.overlaps(other), (a, b)
+    area = display.ax_.bbox
+    for box in boxes.values():
+        assert area.x0 <= box.x0 and box.x1 <= area.x1
+        assert area.y0 <= box.y0 and box.y1 <= area.y1
+    return boxes
+
+
+# The map
+
+
+def test_a_point_for_each_category(display, salaries):
+    counts = salaries[TITLE].value_counts()
+    assert set(display.categories) == set(counts.index)
+    np.testing.assert_array_equal(display.scatter_.get_offsets(), display.positions)
+    assert display.figure_ is display.ax_.figure
+    assert display.scatter_ in display.ax_.collections
+    sizes = pd.Series(display.scatter_.get_sizes(), display.categories)
+    frequent = counts.index[:5]
+    np.testing.assert_allclose(
+        sizes[frequent] / sizes[frequent[0]], counts[frequent] / counts.iloc[0]
+    )
+    assert sizes.min() > 0
+
+
+def test_axes_say_what_they_are(display):
+    assert display.ax_.get_xlabel().startswith("PC 1 (")
+    assert display.ax_.get_ylabel().startswith("PC 2 (")
+    assert display.ax_.get_xlabel().endswith(" %)")
+    assert display.ax_.get_title() == TITLE
+
+
+def test_labels_do_not_overlap_and_the_most_frequent_has_one(display):
+    boxes = assert_legible(display)
+    assert len(boxes) >= 15
+    assert display.categories[0] in boxes
+    assert set(boxes) <= set(display.categories)
+
+
+def test_a_label_is_beside_its_point(display):
+    boxes = drawn_boxes(display)
+    points = display.ax_.transData.transform(display.positions)
+    pixels = display.figure_.dpi / 72
+    radii = np.sqrt(display.scatter_.get_sizes()) / 2 * pixels
+    for i, category in enumerate(display.categories):
+        if category in boxes:
+            box = boxes[category]
+            nearest = np.clip(points[i], [box.x0, box.y0], [box.x1, box.y1])
+            assert np.hypot(*(points[i] - nearest)) <= radii[i] + 3 * pixels
+
+
+def test_labels_find_new_places_when_the_figure_changes(display):
+    before = assert_legible(display)
+    display.figure_.set_size_inches(16, 12)
+    larger = assert_legible(display)
+    assert len(larger) > len(before)
+    display.ax_.set(xlim=(-0.5, 0.5), ylim=(-0.2, 0.2))
+    zoomed = assert_legible(display)
+    assert set(zoomed) - set(larger)
+    shown = display.positions[[category in zoomed for category in display.categories]]
+    assert (np.abs(shown) <= (0.5, 0.2)).all()  # none stays for what is out of sight
+
+
+@pytest.mark.parametrize("suffix", ["pdf", "png"])
+def test_saved_in_any_format(display, tmp_path, suffix):
+    file = tmp_path / f"map.{suffix}"
+    display.figure_.savefig(file, bbox_inches="tight", dpi=60)
+    assert file.stat().st_size > 5_000
+    assert_legible(display)
+
+
+@pytest.mark.parametrize(("annotate", "n"), [(False, 0), (7, 7), (["Bus Operator"], 1)])
+def test_annotate(encoder, annotate, n):
+    display = EmbeddingDisplay.from_estimator(encoder, TITLE, annotate=annotate)
+    labels = [text.get_text() for text in display.text_]
+    assert len(labels) == n
+    assert labels == (annotate if isinstance(annotate, list) else list(display.categories[:n]))
+    assert_legible(display)
+
+
+def test_names_are_no_formulas():
+    display = simple()
+    display.categories = ["$x_1", "$a$", "100 %"]
+    assert set(drawn_boxes(display.plot())) == {"$x_1", "$a$", "100 %"}
+    assert not any(text.get_parse_math() for text in display.text_)
+
+
+def test_given_axes_and_styles(encoder):
+    figure, axes = plt.subplots(1, 2)
+    display = EmbeddingDisplay.from_estimator(
+        encoder,
+        TITLE,
+        ax=axes[1],
+        scatter_kw={"s": 9, "cmap": "viridis", "vmin": -1, "vmax": 1},
+        text_kw={"fontsize": 4, "color": "red"},
+    )
+    assert display.ax_ is axes[1] and display.figure_ is figure
+    assert plt.get_fignums() == [figure.number]
+    assert display.scatter_.get_sizes().tolist() == [9]
+    assert display.scatter_.get_cmap().name == "viridis"
+    assert display.scatter_.get_clim() == (-1, 1)
+    assert {text.get_color() for text in display.text_} == {"red"}
+    assert {text.get_fontsize() for text in display.text_} == {4}
+    assert_legible(display)
+
+
+def test_drawing_leaves_nothing_to_draw(display):
+    display.figure_.canvas.draw()
+    assert not display.figure_.stale  # else a window would be drawn for ever
+    copy = pickle.loads(pickle.dumps(display.figure_))
+    copy.canvas.draw()
+    labels = [text.get_text() for text in copy.axes[0].texts if text.get_visible()]
+    assert labels == list(drawn_boxes(display))
+
+
+def test_drawn_again_on_other_axes(display):
+    first = display.ax_
+    assert display.plot(annotate=3) is display
+    assert display.ax_ is not first and len(display.text_) == 3
+
+
+def test_plain_data_is_enough():
+    display = simple().plot()
+    assert set(assert_legible(display)) == {"category 0", "category 1", "category 2"}
+    assert display.text_[0].get_text() == "category 2"  # the most frequent
+    assert display.colorbar_ is None
+    assert display.ax_.get_title() == display.ax_.get_xlabel() == ""
+
+
+def test_one_coordinate_against_rows(salaries):
+    encoder = EmbeddingEncoder(embedding_dim=1, target_effect=False, max_iter=2, random_state=0)
+    encoder.fit(salaries[[TITLE]], salaries["current_annual_salary"])
+    display = EmbeddingDisplay.from_estimator(encoder, TITLE)
+    assert display.ax_.get_xlabel() == f"{TITLE}_0"
+    assert display.ax_.get_ylabel() == "rows"
+    assert display.ax_.get_yscale() == "log"
+    np.testing.assert_array_equal(display.scatter_.get_offsets()[:, 1], display.counts)
+    assert_legible(display)
+
+
+# Colours
+
+
+def test_effects_meet_at_zero(display, encoder):
+    effects = encoder.embedding_frame(TITLE)[f"{TITLE}_effect"].loc[display.categories]
+    np.testing.assert_allclose(display.scatter_.get_array(), effects)
+    low, high = display.scatter_.get_clim()
+    assert low == -high < 0
+    # A few are beyond what nearly all rows have, and the bar says so.
+    assert effects.max() > high and display.colorbar_.extend == "max"
+    within = np.repeat(effects.abs() <= high, display.counts).mean()
+    assert 0.98 <= within < 1
+    assert display.colorbar_.ax.get_ylabel() == "effect (standard deviations of the target)"
+
+
+def test_one_color(encoder):
+    display = EmbeddingDisplay.from_estimator(encoder, TITLE, color=None)
+    assert display.colorbar_ is None
+    assert len(np.unique(display.scatter_.get_facecolors(), axis=0)) == 1
+    assert len(display.figure_.axes) == 1
+
+
+def test_numbers_of_ones_own(encoder, salaries):
+    mean = salaries.groupby(TITLE)["current_annual_salary"].mean()
+    display = EmbeddingDisplay.from_estimator(
+        encoder, TITLE, color=mean, scatter_kw={"norm": "log"}
+    )
+    np.testing.assert_allclose(display.scatter_.get_array(), mean.loc[display.categories])
+    assert isinstance(display.scatter_.norm, matplotlib.colors.LogNorm)
+    assert display.colorbar_.ax.get_ylabel() == "current_annual_salary"
+    assert display.colorbar_.extend == "neither"
+
+
+def test_unknown_numbers_are_grey():
+    display = simple(color=[1.0, np.nan, 3.0]).plot()
+    display.figure_.canvas.draw()
+    grey = matplotlib.colors.to_rgb("lightgrey")
+    is_grey = np.isclose(display.scatter_.get_facecolors()[:, :3], grey).all(axis=1)
+    assert is_grey.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("n", [2, 11, 20])
+def test_names_have_a_color_each(n):
+    names = [f"name {k:02}" for k in range(n)]
+    display = simple(n + 2, color=[*names[::-1], names[0], None], color_name="kind").plot()
+    display.figure_.canvas.draw()
+    labels = [tick.get_text() for tick in display.colorbar_.ax.get_yticklabels()]
+    assert labels == names
+    assert display.colorbar_.ax.get_ylabel() == "kind"
+    colors = display.scatter_.get_facecolors()
+    assert len(np.unique(colors, axis=0)) == n + 1  # grey has no name
+    np.testing.assert_array_equal(colors[n - 1], colors[n])
+    bar = display.colorbar_
+    np.testing.assert_array_equal(bar.cmap(bar.norm(0))[:3], colors[n, :3])
+
+
+def test_plain_names_are_enough():
+    display = simple(color=["a", "b", "a"]).plot()
+    assert display.scatter_.get_array().tolist() == [0, 1, 0]
+
+
+# Errors
+
+
+def test_what_cannot_be_drawn(encoder):
+    with pytest.raises(NotFittedError):
+        EmbeddingDisplay.from_estimator(EmbeddingEncoder(), TITLE)
+    with pytest.raises(TypeError, match="estimator must be a fitted EmbeddingEncoder"):
+        EmbeddingDisplay.from_estimator("encoder", TITLE)
+    with pytest.raises(ValueError, match="names the column 'city', which X does not have"):
+        EmbeddingDisplay.from_estimator(encoder, "city")
+    with pytest.raises(ValueError, match="'projection' parameter must be one of"):
+        EmbeddingDisplay.from_estimator(encoder, TITLE, projection="umap")
+    with pytest.raises(ValueError, match="'color' parameter must hold one value per category"):
+        EmbeddingDisplay.from_estimator(encoder, TITLE, color=[1, 2])
+    with pytest.raises(ValueError, match="'annotate' parameter names"):
+        EmbeddingDisplay.from_estimator(encoder, TITLE, annotate=["Astronaut"])
+    assert not plt.get_fignums()
+
+
+def test_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.delitem(sys.modules, "skembed.plotting")
+    with pytest.raises(ImportError, match=r'pip install "skembed\[plot\]"'):
+        importlib.import_module("skembed.plotting")
+
+
+# Loss curves
+
+
+def test_loss_curves(encoder):
+    display = LossCurveDisplay.from_estimator(encoder)
+    training, held_out = display.lines_
+    epochs = np.arange(1, encoder.n_iter_ + 1)
+    np.testing.assert_array_equal(training.get_data(), [epochs, encoder.loss_curve_])
+    np.testing.assert_array_equal(
+        held_out.get_data(), [epochs, -np.array(encoder.validation_scores_)]
+    )
+    assert display.lines_ == list(display.ax_.lines)
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("epoch", "loss")
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert legend == ["training", "held out"]
+    assert display.figure_ is display.ax_.figure
+    display.figure_.canvas.draw()
+    assert all(tick == int(tick) for tick in display.ax_.get_xticks())
+
+
+def test_loss_curve_without_held_out_rows():
+    _, ax = plt.subplots()
+    display = LossCurveDisplay(loss_curve=[3, 2, 1]).plot(ax, color="red", label="mine")
+    assert display.ax_ is ax
+    (line,) = display.lines_
+    assert (line.get_color(), line.get_label()) == ("red", "mine")
+    assert line.get_ydata().tolist() == [3, 2, 1]
+
+
+def test_no_loss_curve():
+    X = [["a", "x"], ["b", "y"]] * 20
+    with pytest.raises(ValueError, match="has no losses to draw"):
+        LossCurveDisplay.from_estimator(EmbeddingEncoder(task="none").fit(X))
+    with pytest.raises(NotFittedError):
+        LossCurveDisplay.from_estimator(EmbeddingEncoder())
+    with pytest.raises(TypeError, match="Got list instead"):
+        LossCurveDisplay.from_estimator([])
