@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,32 +13,50 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import CallbackSupportMixin, Task
-from ._cooccurrence import cooccurrence_tables
+from ._coded import Column
+from ._first_pass import count_categories
 from ._learning import (
     FittedNetwork,
     Start,
     Trained,
     find_space,
     learn_tables,
-    limit_norm,
     mean_curve,
     train_for_vectors,
 )
+from ._numeric import NumericScaler
 from ._params import Rule, check_parameters
 from ._progress import ProgressLines, Watch
+from ._recipe import share_tables
+from ._resting import Resting, rest
 from ._sample import read_input
 from ._sequences import pooled_vectors
+from ._streaming_counts import CountStream, start_counts
 from ._tables import count_rows, fill_reserved_rows
+from ._targets import Target, read_target
 from ._training_input import TrainingInput, encode_input, read_training_input
 from ._vectors import LearnedVectors
+from ._vocabularies import extend_vocabularies
+from ._vocabulary import ColumnVocabulary
 from ._warm_start import start_from
 from .nn._training import History
+
+
+@dataclass(frozen=True)
+class Units:
+    """What scaled the numeric columns and the target of the first rows."""
+
+    scaler: NumericScaler
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
 
 
 class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, BaseEstimator):
     """Learns tables of vectors; subclasses say what else they keep and do."""
 
     _rules: ClassVar[Mapping[str, Rule]]
+    # Whether one column at least must be categorical.
+    _needs_categories: ClassVar = True
     # Learned coordinates of a column of many categories, where that is left to us.
     _auto_dim: ClassVar = 4
 
@@ -83,14 +102,20 @@ class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, Bas
 
     def _fitted(self, read: TrainingInput, trained: Trained | None) -> EmbeddingModel:
         """A copy that has learned the vectors."""
-        fitted = copy(self)
+        fitted, sample = copy(self), read.sample
         fitted._store(read)
+        stream: CountStream | Resting | None = None
         if trained is None:
-            tables, networks, histories = self._learn_together(read), [], []
+            start = self._start_counts(read)
+            stream, tables, _ = start.learned(sample, read.numbers, read.recipe, read.rng)
+            networks, histories = [], []
         else:
-            tables = learn_tables(read.sample, trained, read.recipe, same_rows=True)
+            tables = learn_tables(sample, trained, read.recipe, same_rows=True)
+            # How bags overlap is not told by what a fit leaves behind.
+            stream = None if sample.bags else rest(sample, trained, tables, read.recipe)
             networks = [trained.state()] if self.warm_start else []
             histories = [trained.history]
+        fitted._keep_for_later(read, stream)
         fitted._store_learned(self._fill(tables, read), networks, histories)
         return fitted
 
@@ -100,24 +125,14 @@ class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, Bas
             delattr(self, name)
         vars(self).update(vars(fitted))
 
-    def _learn_together(self, read: TrainingInput) -> list[NDArray[np.float32]]:
-        """Tables from what occurs together in a row, without a target."""
+    def _start_counts(self, read: TrainingInput) -> CountStream:
+        """What tells which categories occur together in a row, without a target."""
         if self.initial_embeddings is not None:
             raise ValueError(
                 "The 'initial_embeddings' parameter must be None with task='none', which does not "
                 f"start from vectors. Got {self.initial_embeddings!r} instead."
             )
-        tables = cooccurrence_tables(
-            read.sample.codes,
-            list(read.n_codes),
-            read.numbers,
-            read.sample.weight,
-            read.recipe.embedding_dims,
-            read.rng,
-            read.recipe.tables,
-            read.sample.bags,
-        )
-        return [limit_norm(table, self.max_norm).astype(np.float32) for table in tables]
+        return start_counts(read.sample, read.numbers, read.n_codes)
 
     def _starting_points(self, read: TrainingInput) -> Iterator[Start]:
         """What overwrites the first parameters of each network with those of the last fit."""
@@ -130,17 +145,43 @@ class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, Bas
 
     def _store(self, read: TrainingInput) -> None:
         """Keep what was read."""
-        probe, target = read.probe, read.sample.target
-        self.n_features_in_ = probe.n_features_in_
-        if hasattr(probe, "feature_names_in_"):
-            self.feature_names_in_ = probe.feature_names_in_
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        target = read.sample.target
+        self._store_names(read.probe)
         self._columns = read.columns
         self._vocabularies = read.vocabularies
         self.classes_ = target.classes
         self.target_type_ = target.kind
         self._n_outputs = target.n_outputs
+        # A first pass is for one fit.
+        vars(self).pop("_first_pass", None)
+
+    def _extended(self, coded: Sequence[Column]) -> list[ColumnVocabulary]:
+        """The vocabularies with more rows counted, and what is new in them where it may join."""
+        if self._counted_before:
+            return self._vocabularies
+        return extend_vocabularies(
+            self._vocabularies,
+            coded,
+            self._columns,
+            self.categories,
+            share_tables(self.shared, self._columns),
+            may_grow=self.min_frequency is None and self.max_categories is None,
+        )
+
+    def _store_names(self, probe: Any) -> None:
+        """Keep the names and the number of the columns."""
+        self.n_features_in_ = probe.n_features_in_
+        if hasattr(probe, "feature_names_in_"):
+            self.feature_names_in_ = probe.feature_names_in_
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _keep_for_later(self, read: TrainingInput, stream: Any) -> None:
+        """Keep what `partial_fit` goes on from."""
+        target = read.sample.target
+        self._stream = stream
+        self._counted_before = False
+        self._units = Units(read.scaler, target.center, target.scale)
 
     def _store_learned(
         self,
@@ -158,6 +199,20 @@ class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, Bas
         self.validation_scores_ = [-loss for loss in held_out] if self.early_stopping else None
         self.n_iter_ = len(self.loss_curve_)
 
+    def _read_more_target(self, y: Any, weight: NDArray[np.float64]) -> Target:
+        """The target of more rows for a fit that exists, in the unit of its own."""
+        task = "classification"
+        if self.target_type_ == "none" or self.target_type_.startswith("continuous"):
+            # What a few rows look like does not tell their task.
+            task = "none" if self.target_type_ == "none" else "regression"
+        target = read_target(y, task, weight, self.classes_)
+        if target.kind != self.target_type_ or target.n_outputs != self._n_outputs:
+            raise ValueError(
+                f"y must be as in the first call, {self.target_type_} with {self._n_outputs} "
+                f"outputs. Got {target.kind} with {target.n_outputs}."
+            )
+        return target
+
     def _fill(
         self, tables: list[NDArray[np.float32]], read: TrainingInput
     ) -> list[NDArray[np.float32]]:
@@ -169,7 +224,10 @@ class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, Bas
     ) -> NDArray[Any]:
         """The table that some columns have in common with its reserved rows filled."""
         sample = read.sample
-        counts = [count_rows(sample.codes[:, j], sample.bags.get(j), len(table)) for j in columns]
+        counts = [
+            count_rows(sample.codes[:, j], sample.bags.get(j), len(table), sample.weight)
+            for j in columns
+        ]
         return fill_reserved_rows(
             table,
             read.vocabularies[columns[0]],
@@ -177,6 +235,51 @@ class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, Bas
             self.handle_unknown,
             self.handle_missing,
         )
+
+    def partial_fit_vocabulary(self, X: Any) -> Self:
+        """Count the categories of one more batch, before anything is learned.
+
+        Called with all batches, it tells the first :meth:`partial_fit` the categories and how often
+        they occur, so that ``min_frequency`` and ``max_categories`` can be applied, and how many
+        rows there are. How the rows are cut into batches makes no difference. The categories are
+        then known: other values are unknown ones.
+
+        Parameters
+        ----------
+        X : dataframe or array-like of shape (n_samples, n_features)
+            All columns, as :meth:`partial_fit` gets them. The first batch tells which are numeric
+            where that is not given.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the estimator is fitted already, or a column is not what it must be.
+
+        Examples
+        --------
+        >>> from skembed import EmbeddingEncoder
+        >>> encoder = EmbeddingEncoder().partial_fit_vocabulary([["a"], ["b"]])
+        >>> encoder.partial_fit_vocabulary([["c"], ["a"]]).categories_
+        [array(['a', 'b', 'c'], dtype=object)]
+        """
+        check_parameters(self, self._rules)
+        if self.__sklearn_is_fitted__():
+            raise ValueError(
+                "partial_fit_vocabulary must be called before anything is learned, but this "
+                f"{type(self).__name__} is fitted. Take a new one: sklearn.base.clone makes it."
+            )
+        before = getattr(self, "_first_pass", None)
+        probe = copy(self)
+        frame = read_input(probe, X, reset=before is None)
+        first_pass = count_categories(self, frame, before)
+        self._store_names(probe)
+        self._first_pass = first_pass
+        self._vocabularies = first_pass.vocabularies
+        return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Look up the vectors of all categories.

@@ -313,8 +313,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         """Train the networks for one more epoch on new rows.
 
         The first call is a :meth:`fit`, and should be given a fair sample. Later ones keep its
-        categories, effects, crosses, linear part and ``network_share_`` (if that is 0, predictions
-        stay), and learn with the constant rate ``learning_rate_init``.
+        effects, crosses, linear part and ``network_share_`` (if that is 0, predictions stay), and
+        learn at the rate ``learning_rate_init``. New categories join where the unknown value is.
 
         Parameters
         ----------

@@ -32,53 +32,21 @@ _LEAST_DEVIATION = 1e-5
 _NEARLY_LARGEST = 0.999
 
 
-def cooccurrence_tables(
-    codes: NDArray[np.int32],
-    n_codes: Sequence[int],
-    numeric: Array,
-    weight: Array,
-    dims: Sequence[int],
-    rng: np.random.Generator,
-    tables: Sequence[int] | None = None,
-    bags: Mapping[int, Bags] = NO_BAGS,
-) -> list[NDArray[np.float32]]:
-    """One table per column, in which categories lie close that occur with the same others.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n, n_columns), dtype int32
-        Code 0 is the unknown value, the last code of a column the missing one.
-    n_codes : sequence of int
-        Codes of each column.
-    numeric : ndarray of shape (n, n_numeric)
-        Numbers, NaN where missing. Their quantile bins are context for the categories.
-    weight : ndarray of shape (n,)
-        Weight 2 counts as two rows.
-    dims : sequence of int
-        Most coordinates of each column.
-    rng : numpy.random.Generator
-    tables : sequence of int, optional
-        Columns with the same number share one vocabulary and one table.
-    bags : dict of Bags, optional
-        By column: its codes are bags of codes, which occur together with each other too.
-
-    Returns
-    -------
-    learned : list of ndarray of shape (n_codes, at most dim), dtype float32
-        One per column. The mean over the rows is 0. The squared distance of two categories
-        approximates the mean squared difference of their PMI (in nats) with what stands in other
-        columns. There are fewer coordinates than asked for where the categories span fewer.
-    """
-    if codes.shape[1] + numeric.shape[1] < 2 and not bags:
+def check_contexts(sizes: Sequence[int], bags: Mapping[int, Bags]) -> None:
+    """Raise where nothing can occur together: a single column and no bags."""
+    if len(sizes) < 2 and not bags:
         raise ValueError(
             "task='none' learns from which categories occur together and needs at least 2 columns, "
             "those of numeric_features included, or one of sequence_features. X has 1 feature(s)."
         )
-    edges = bin_edges(numeric, weight)
+
+
+def add_bins(
+    codes: NDArray[np.int32], n_codes: Sequence[int], numeric: Array, edges: Sequence[Array]
+) -> tuple[NDArray[np.int32], list[int]]:
+    """The codes of all columns, numeric ones in bins, and how many codes each has."""
     contexts = np.hstack([codes, bin_codes(numeric, edges)])
-    sizes = [*n_codes, *(len(own) + 2 for own in edges)]
-    counts = cooccurrence_counts(contexts, sizes, weight, bags)
-    return factorise_counts(counts, sizes, dims, rng, tables)
+    return contexts, [*n_codes, *(len(own) + 2 for own in edges)]
 
 
 def bin_edges(numeric: Array, weight: Array) -> list[Array]:
@@ -162,9 +130,26 @@ def factorise_counts(
     rng: np.random.Generator,
     tables: Sequence[int] | None = None,
 ) -> list[NDArray[np.float32]]:
-    """One table for each of ``dims`` from the counts of pairs; see :func:`cooccurrence_tables`.
+    """One table for each of ``dims``: categories lie close that occur with the same others.
 
-    ``n_codes`` has the size of every column of ``counts``; those beyond ``dims`` are context only.
+    Parameters
+    ----------
+    counts : sparse array of shape (sum(n_codes), sum(n_codes))
+        Of pairs, symmetric.
+    n_codes : sequence of int
+        Codes of each column: 0 is the unknown value, the last one the missing value.
+    dims : sequence of int
+        Most coordinates of each column; columns beyond are context only.
+    rng : numpy.random.Generator
+    tables : sequence of int, optional
+        Columns with the same number share one vocabulary and one table.
+
+    Returns
+    -------
+    learned : list of ndarray of shape (n_codes, at most dim), dtype float32
+        One per column. The mean over the rows is 0. The squared distance of two categories
+        approximates the mean squared difference of their PMI (in nats) with what stands in other
+        columns. There are fewer coordinates than asked for where the categories span fewer.
     """
     starts = np.cumsum([0, *n_codes])
     tables = list(range(len(dims)) if tables is None else tables)

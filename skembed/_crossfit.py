@@ -206,7 +206,7 @@ def vectors_of_unseen(
     for j, (table, vocabulary) in enumerate(zip(tables, vocabularies, strict=True)):
         unseen = np.repeat(table[UNKNOWN : UNKNOWN + 1], len(table), axis=0)
         if handle_missing != "unknown":
-            counts = count_rows(sample.codes[:, j], sample.bags.get(j), len(table))
+            counts = count_rows(sample.codes[:, j], sample.bags.get(j), len(table), sample.weight)
             unseen[vocabulary.missing_code] = mean_over_rows(table, counts)
         first_learned = table.shape[1] - recipe.embedding_dims[j]
         learned = unseen[:, first_learned:]

@@ -30,10 +30,10 @@ from .nn._solve import solve_symmetric
 
 Array = NDArray[np.float64]
 
-_N_SWEEPS = 15
+N_SWEEPS = 15
 # Steps in which the effects of a column of bags are found, in each sweep.
 _N_SOLVER_STEPS = 20
-_FIRST_ESTIMATE = 10.0
+FIRST_ESTIMATE = 10.0
 _PSEUDO_COUNT_RANGE = (1e-3, 1e6)
 # Keeps 0 / 0, a code without rows and without shrinkage, at 0.
 _SMALLEST = 1e-300
@@ -85,21 +85,25 @@ class _Column:
 
     def shrunken_mean(self, residual: Array, m: Array) -> Array:
         """Effect of every code, ``(n_codes, n_outputs)``, with mean 0 over the rows."""
-        total = self._sum @ (residual * self._weight)
-        share = self.counts / np.maximum(self.counts + m, _SMALLEST)
-        # What all categories have in common belongs to the overall mean. Left free, constants
-        # wander between the columns for as long as they are visited.
-        common = (share * total).sum(axis=0) / np.maximum(
-            (share * self.counts).sum(axis=0), _SMALLEST
-        )
-        total -= self.counts * common
-        effects = total / np.maximum(self.counts + m, _SMALLEST)
-        # A category that was seen once is the best model of one that was never seen.
-        seen = self.counts > 0
-        rarity = np.where(seen, 1 / (1 + self.counts), 0)
-        pooled = (rarity * total).sum(axis=0)
-        pooled /= np.maximum((rarity * self.counts).sum(axis=0) + m, _SMALLEST)
-        return np.where(seen, effects, pooled)
+        return shrink(self._sum @ (residual * self._weight), self.counts, m)
+
+
+def shrink(total: Array, counts: Array, m: Array) -> Array:
+    """Effects ``(n_codes, n_outputs)`` of a column from the residuals of its codes, added up, and
+    their counts ``(n_codes, 1)``, with mean 0 over the rows.
+    """
+    share = counts / np.maximum(counts + m, _SMALLEST)
+    # What all categories have in common belongs to the overall mean. Left free, constants wander
+    # between the columns for as long as they are visited.
+    common = (share * total).sum(axis=0) / np.maximum((share * counts).sum(axis=0), _SMALLEST)
+    total = total - counts * common
+    effects = total / np.maximum(counts + m, _SMALLEST)
+    # A category that was seen once is the best model of one that was never seen.
+    seen = counts > 0
+    rarity = np.where(seen, 1 / (1 + counts), 0)
+    pooled = (rarity * total).sum(axis=0)
+    pooled /= np.maximum((rarity * counts).sum(axis=0) + m, _SMALLEST)
+    return np.where(seen, effects, pooled)
 
 
 class _BagColumn:
@@ -191,12 +195,18 @@ def joint_effects(
     ]
     values = [np.zeros((n, y.shape[1])) for n in n_codes]
     estimate = pseudo_counts is None
-    m = np.full((len(columns), y.shape[1]), _FIRST_ESTIMATE) if estimate else pseudo_counts
+    m = np.full((len(columns), y.shape[1]), FIRST_ESTIMATE) if estimate else pseudo_counts
     residual = y - np.average(y, axis=0, weights=weight)
-    for sweep in range(_N_SWEEPS):
+    for sweep in range(N_SWEEPS):
         _visit(columns, values, residual, m)
         if estimate and sweep > 0:
-            m = _estimate_pseudo_counts(columns, values, residual, weight, m)
+            m = estimate_pseudo_counts(
+                [column.counts for column in columns],
+                [c.deviations(table) for c, table in zip(columns, values, strict=True)],
+                weight @ residual**2,
+                weight.sum(),
+                m,
+            )
     return Effects(values, m)
 
 
@@ -238,7 +248,7 @@ def held_out_effects(
         values = [np.zeros((n, kept.shape[1])) for n in n_codes]
         mean = y[:, output] @ kept / np.maximum(kept.sum(axis=0), _SMALLEST)
         residual = y[:, output, None] - mean
-        for _ in range(_N_SWEEPS):
+        for _ in range(N_SWEEPS):
             _visit(columns, values, residual, pseudo_counts[:, output, None])
         for column, table, out in zip(columns, values, held_out, strict=True):
             out[:, output] = table[column.codes, fold]
@@ -275,24 +285,23 @@ def _visit(
         residual -= column.contribution(table)
 
 
-def _estimate_pseudo_counts(
-    columns: Sequence[_Column | _BagColumn],
-    values: list[Array],
-    residual: Array,
-    weight: Array,
-    m: Array,
+def estimate_pseudo_counts(
+    counts: Sequence[Array], deviations: Sequence[Array], squares: Array, n: float, m: Array
 ) -> Array:
-    """One step of expectation-maximisation for the ratio of noise variance to effect variance."""
-    n = weight.sum()
-    used = sum((c.counts / (c.counts + m_c)).sum(axis=0) for c, m_c in zip(columns, m, strict=True))
-    noise = weight @ residual**2 / np.maximum(n - used, 0.2 * n)
+    """One step of expectation-maximisation for the ratio of noise variance to effect variance.
+
+    ``counts``, ``(n_codes, 1)`` each, and what was shrunken towards 0, ``deviations``, are those of
+    every column; ``squares``, ``(n_outputs,)``, the sums of the squared residuals of ``n`` rows.
+    """
+    used = sum((c / (c + m_c)).sum(axis=0) for c, m_c in zip(counts, m, strict=True))
+    noise = squares / np.maximum(n - used, 0.2 * n)
     new = np.empty_like(m)
-    for column, table, m_column, target in zip(columns, values, m, new, strict=True):
-        seen = column.counts[:, 0] > 0
+    for own, table, m_column, target in zip(counts, deviations, m, new, strict=True):
+        seen = own[:, 0] > 0
         if not seen.any():
             target[...] = m_column
             continue
-        spread = column.deviations(table)[seen] ** 2 + noise / (column.counts[seen] + m_column)
+        spread = table[seen] ** 2 + noise / (own[seen] + m_column)
         variance = np.mean(spread, axis=0)
         target[...] = np.clip(noise / np.maximum(variance, _SMALLEST), *_PSEUDO_COUNT_RANGE)
     return new

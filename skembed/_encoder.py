@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from . import _params as p
-from ._base import EmbeddingModel
 from ._callbacks import begin_fit, with_callbacks
 from ._crossfit import choose_splits, cross_fit
+from ._partial_fit import StreamedModel
 from ._storage import StoredEmbeddings
 from ._threads import single_blas_thread
 
 
-class EmbeddingEncoder(StoredEmbeddings, EmbeddingModel):
+class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
     """Encode categorical columns as dense vectors learned from the target.
 
     Each category of each column gets a short vector. The first coordinate is the category's

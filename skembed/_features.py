@@ -9,7 +9,7 @@ the effects of all rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -25,6 +25,7 @@ from ._sequences import pooled_vectors
 from ._targets import standardised
 from ._terms import Codes, Cross, Part, Term, cross_of
 from .nn._bags import Bags
+from .nn._growth import Moves, move_rows
 
 Array = NDArray[np.float64]
 
@@ -102,6 +103,15 @@ class Features:
     scale: Array
     scaler: NumericScaler
     bins: PiecewiseLinear
+
+    def grown(self, moves: Sequence[Moves], n_codes: Sequence[int]) -> Features:
+        """The same where columns have more codes; ``moves`` has the new place of each."""
+        effects = [
+            move_rows(own, *place, own[:1])
+            for own, *place in zip(self.column_effects, moves, n_codes, strict=False)
+        ]
+        terms = [term.grown(moves, n_codes) for term in self.terms]
+        return replace(self, column_effects=effects, terms=terms)
 
     def assemble(self, columns: Sequence[Array], scaled: NDArray) -> NDArray[np.float32]:
         """Features of terms, standardised and clipped, and the scaled numbers beside them."""

@@ -7,7 +7,7 @@ once more with the network at rest
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count as count_up
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from ._effects import joint_effects
 from ._sample import Sample
-from ._table_rules import table_rules, unknown_replacement
+from ._table_rules import code_counts, table_rules, unknown_replacement
 from ._targets import standardised
+from .nn._growth import Moves, grow_parameters
 from .nn._losses import make_loss
 from .nn._network import (
     Architecture,
@@ -105,6 +106,20 @@ class FittedNetwork:
         return FittedNetwork(self.architecture, own)
 
 
+def grow_network(
+    fitted: FittedNetwork, moves: Sequence[Moves], n_codes: Sequence[int]
+) -> FittedNetwork:
+    """A copy whose columns have more codes; a new one starts at the vector of the unknown value.
+
+    ``moves`` has the new place of every code of a column.
+    """
+    old = fitted.architecture
+    firsts = [old.columns.index(table) for table in range(len(old.n_codes))]
+    new = replace(old, n_codes=tuple(n_codes[j] for j in firsts))
+    parameters = grow_parameters(fitted.parameters, old, new, [moves[j] for j in firsts])
+    return FittedNetwork(new, parameters)
+
+
 @dataclass(frozen=True)
 class Trained:
     """A trained network, with what learning tables in its space needs.
@@ -164,10 +179,7 @@ def train_network(
     parameters = network.initial_parameters(rng, baseline)
     if start:
         start(architecture, parameters)
-    for table, prior in zip(table_views(architecture, parameters), recipe.priors, strict=True):
-        if prior is not None:
-            # A category without a vector starts in the middle of those that have one.
-            table[...] = np.where(np.isnan(prior), np.nanmean(prior, axis=0), prior)
+    place_priors(architecture, parameters, recipe.priors)
     # Steps see weights of mean 1, so that their size does not depend on the unit of the weights.
     equal = sample.weight.min() == sample.weight.max()
     mean_one = None if equal else (sample.weight / sample.weight.mean()).astype(np.float32)
@@ -175,7 +187,8 @@ def train_network(
     kept = np.arange(len(data))
     if recipe.validation_fraction is not None:
         kept, held_out = _hold_out(len(data), recipe.validation_fraction, rng)
-    replace_some = unknown_replacement(architecture, sample)
+    counts = code_counts(architecture, sample)
+    replace_some = unknown_replacement(architecture, counts)
     epochs = count_up()
     training = data if recipe.validation_fraction is None else data.take(kept)
     without_inputs = replace(training, numeric=training.numeric[:, :0])
@@ -195,7 +208,7 @@ def train_network(
         rng,
         rules=table_rules(
             architecture,
-            sample,
+            counts,
             [recipe.multipliers[j] for j in recipe.first_columns],
             recipe.priors,
             recipe.settings.batch_size,
@@ -205,6 +218,16 @@ def train_network(
         on_epoch=partial(on_epoch, FittedNetwork(architecture, parameters)),
     )
     return network, parameters, history
+
+
+def place_priors(
+    architecture: Architecture, parameters: Parameters, priors: Sequence[Array | None]
+) -> None:
+    """Overwrite the first vectors of the tables that were given some."""
+    for table, prior in zip(table_views(architecture, parameters), priors, strict=True):
+        if prior is not None:
+            # A category without a vector starts in the middle of those that have one.
+            table[...] = np.where(np.isnan(prior), np.nanmean(prior, axis=0), prior)
 
 
 def train_for_vectors(

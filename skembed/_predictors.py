@@ -17,16 +17,18 @@ from ._blend import Blend, continue_blend, fit_blend
 from ._callbacks import Task, begin_fit, with_callbacks
 from ._effects_frame import effect_frames
 from ._features import Features, FeatureSettings, make_features
+from ._first_pass import FirstPass
 from ._frames import Frame
-from ._learning import FittedNetwork, Recipe, limit_norm, mean_curve
+from ._learning import FittedNetwork, Recipe, grow_network, limit_norm, mean_curve
 from ._params import check_parameters
 from ._progress import Watch
 from ._recipe import make_recipe, share_tables
 from ._sample import Sample, make_rng, numeric_matrix, read_input, read_weight
-from ._targets import Target, read_target
+from ._targets import Target
 from ._terms import Cross, Part, Term
 from ._threads import single_blas_thread
 from ._training_input import TrainingInput, encode_input, read_training_input
+from ._vocabularies import moved_rows
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import Bags
 from .nn._losses import make_loss
@@ -40,13 +42,21 @@ class EmbeddingPredictor(EmbeddingModel):
     """Keeps the networks, and the features and the linear model beside them."""
 
     _auto_dim: ClassVar = 8
+    _needs_categories: ClassVar = False
 
     @with_callbacks
-    def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        classes: Any = None,
+        first_pass: FirstPass | None = None,
+    ) -> None:
         check_parameters(self, self._rules)
         with single_blas_thread():
             weight = self._weighted(X, y, sample_weight, classes)
-            read = read_training_input(self, X, y, weight, needs_categories=False, classes=classes)
+            read = read_training_input(self, X, y, weight, classes=classes, first_pass=first_pass)
             task = begin_fit(self, X, y, sample_weight, n_parts=self.n_estimators, in_order=False)
             target = self._with_loss(read.sample.target)
             read = replace(read, sample=replace(read.sample, target=target))
@@ -81,6 +91,7 @@ class EmbeddingPredictor(EmbeddingModel):
                 partial(self._watches, read, features, task),
             )
             fitted = self._fitted(read, features, blend, histories)
+            fitted._counted_before = first_pass is not None
             interrupted = any(history.interrupted for history in histories)
             if not interrupted:
                 task.end(lambda: vars(fitted))
@@ -137,41 +148,56 @@ class EmbeddingPredictor(EmbeddingModel):
                 "partial_fit holds out no rows. Set early_stopping=False, or call fit."
             )
         if not self.__sklearn_is_fitted__():
-            self._fit(X, y, sample_weight, classes)
+            self._fit(X, y, sample_weight, classes, getattr(self, "_first_pass", None))
             return
         with single_blas_thread():
+            frame = read_input(self, X, reset=False)
             weight = self._weighted(X, y, sample_weight, self.classes_)
-            sample = self._read_more(X, y, weight)
+            weight = read_weight(weight, frame.n_rows)
+            vocabularies, features, blend = self._grown(frame, np.flatnonzero(weight))
+            sample = self._read_more(frame, y, weight, vocabularies, features)
             tables = share_tables(self.shared, self._columns)
-            recipe = make_recipe(self, self._columns, self._vocabularies, tables)
-            rng = make_rng(self.random_state).spawn(self.n_iter_ + 1)[-1]
+            recipe = make_recipe(self, self._columns, vocabularies, tables)
+            rng = make_rng(self.random_state, self.n_iter_)
             rests = self.handle_unknown != "embed"
-            blend, histories = continue_blend(self._blend, sample, recipe, rests, rng)
+            blend, histories = continue_blend(blend, sample, recipe, rests, rng)
         for member in blend.members:
-            self._settle_tables(member, recipe, self._vocabularies)
+            self._settle_tables(member, recipe, vocabularies)
         self._store_more(sample.target)
+        self._vocabularies = vocabularies
+        self._features = features
         self._blend = blend
         self._networks = blend.members
-        for j, table in enumerate(self._own_tables(blend.members[0], recipe)):
-            self.embeddings_[j][:, -table.shape[1] :] = table
+        self.embeddings_ = self._tables_of(blend.members[0], features, recipe)
         self.loss_curve_ += mean_curve([history.loss_curve for history in histories])
         self.n_iter_ = len(self.loss_curve_)
         if any(history.interrupted for history in histories):
             raise KeyboardInterrupt
 
-    def _read_more(self, X: Any, y: Any, sample_weight: Any) -> Sample:
+    def _grown(
+        self, frame: Frame, rows: NDArray[np.intp]
+    ) -> tuple[list[ColumnVocabulary], Features, Blend]:
+        """What has been learned, with the categories that are new in some rows."""
+        coded = [column.take(rows) for column in self._columns.read(frame)]
+        vocabularies = self._extended(coded)
+        moves, n_codes = moved_rows(self._vocabularies, vocabularies)
+        members = [grow_network(member, moves, n_codes) for member in self._blend.members]
+        features = self._features.grown(moves, n_codes)
+        return vocabularies, features, replace(self._blend, members=members)
+
+    def _read_more(
+        self,
+        frame: Frame,
+        y: Any,
+        weight: NDArray[np.float64],
+        vocabularies: list[ColumnVocabulary],
+        features: Features,
+    ) -> Sample:
         """Rows for a fit that exists, with the features that new rows get."""
-        frame = read_input(self, X, reset=False)
-        weight = read_weight(sample_weight, frame.n_rows)
-        target = self._as_before(read_target(y, self.task, weight, self.classes_))
-        if target.kind != self.target_type_ or target.n_outputs != self._n_outputs:
-            raise ValueError(
-                f"y must be as in the first call, {self.target_type_} with {self._n_outputs} "
-                f"outputs. Got {target.kind} with {target.n_outputs}."
-            )
+        target = self._as_before(self._read_more_target(y, weight))
         rows = np.flatnonzero(weight)
-        codes, bags, features, pieces = self._inputs(frame)
-        inputs = np.concatenate([features, pieces], axis=1)
+        codes, bags, own, pieces = self._inputs(frame, vocabularies, features)
+        inputs = np.concatenate([own, pieces], axis=1)
         return Sample(rows, codes[rows], inputs[rows], target, weight[rows], bags)
 
     def _fitted(
@@ -183,10 +209,9 @@ class EmbeddingPredictor(EmbeddingModel):
         for member in blend.members:
             self._finish_tables(member, read)
         effects = self._fill(features.column_effects, read)
-        tables = self._own_tables(blend.members[0], read.recipe)
-        if self.target_effect:
-            tables = [np.hstack(pair) for pair in zip(effects, tables, strict=True)]
-        fitted._features = replace(features, column_effects=effects)
+        features = replace(features, column_effects=effects)
+        tables = self._tables_of(blend.members[0], features, read.recipe)
+        fitted._features = features
         fitted._blend = blend
         fitted.crosses_ = [
             term.cross.name
@@ -194,10 +219,18 @@ class EmbeddingPredictor(EmbeddingModel):
             if len(term.cross.parts) > 1 and term.effects is not None
         ]
         fitted.network_share_ = blend.share
-        fitted._store_learned(
-            [table.astype(np.float32) for table in tables], blend.members, histories
-        )
+        fitted._store_learned(tables, blend.members, histories)
         return fitted
+
+    def _tables_of(
+        self, member: FittedNetwork, features: Features, recipe: Recipe
+    ) -> list[NDArray[np.float32]]:
+        """The table of each column: effects, then the vectors in a network."""
+        tables = self._own_tables(member, recipe)
+        if self.target_effect:
+            pairs = zip(features.column_effects, tables, strict=True)
+            tables = [np.hstack(pair) for pair in pairs]
+        return [table.astype(np.float32) for table in tables]
 
     @staticmethod
     def _own_tables(member: FittedNetwork, recipe: Recipe) -> list[NDArray[Any]]:
@@ -244,11 +277,14 @@ class EmbeddingPredictor(EmbeddingModel):
     def _raw_prediction(self, X: Any) -> NDArray[np.float64]:
         """Raw predictions ``(n, n_outputs)``."""
         check_is_fitted(self)
-        return self._blend.raw_prediction(*self._inputs(read_input(self, X, reset=False)))
+        frame = read_input(self, X, reset=False)
+        return self._blend.raw_prediction(*self._inputs(frame, self._vocabularies, self._features))
 
-    def _inputs(self, frame: Frame) -> tuple[NDArray[np.int32], dict[int, Bags], Array, Array]:
+    def _inputs(
+        self, frame: Frame, vocabularies: list[ColumnVocabulary], features: Features
+    ) -> tuple[NDArray[np.int32], dict[int, Bags], Array, Array]:
         """Codes, bags, features and piecewise-linear coordinates of new rows."""
-        codes, bags = encode_input(self, frame, self._columns, self._vocabularies)
+        codes, bags = encode_input(self, frame, self._columns, vocabularies)
         numbers = numeric_matrix(frame, self._columns)
-        features = self._features.transform(codes, numbers, bags)
-        return codes, bags, features, self._features.bins.transform(numbers)
+        own = features.transform(codes, numbers, bags)
+        return codes, bags, own, features.bins.transform(numbers)

@@ -4,7 +4,7 @@ read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,11 +14,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
 from ._coded import CodedBags, Column
-from ._frames import Frame, encode_values, is_frame, read
+from ._frames import Frame, is_frame, read
 from ._numeric import NumericScaler
 from ._sequences import read_bags, weigh_bags
 from ._targets import Target, read_target
-from ._vocabulary import UNKNOWN, ColumnVocabulary, learn_vocabulary, sort_order, stack_columns
+from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import Bags
 
 _SMALLEST_PART = 1e-300
@@ -216,78 +216,6 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     return weight
 
 
-def learn_vocabularies(
-    coded: Sequence[Column],
-    columns: Columns,
-    categories: Any,
-    min_frequency: int | float | None,
-    max_categories: int | None,
-    tables: Sequence[int],
-) -> list[ColumnVocabulary]:
-    """A vocabulary per categorical column, from the data or as given by ``categories``.
-
-    Columns with the same number in ``tables`` get one vocabulary, of what any of them holds.
-    """
-    given = given_categories(categories, columns)
-    learned: dict[int, ColumnVocabulary] = {}
-    vocabularies = []
-    for j, (column, name) in enumerate(zip(coded, columns.categorical_names, strict=True)):
-        table = tables[j]
-        if table not in learned:
-            sharing = [k for k, other in enumerate(tables) if other == table]
-            values = next((given[k] for k in sharing if given[k] is not None), None)
-            learned[table] = learn_vocabulary(
-                stack_columns([coded[k].elements for k in sharing]),
-                n_rows=sum(len(coded[k]) for k in sharing),
-                categories=values,
-                min_frequency=min_frequency,
-                max_categories=max_categories,
-            )
-        vocabulary, values = learned[table], given[j]
-        if values is not None and len(unseen := vocabulary.unknown_values(column.elements)):
-            raise ValueError(
-                f"Found unknown categories {list(unseen[:5])!r} in column {name!r} during fit. Add "
-                "them to the 'categories' parameter or drop their rows."
-            )
-        vocabularies.append(vocabulary)
-    return vocabularies
-
-
-def given_categories(categories: Any, columns: Columns) -> list[NDArray[Any] | None]:
-    """The checked values of ``categories=`` per column; None where they are learned."""
-    n = len(columns.categorical)
-    if isinstance(categories, str):
-        return [None] * n
-    if isinstance(categories, Mapping):
-        lists = per_column(categories, columns, "categories", None)
-    else:
-        lists = list(categories)
-        if len(lists) != n:
-            raise ValueError(
-                f"The 'categories' parameter must give one list per categorical column: expected "
-                f"{n} lists, got {len(lists)}."
-            )
-    names = columns.categorical_names
-    return [
-        None if v is None else _clean_list(v, name) for v, name in zip(lists, names, strict=True)
-    ]
-
-
-def _clean_list(values: Any, name: Any) -> NDArray[Any]:
-    if isinstance(values, str) or not isinstance(values, Collection):
-        raise ValueError(
-            f"The 'categories' of column {name!r} must be a list of values. Got {values!r}."
-        )
-    array = np.empty(len(values), dtype=object)
-    array[:] = list(values)
-    coded = encode_values(array, name)
-    if (coded.codes < 0).any() or len(coded.values) != len(array):
-        raise ValueError(
-            f"The 'categories' of column {name!r} must be distinct and not missing. Got {values!r}."
-        )
-    return coded.values[sort_order(coded.values)]
-
-
 def encode_columns(
     coded: Sequence[Column],
     n_rows: int,
@@ -360,7 +288,7 @@ def make_sample(
     return sample, numbers, scaler
 
 
-def make_rng(random_state: Any) -> np.random.Generator:
-    """The one place where randomness enters."""
+def make_rng(random_state: Any, *turn: int) -> np.random.Generator:
+    """The one place where randomness enters; ``turn`` numbers the calls of a fit in parts."""
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=4)
-    return np.random.default_rng(seeds)
+    return np.random.default_rng(np.random.SeedSequence(seeds, spawn_key=turn))

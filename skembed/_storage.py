@@ -236,6 +236,10 @@ def _from_content(cls: Callable[..., Any], content: Any, arrays: list[Array]) ->
         embeddings_=tables,
         embedding_dims_=[table.shape[1] - n_effects for table in tables],
         _networks=[],
+        # What partial_fit would go on from is not in the file.
+        _stream=None,
+        _counted_before=False,
+        _units=None,
         loss_curve_=curve,
         validation_scores_=scores,
         n_iter_=len(curve),

@@ -41,14 +41,16 @@ def fill_reserved_rows(
     return table
 
 
-def count_rows(codes: NDArray[np.integer], bags: Bags | None, n_codes: int) -> NDArray[np.float64]:
-    """Rows of each code, those of a bag in its shares, ``(n_codes,)``."""
-    return add_up(np.ones((len(codes), 1)), codes, bags, n_codes)[:, 0]
+def count_rows(
+    codes: NDArray[np.integer], bags: Bags | None, n_codes: int, weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weight of the rows of each code, those of a bag in its shares, ``(n_codes,)``."""
+    return add_up(weight[:, None], codes, bags, n_codes)[:, 0]
 
 
 def mean_over_rows(table: Table, counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean vector of rows of which so many have each code, ``(width,)``."""
-    return counts @ table.astype(np.float64) / max(counts.sum(), 1)
+    return counts @ table.astype(np.float64) / (counts.sum() or 1)
 
 
 def nearest_codes(vectors: Table, table: Table) -> NDArray[np.intp]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._bins import bin_codes, n_bin_codes
+from .nn._growth import Moves, move_rows
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.integer]
@@ -92,6 +93,30 @@ class Cross:
             so_far = np.where(seen[place] == key, place + 1, 0).astype(np.int32)
         return so_far
 
+    def grown(self, moves: Sequence[Moves], n_codes: Sequence[int]) -> tuple[Cross, Moves]:
+        """The cross where categorical columns have more codes, and the new place of each of its
+        own; ``moves`` has the new place of every code of a column.
+        """
+        parts = tuple(
+            part if part.edges is not None else replace(part, n_codes=n_codes[part.column])
+            for part in self.parts
+        )
+        own_moves = [
+            np.arange(part.n_codes) if part.edges is not None else moves[part.column]
+            for part in self.parts
+        ]
+        places, keys = own_moves[0], []
+        for old, new, own, seen in zip(
+            self.parts[1:], parts[1:], own_moves[1:], self.keys, strict=True
+        ):
+            so_far, code = np.divmod(seen, old.n_codes)
+            moved = places[so_far].astype(np.int64) * new.n_codes + own[code]
+            order = np.argsort(moved)
+            keys.append(moved[order])
+            places = np.zeros(len(seen) + 1, dtype=np.intp)
+            places[order + 1] = np.arange(1, len(places))
+        return Cross(parts, tuple(keys)), places
+
 
 def _number(key: NDArray[np.int64], n_keys: int) -> tuple[NDArray[np.int64], Codes]:
     """Sorted distinct keys, and the number of each row's key among them from 1."""
@@ -127,6 +152,15 @@ class Term:
     cross: Cross
     effects: Array | None = None
     log_counts: Array | None = None
+
+    def grown(self, moves: Sequence[Moves], n_codes: Sequence[int]) -> Term:
+        """The term where columns have more codes, which know what the unknown value does."""
+        cross, places = self.cross.grown(moves, n_codes)
+        known = [
+            None if own is None else move_rows(own, places, cross.n_codes, own[:1])
+            for own in (self.effects, self.log_counts)
+        ]
+        return Term(cross, *known)
 
     def features(self, codes: Codes, numbers: Array) -> list[Array]:
         """Effects and counts of rows, one column each."""

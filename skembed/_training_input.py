@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._coded import Column
+from ._first_pass import FirstPass
 from ._frames import Frame
 from ._learning import Recipe
 from ._numeric import NumericScaler
@@ -19,11 +20,11 @@ from ._sample import (
     Sample,
     choose_columns,
     encode_columns,
-    learn_vocabularies,
     make_rng,
     make_sample,
     read_input,
 )
+from ._vocabularies import learn_vocabularies
 from ._vocabulary import ColumnVocabulary
 from .nn._bags import Bags
 
@@ -71,32 +72,38 @@ def read_training_input(
     y: Any,
     sample_weight: Any,
     *,
-    needs_categories: bool = True,
     classes: NDArray[Any] | None = None,
+    first_pass: FirstPass | None = None,
 ) -> TrainingInput:
-    """Read the arguments of ``fit`` as the parameters say; the estimator is left as it is."""
+    """Read the arguments of ``fit`` as the parameters say; the estimator is left as it is.
+
+    The categories are those of ``X``, or of a ``first_pass``.
+    """
     # Names and number of columns are stored only when the fit has succeeded.
     probe = copy(estimator)
-    frame = read_input(probe, X, reset=True)
-    columns = choose_columns(
-        frame, estimator.numeric_features, estimator.sequence_features, needs_categories
+    frame = read_input(probe, X, reset=first_pass is None)
+    columns = (
+        choose_columns(
+            frame,
+            estimator.numeric_features,
+            estimator.sequence_features,
+            estimator._needs_categories,
+        )
+        if first_pass is None
+        else first_pass.columns
     )
     rng = make_rng(estimator.random_state)
     tables = share_tables(estimator.shared, columns)
     vocabularies: list[ColumnVocabulary] = []
 
     def codes_of(coded: list[Column], n_rows: int) -> Codes:
+        limits = estimator.min_frequency, estimator.max_categories
         vocabularies.extend(
-            learn_vocabularies(
-                coded,
-                columns,
-                estimator.categories,
-                estimator.min_frequency,
-                estimator.max_categories,
-                tables,
-            )
+            learn_vocabularies(coded, columns, estimator.categories, *limits, tables)
+            if first_pass is None
+            else first_pass.finished(tables, *limits)
         )
-        return _encode(estimator, coded, n_rows, columns, vocabularies)
+        return encode_coded(estimator, coded, n_rows, columns, vocabularies)
 
     sample, numbers, scaler = make_sample(
         frame, columns, codes_of, y, estimator.task, sample_weight, classes
@@ -109,16 +116,17 @@ def encode_input(
     estimator: Any, frame: Frame, columns: Columns, vocabularies: list[ColumnVocabulary]
 ) -> Codes:
     """Codes of all rows of a frame, ``(n, n_categorical)``, and the bags of some columns."""
-    return _encode(estimator, columns.read(frame), frame.n_rows, columns, vocabularies)
+    return encode_coded(estimator, columns.read(frame), frame.n_rows, columns, vocabularies)
 
 
-def _encode(
+def encode_coded(
     estimator: Any,
     coded: list[Column],
     n_rows: int,
     columns: Columns,
     vocabularies: list[ColumnVocabulary],
 ) -> Codes:
+    """Codes of the categorical columns, and the bags of some of them."""
     return encode_columns(
         coded,
         n_rows,

@@ -25,7 +25,9 @@ class LearnedVectors:
     @property
     def categories_(self) -> list[NDArray[Any]]:
         """Sorted categories of each categorical column, without missing values."""
-        check_is_fitted(self)
+        # A first pass tells them before anything is learned.
+        if not hasattr(self, "_vocabularies"):
+            check_is_fitted(self)
         return [vocabulary.categories for vocabulary in self._vocabularies]
 
     def _starts(self) -> list[int]:

@@ -127,6 +127,57 @@ def learn_vocabulary(
     return ColumnVocabulary(values, counts, infrequent)
 
 
+def add_counts(vocabulary: ColumnVocabulary, column: Coded, *, may_grow: bool) -> ColumnVocabulary:
+    """The vocabulary with the rows of one more column counted; categories that are new join it if
+    they may.
+    """
+    found = vocabulary.find(column.values)
+    counts = np.bincount(column.codes + 1, minlength=len(column.values) + 1)[1:]
+    more = vocabulary.counts.copy()
+    np.add.at(more, found[found >= 0], counts[found >= 0])
+    new = (found < 0) & (counts > 0)
+    if not may_grow or not new.any():
+        return ColumnVocabulary(vocabulary.categories, more, vocabulary.infrequent)
+    values = _below_each_other(vocabulary.categories, column.values[new])
+    order = sort_order(values)
+    infrequent = np.append(vocabulary.infrequent, np.zeros(int(new.sum()), dtype=bool))
+    return ColumnVocabulary(values[order], np.append(more, counts[new])[order], infrequent[order])
+
+
+def pool_infrequent(
+    vocabulary: ColumnVocabulary,
+    n_rows: int,
+    min_frequency: int | float | None,
+    max_categories: int | None,
+) -> ColumnVocabulary:
+    """The vocabulary of ``n_rows`` rows with its infrequent categories pooled."""
+    infrequent = _find_infrequent(vocabulary.counts, n_rows, min_frequency, max_categories)
+    return ColumnVocabulary(vocabulary.categories, vocabulary.counts, infrequent)
+
+
+def moved_codes(before: ColumnVocabulary, now: ColumnVocabulary) -> NDArray[np.intp]:
+    """The code in ``now`` of every code of ``before``, all of whose categories it has."""
+    moves = np.empty(before.n_codes, dtype=np.intp)
+    moves[UNKNOWN], moves[before.missing_code] = UNKNOWN, now.missing_code
+    moves[before.category_codes] = now.category_codes[now.find(before.categories)]
+    return moves
+
+
+def _below_each_other(values: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
+    """Two arrays of distinct values as one, of the type of the first where that holds them all."""
+    if not len(values):
+        return more
+    if values.dtype.kind != more.dtype.kind:
+        alike = values.dtype.kind in "iuf" and more.dtype.kind in "iuf"
+        cast = more.astype(values.dtype) if alike else more
+        # There and back, for large integers are rounded to floats.
+        if alike and (cast.astype(more.dtype) == more).all():
+            more = cast
+        else:
+            values, more = as_objects(values), as_objects(more)
+    return np.concatenate([values, more])
+
+
 def stack_columns(columns: Sequence[Coded]) -> Coded:
     """Columns below each other as one."""
     if len(columns) == 1:

@@ -8,25 +8,24 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skembed import EmbeddingEncoder
 from skembed._cooccurrence import (
+    add_bins,
     bin_codes,
     bin_edges,
+    check_contexts,
     cooccurrence_counts,
-    cooccurrence_tables,
     factorise_counts,
 )
 
 
 def learn(codes, n_codes, numeric=None, weight=None, dims=None, tables=None, seed=0):
     n = len(codes)
-    return cooccurrence_tables(
-        codes,
-        n_codes,
-        np.empty((n, 0)) if numeric is None else numeric,
-        np.ones(n) if weight is None else weight,
-        [100] * len(n_codes) if dims is None else dims,
-        np.random.default_rng(seed),
-        tables,
-    )
+    numeric = np.empty((n, 0)) if numeric is None else numeric
+    weight = np.ones(n) if weight is None else weight
+    contexts, sizes = add_bins(codes, n_codes, numeric, bin_edges(numeric, weight))
+    check_contexts(sizes, {})
+    counts = cooccurrence_counts(contexts, sizes, weight)
+    dims = [100] * len(n_codes) if dims is None else dims
+    return factorise_counts(counts, sizes, dims, np.random.default_rng(seed), tables)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""partial_fit of the predictors: one more epoch on new rows, and nothing else."""
+"""partial_fit of the predictors: one more epoch on new rows, and rows for new categories."""
 
 import pickle
 
@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 from skembed import EmbeddingClassifier, EmbeddingRegressor
 from skembed._effects_frame import effect_frames
 from skembed._frames import encode_values
-from skembed._terms import Cross, Part, Term
+from skembed._terms import Cross, Part, Term, cross_of
 from skembed._vocabulary import learn_vocabulary
 from skembed.nn._network import table_views
 
@@ -89,12 +89,53 @@ def test_frozen_tables_stay():
 @pytest.mark.parametrize("handle_unknown", ["zeros", "mean", "embed"])
 def test_vectors_of_unknown_values_rest_unless_they_are_learned(handle_unknown):
     X, y = make_rows(300, seed=0)
-    model = EmbeddingRegressor(**QUICK, handle_unknown=handle_unknown).fit(X, y)
+    # With a least frequency no category joins.
+    model = EmbeddingRegressor(**QUICK, min_frequency=2, handle_unknown=handle_unknown).fit(X, y)
     before = tables_of(model)[0]
     more, target = make_rows(100, seed=1)
     model.partial_fit(more.assign(city="new"), target)
     assert (tables_of(model)[0][0] == before[0]).all() == (handle_unknown != "embed")
     np.testing.assert_array_equal(tables_of(model)[0][1:], before[1:])  # no row, no step, no decay
+
+
+def test_new_categories_join_at_the_unknown_vector_and_are_learned(fitted):
+    X, y = make_rows(200, seed=1)
+    X = X.assign(city=np.where(X["city"] == "a", "aa", X["city"]))
+    model = copy_of(fitted).set_params(learning_rate_init=1e-12)
+    before = model.predict(X)
+    model.partial_fit(X, y)
+    assert model.categories_[0].tolist() == ["a", "aa", *LETTERS[1:]]
+    assert len(model.embeddings_[0]) == len(fitted.embeddings_[0]) + 1
+    np.testing.assert_allclose(model.embeddings_[0][2], model.embeddings_[0][0], atol=1e-9)
+    # Codes move, and so do those of all crosses; what they know does not.
+    np.testing.assert_allclose(model.predict(X), before, rtol=1e-5)
+    known = fitted._vocabularies[0].counts.sum()
+    assert model._vocabularies[0].counts.sum() == known + 200
+    assert len(model.effects_["city"]) == len(fitted.effects_["city"]) + 1
+    loss = np.mean((model.predict(X) - y) ** 2)
+    model.set_params(learning_rate_init=0.01)
+    for _ in range(20):
+        model.partial_fit(X, y)
+    assert np.mean((model.predict(X) - y) ** 2) < loss / 2
+
+
+def test_crosses_keep_what_they_know_wherever_codes_move():
+    rng = np.random.default_rng(0)
+    sizes = (5, 4, 3)
+    codes = rng.integers(0, sizes, (60, 3))
+    parts = [Part(name, j, None, sizes[j]) for j, name in enumerate("abc")]
+    cross, _ = cross_of(parts, list(codes.T))
+    moves = [np.array([0, 6, 2, 5, 7]), np.arange(4), np.array([0, 3, 1])]
+    term = Term(cross, rng.normal(size=(cross.n_codes, 2)), rng.random(cross.n_codes))
+    grown = term.grown(moves, [8, 4, 4])
+    moved = np.column_stack([move[column] for move, column in zip(moves, codes.T, strict=True)])
+    numbers = np.empty((60, 0))
+    for one, other in zip(
+        grown.features(moved, numbers), term.features(codes, numbers), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    new = np.array([[1, 0, 0]])
+    np.testing.assert_array_equal(grown.features(new, numbers)[0], term.effects[0, :1])
 
 
 def test_unknown_values_go_on_following_the_infrequent():

@@ -91,23 +91,14 @@ def find_bases(
     ``bags`` of some columns; ``priors`` are given vectors of a table's codes, NaN for codes that
     have none; ``frozen`` tables keep their trained vectors.
     """
-    slices = network.architecture.input_slices()
-    weight_of_rows, total = row_weight(data), 0.0
-    variations = [np.zeros((part.stop - part.start,) * 2) for part in slices]
-    for rows, _, curvature, gradients in gradients_by_part(network, parameters, data):
-        weight = curvature * weight_of_rows[rows, None]
-        total += weight.sum() / len(gradients)
-        for part, variation in zip(slices, variations, strict=True):
-            for k, g in enumerate(gradients):
-                variation += (g[:, part] * weight[:, k, None]).T @ g[:, part]
+    variations = find_variations(network, parameters, data)
     bases, trained = [], []
     for table, vectors in enumerate(table_views(network.architecture, parameters)):
         columns = [j for j, t in enumerate(network.architecture.columns) if t == table]
         counts = np.zeros(len(vectors))
         for j in columns:
             counts += count(codes[:, j], bags.get(j), len(counts), row_weight(data))
-        variation = np.sum([variations[j] for j in columns], axis=0)
-        axes = _axes(variation / (total * len(columns)))
+        axes = _axes(variations[table])
         origin = np.empty(vectors.shape)
         origin[:] = np.average(vectors, axis=0, weights=counts if counts.any() else None)
         if (prior := priors[table]) is not None:
@@ -123,6 +114,28 @@ def find_bases(
     if not _explains_enough(problem, found, parameters):
         return trained
     return [replace(basis, found=own) for basis, own in zip(bases, found, strict=True)]
+
+
+def find_variations(network: Network, parameters: Parameters, data: Data) -> list[Array]:
+    """How the raw predictions vary with the vectors of each table, ``(width, width)``: the mean
+    product of two slopes over rows and columns.
+    """
+    slices = network.architecture.input_slices()
+    weight_of_rows, total = row_weight(data), 0.0
+    by_column = [np.zeros((part.stop - part.start,) * 2) for part in slices]
+    for rows, _, curvature, gradients in gradients_by_part(network, parameters, data):
+        weight = curvature * weight_of_rows[rows, None]
+        total += weight.sum() / len(gradients)
+        for part, variation in zip(slices, by_column, strict=True):
+            for k, g in enumerate(gradients):
+                variation += (g[:, part] * weight[:, k, None]).T @ g[:, part]
+    variations = []
+    for table in range(len(network.architecture.n_codes)):
+        own = [
+            v for v, t in zip(by_column, network.architecture.columns, strict=True) if t == table
+        ]
+        variations.append(np.sum(own, axis=0) / (total * len(own)))
+    return variations
 
 
 def _explains_enough(

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from ._memory import Buffers
 from ._network import Data, Network, Parameters
-from ._optimizers import SGD, Adam, RowDecay
+from ._optimizers import SGD, Adam, RowDecay, State
 from ._parallel import Pair
 from ._touched import Moments, TableRules, TouchedRows
 
 Array = NDArray[np.floating]
 Rules = Mapping[str, TableRules]
+# The state of the optimiser that trains, under it.
+Memory = dict[SGD | Adam, State]
 
 
 # Rows of a batch times dense parameters from which on halves of it take long enough (about 0.2 ms)
@@ -45,24 +47,45 @@ def make_step(
     optimizer: SGD | Adam,
     rules: Rules,
     batch_size: int,
+    memory: Memory | None = None,
 ) -> Step:
-    """The fastest step there is: for Adam and tables of which no column pools bags of rows."""
+    """The fastest step there is: for Adam and tables of which no column pools bags of rows.
+
+    With a ``memory`` the plain one, which keeps there what the next training goes on from.
+    """
+    if memory is not None:
+        return PlainStep(
+            network, parameters, optimizer, rules, _recall(memory, optimizer, parameters)
+        )
     pooled = [stack.pooled for stack in network.stacks]
     if isinstance(optimizer, Adam) and pooled and not any(pooled):
         return FusedStep(network, parameters, optimizer, rules, batch_size)
     return PlainStep(network, parameters, optimizer, rules)
 
 
+def _recall(memory: Memory, optimizer: SGD | Adam, parameters: Parameters) -> State:
+    """The state to start from; that of another optimiser is of no use and forgotten."""
+    if optimizer not in memory:
+        memory.clear()
+        memory[optimizer] = optimizer.init(parameters)
+    return memory[optimizer]
+
+
 class PlainStep:
     """Look up, gradient, update: each table by itself."""
 
     def __init__(
-        self, network: Network, parameters: Parameters, optimizer: SGD | Adam, rules: Rules
+        self,
+        network: Network,
+        parameters: Parameters,
+        optimizer: SGD | Adam,
+        rules: Rules,
+        state: State | None = None,
     ) -> None:
         self._network = network
         self._parameters = parameters
         self._optimizer = optimizer
-        self._state = optimizer.init(parameters)
+        self._state = optimizer.init(parameters) if state is None else state
         self._decays = {n: RowDecay(r.decay) for n, r in rules.items() if r.decay is not None}
         self._multipliers = {
             n: r.multiplier.astype(np.float32) for n, r in rules.items() if r.multiplier is not None

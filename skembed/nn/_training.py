@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ._network import Data, Network, Parameters
 from ._optimizers import SCHEDULES, SGD, Adam
-from ._step import Step, make_step
+from ._step import Memory, Step, make_step
 from ._touched import TableRules
 
 Array = NDArray[np.floating]
@@ -84,6 +84,7 @@ def train(
     validation: Data | None = None,
     draw: Callable[[Rows, np.random.Generator], Data] | None = None,
     on_epoch: Callable[[int, float, float | None], bool | None] | None = None,
+    memory: Memory | None = None,
 ) -> tuple[Parameters, History]:
     """Train ``parameters``, which are changed in place, and return the best of them.
 
@@ -110,6 +111,9 @@ def train(
         Makes the rows of an epoch, in the order given; by default those of ``data``.
     on_epoch : callable ``(epoch, loss, validation_loss or None)``, optional
         Called after each epoch; True makes it the last.
+    memory : dict, optional
+        What the optimiser keeps from step to step, empty at first and changed in place: with that
+        of the last call training goes on where it ended.
 
     Returns
     -------
@@ -125,7 +129,9 @@ def train(
     schedule = _Rates(settings, len(data))
     # No batch is larger than all rows.
     batch_size = min(settings.batch_size, len(data))
-    step = make_step(network, parameters, settings.make_optimizer(), rules or {}, batch_size)
+    step = make_step(
+        network, parameters, settings.make_optimizer(), rules or {}, batch_size, memory
+    )
     try:
         for epoch in range(settings.max_iter):
             rows = rng.permutation(len(data)) if settings.shuffle else slice(None)

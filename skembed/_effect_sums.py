@@ -1,0 +1,196 @@
+"""Effects of categories from sums over rows, which add up over any batches of them.
+
+The equations of the joint effects (see ``_effects.py``) hold the rows in sums only: the weight of
+each category, its sum of the target, and the weight of every two categories of different columns
+that stand in one row. From these the effects are those that all rows at once would give.
+
+Pairs of categories can grow with the rows. Beyond a bound the pairs of the two columns that have
+most of them are given up, as if these columns were independent. Then what a row's category of one
+column adds to the sums of the other is the mean of its effects, which is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ._effects import FIRST_ESTIMATE, N_SWEEPS, Effects, estimate_pseudo_counts, shrink
+from .nn._growth import Moves, move_rows
+
+Array = NDArray[np.float64]
+Pairs = dict[tuple[int, int], sparse.csr_array]
+
+# Pairs of categories that are kept, about 12 bytes each.
+_MOST_PAIRS = 5_000_000
+
+
+@dataclass(frozen=True)
+class EffectSums:
+    """Sums over rows.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows, whatever their weight.
+    weight : float
+        Their weight.
+    target, squares : ndarray of shape (n_outputs,)
+        Weighted sums of the target and of its square.
+    counts : list of ndarray of shape (n_codes,)
+        Weight of the rows of each code, by column.
+    moments : list of ndarray of shape (n_codes, n_outputs)
+        Weighted sums of the target of each code, by column.
+    pairs : dict of sparse arrays of shape (n_codes, n_codes)
+        Weight of the rows that hold two codes, by two columns, the first before the second.
+    """
+
+    n_rows: int
+    weight: float
+    target: Array
+    squares: Array
+    counts: list[Array]
+    moments: list[Array]
+    pairs: Pairs
+
+    def add(self, codes: NDArray[np.integer], y: Array, weight: Array) -> EffectSums:
+        """The sums with more rows, ``codes`` of shape ``(n, n_columns)``."""
+        weighted = y * weight[:, None]
+        pairs = {}
+        for (i, j), own in self.pairs.items():
+            held = (weight, (codes[:, i], codes[:, j]))
+            pairs[i, j] = own + sparse.coo_array(held, shape=own.shape).tocsr()
+        return EffectSums(
+            self.n_rows + len(codes),
+            self.weight + float(weight.sum()),
+            self.target + weighted.sum(axis=0),
+            self.squares + (weighted * y).sum(axis=0),
+            [c + np.bincount(codes[:, j], weight, len(c)) for j, c in enumerate(self.counts)],
+            [
+                m + np.stack([np.bincount(codes[:, j], w, len(m)) for w in weighted.T], axis=1)
+                for j, m in enumerate(self.moments)
+            ],
+            _within_bound(pairs),
+        )
+
+    def grown(self, moves: Sequence[Moves], n_codes: Sequence[int]) -> EffectSums:
+        """The same sums where columns have more codes; ``moves`` has the new place of each."""
+        pairs = {}
+        for (i, j), own in self.pairs.items():
+            held = own.tocoo()
+            places = (moves[i][held.coords[0]], moves[j][held.coords[1]])
+            shape = (n_codes[i], n_codes[j])
+            pairs[i, j] = sparse.coo_array((held.data, places), shape=shape).tocsr()
+        return replace(
+            self,
+            counts=[move_rows(*own) for own in zip(self.counts, moves, n_codes, strict=True)],
+            moments=[move_rows(*own) for own in zip(self.moments, moves, n_codes, strict=True)],
+            pairs=pairs,
+        )
+
+    def scaled(self, factor: float) -> EffectSums:
+        """The sums as if every row had ``factor`` times its weight."""
+        return replace(
+            self,
+            weight=self.weight * factor,
+            target=self.target * factor,
+            squares=self.squares * factor,
+            counts=[own * factor for own in self.counts],
+            moments=[own * factor for own in self.moments],
+            pairs={columns: own * factor for columns, own in self.pairs.items()},
+        )
+
+    @property
+    def mean(self) -> Array:
+        """Mean of each output."""
+        return self.target / self.weight
+
+    @property
+    def deviation(self) -> Array:
+        """Standard deviation of each output; 1 where it is constant."""
+        variance = self.squares / self.weight - self.mean**2
+        constant = variance <= 1e-12 * self.mean**2
+        return np.sqrt(np.where(constant | (variance == 0), 1, variance))
+
+    def standardised(self) -> tuple[list[Array], list[Array]]:
+        """Counts of the codes, ``(n_codes, 1)``, and their sums of the standardised target."""
+        counts = [own[:, None] for own in self.counts]
+        pairs = zip(self.moments, counts, strict=True)
+        return counts, [(own - n * self.mean) / self.deviation for own, n in pairs]
+
+
+def no_sums(n_codes: Sequence[int], n_outputs: int, with_pairs: bool) -> EffectSums:
+    """The sums of no rows; without pairs no effects can be found from them."""
+    n_columns = len(n_codes)
+    pairs = {
+        (i, j): sparse.csr_array((n_codes[i], n_codes[j]))
+        for j in range(n_columns if with_pairs else 0)
+        for i in range(j)
+    }
+    zeros = np.zeros(n_outputs)
+    return EffectSums(
+        0,
+        0.0,
+        zeros,
+        zeros,
+        [np.zeros(n) for n in n_codes],
+        [np.zeros((n, n_outputs)) for n in n_codes],
+        pairs,
+    )
+
+
+def _within_bound(pairs: Pairs) -> Pairs:
+    """The pairs of columns without those that have most of them, if all are too many."""
+    kept = dict(sorted(pairs.items(), key=lambda item: item[1].nnz))
+    while sum(own.nnz for own in kept.values()) > _MOST_PAIRS:
+        kept.popitem()
+    return kept
+
+
+def effects_from_sums(sums: EffectSums, pseudo_counts: Array | None = None) -> Effects:
+    """Joint effects of all columns on the standardised target.
+
+    Parameters
+    ----------
+    sums : EffectSums
+    pseudo_counts : ndarray of shape (n_columns, n_outputs), optional
+        Fixed shrinkage; by default it is estimated.
+    """
+    counts, moments = sums.standardised()
+    values = [np.zeros(own.shape) for own in moments]
+    estimate = pseudo_counts is None
+    m = np.full((len(values), len(sums.target)), FIRST_ESTIMATE) if estimate else pseudo_counts
+    for sweep in range(N_SWEEPS):
+        for j, table in enumerate(values):
+            left = moments[j] - _from_others(sums.pairs, values, j)
+            table[...] = shrink(left, counts[j], m[j])
+        if estimate and sweep > 0:
+            squares = _squared_residuals(sums, values)
+            m = estimate_pseudo_counts(counts, values, squares, sums.weight, m)
+    return Effects(values, m)
+
+
+def _from_others(pairs: Pairs, values: Sequence[Array], column: int) -> Array:
+    """What the effects of the other columns add to the sums of a column's codes."""
+    total = np.zeros(values[column].shape)
+    for (i, j), own in pairs.items():
+        if i == column:
+            total += own @ values[j]
+        elif j == column:
+            total += own.T @ values[i]
+    return total
+
+
+def _squared_residuals(sums: EffectSums, values: Sequence[Array]) -> Array:
+    """Weighted sums of the squared residuals that effects leave of the standardised target."""
+    counts, moments = sums.standardised()
+    variance = sums.squares - sums.target * sums.mean
+    squares = variance / sums.deviation**2
+    for count, moment, table in zip(counts, moments, values, strict=True):
+        squares += ((count * table - 2 * moment) * table).sum(axis=0)
+    for (i, j), own in sums.pairs.items():
+        squares += 2 * ((own @ values[j]) * values[i]).sum(axis=0)
+    return np.maximum(squares, 0)
