@@ -21,12 +21,11 @@ from ._learning import (
     Trained,
     find_space,
     learn_tables,
-    mean_curve,
     train_for_vectors,
 )
 from ._numeric import NumericScaler
 from ._params import Rule, check_parameters
-from ._progress import ProgressLines, Watch
+from ._progress import ProgressLines, Watch, mean_curve
 from ._recipe import share_tables
 from ._resting import Resting, rest
 from ._sample import read_input

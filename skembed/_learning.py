@@ -21,14 +21,7 @@ from ._table_rules import code_counts, table_rules, unknown_replacement
 from ._targets import standardised
 from .nn._growth import Moves, grow_parameters
 from .nn._losses import make_loss
-from .nn._network import (
-    Architecture,
-    Data,
-    Network,
-    Parameters,
-    place_codes,
-    table_views,
-)
+from .nn._network import Architecture, Data, Network, Parameters, place_codes, table_views
 from .nn._relearn import Basis, find_bases, relearn
 from .nn._training import History, Rows, TrainingSettings, train
 
@@ -352,13 +345,6 @@ def _vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[
             mean = float(np.clip(mean, *_PSEUDO_COUNT_RANGE))
         counts.append(mean / (recipe.multipliers[j] or 1.0))
     return counts
-
-
-def mean_curve(curves: list[list[float]]) -> list[float]:
-    """Mean of several curves per epoch, each over those that got so far."""
-    length = max(map(len, curves), default=0)
-    reached = [[curve[k] for curve in curves if k < len(curve)] for k in range(length)]
-    return [float(np.mean(values)) for values in reached]
 
 
 def _without_rounding(table: Array) -> Array:

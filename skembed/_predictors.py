@@ -19,9 +19,9 @@ from ._effects_frame import effect_frames
 from ._features import Features, FeatureSettings, make_features
 from ._first_pass import FirstPass
 from ._frames import Frame
-from ._learning import FittedNetwork, Recipe, grow_network, limit_norm, mean_curve
+from ._learning import FittedNetwork, Recipe, grow_network, limit_norm
 from ._params import check_parameters
-from ._progress import Watch
+from ._progress import Watch, mean_curve
 from ._recipe import make_recipe, share_tables
 from ._sample import Sample, make_rng, numeric_matrix, read_input, read_weight
 from ._targets import Target

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from ._callbacks import Attributes, Task
 from ._learning import FittedNetwork
 from .nn._training import History
@@ -101,3 +103,10 @@ class Watch:
     def _as_fitted(self, network: FittedNetwork) -> Attributes:
         # A copy, because training goes on; made only if a callback asks for the estimator.
         return lambda: self.attributes(network.copy(), self.history)
+
+
+def mean_curve(curves: list[list[float]]) -> list[float]:
+    """Mean of several curves per epoch, each over those that got so far."""
+    length = max(map(len, curves), default=0)
+    reached = [[curve[k] for curve in curves if k < len(curve)] for k in range(length)]
+    return [float(np.mean(values)) for values in reached]

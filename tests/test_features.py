@@ -18,7 +18,7 @@ SWITCHES = {"effects": True, "crosses": 24, "counts": True, "n_bins": 8}
 def read(X, y, weight=None, **parameters):
     """An estimator and its input, as a fit reads them."""
     estimator = EmbeddingRegressor(random_state=0, **parameters)
-    return estimator, read_training_input(estimator, X, y, weight, needs_categories=False)
+    return estimator, read_training_input(estimator, X, y, weight)
 
 
 def features_of(X, y, weight=None, shrinkage=None, **switches):
