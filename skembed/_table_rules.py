@@ -22,6 +22,8 @@ Array = NDArray[np.floating]
 # batch size.
 _DECAY = 300.0
 _REFERENCE_BATCH = 256
+# Codes that unknown ones are drawn for at a time.
+_AT_ONCE = 2**16
 
 
 def code_counts(architecture: Architecture, sample: Sample) -> list[NDArray[np.float64]]:
@@ -103,11 +105,14 @@ def unknown_replacement(
 
     def replace_some(data: Data, rng: np.random.Generator) -> Data:
         def replace_in(name: str, placed: NDArray[np.integer]) -> NDArray[np.integer]:
-            bits = rng.bit_generator.random_raw(-(-placed.size // 4)).view(np.uint16)
-            limits = thresholds[name].take(placed.reshape(-1))
-            chosen = np.flatnonzero(bits[: placed.size] < limits)
             replaced = placed.copy()
-            replaced.reshape(-1)[chosen] = unknown[name][placed.reshape(-1)[chosen]]
+            flat = replaced.reshape(-1)
+            # Some at a time: what is drawn for all would take as much memory again.
+            for start in range(0, len(flat), _AT_ONCE):
+                part = flat[start : start + _AT_ONCE]
+                bits = rng.bit_generator.random_raw(-(-len(part) // 4)).view(np.uint16)
+                chosen = np.flatnonzero(bits[: len(part)] < thresholds[name].take(part))
+                part[chosen] = unknown[name][part[chosen]]
             return replaced
 
         codes = tuple(
