@@ -154,8 +154,9 @@ class TouchedRows:
         self._positions = np.arange(batch_size * len(widths))
         self._scratch = np.empty(self._n_rows, dtype=np.intp)
         self._settled = np.zeros(self._n_rows)
-        self._decay = _joined(stacks, {name: rule.decay for name, rule in rules.items()})
-        self._multiplier = _joined(stacks, {name: rule.multiplier for name, rule in rules.items()})
+        self._decay = _joined(stacks, {name: rule.decay for name, rule in rules.items()}, 0)
+        multipliers = {name: rule.multiplier for name, rule in rules.items()}
+        self._multiplier = _joined(stacks, multipliers, 1)
         self._sums = RowSums()
         self._buffers = Buffers()
 
@@ -296,7 +297,16 @@ class TouchedRows:
             place.take_back(self._rows[part] - place.first_row)
 
 
-def _joined(stacks: Sequence[Stack], given: Mapping[str, Array | None]) -> Array | None:
-    """One number per row of all stacks, below each other; None if they have none."""
-    parts = [part for stack in stacks if (part := given.get(stack.name)) is not None]
-    return np.concatenate(parts) if parts else None
+def _joined(
+    stacks: Sequence[Stack], given: Mapping[str, Array | None], neutral: float
+) -> Array | None:
+    """One number per row of all stacks, below each other, ``neutral`` for a stack that has none;
+    None if no stack has any.
+    """
+    parts = [given.get(stack.name) for stack in stacks]
+    if all(part is None for part in parts):
+        return None
+    pairs = zip(stacks, parts, strict=True)
+    return np.concatenate(
+        [np.full(stack.n_rows, neutral) if part is None else part for stack, part in pairs]
+    )

@@ -110,6 +110,20 @@ def test_halves_have_the_same_bits_with_one_processor_and_two(dropout, monkeypat
         np.testing.assert_array_equal(value, found[1][1][name])
 
 
+def test_rules_may_hold_for_some_tables_alone(monkeypatch):
+    def some(network, decay, multiplier):
+        name = network.stacks[-1].name
+        n_rows = network.stacks[-1].n_rows
+        return {name: TableRules(np.linspace(0, 9, n_rows), np.linspace(0, 2, n_rows))}
+
+    monkeypatch.setitem(globals(), "some_rules", some)
+    architecture = ARCHITECTURES["three widths"]
+    _, parameters = walk(FusedStep, architecture)
+    _, expected = walk(PlainStep, architecture)
+    for name, value in parameters.items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-8, atol=1e-10)
+
+
 def test_the_fast_step_stays_in_float32():
     architecture = ARCHITECTURES["three widths"]
     _, parameters = walk(FusedStep, architecture, (True, True), dtype=np.float32)
