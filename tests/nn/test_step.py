@@ -114,7 +114,7 @@ def test_rules_may_hold_for_some_tables_alone(monkeypatch):
     def some(network, decay, multiplier):
         name = network.stacks[-1].name
         n_rows = network.stacks[-1].n_rows
-        return {name: TableRules(np.linspace(0, 9, n_rows), np.linspace(0, 2, n_rows))}
+        return {name: TableRules(np.linspace(0, 9, n_rows), np.arange(n_rows) % 3)}
 
     monkeypatch.setitem(globals(), "some_rules", some)
     architecture = ARCHITECTURES["three widths"]
