@@ -23,7 +23,7 @@ from ._params import check_parameters
 from ._progress import Watch
 from ._recipe import make_recipe, share_tables
 from ._sample import Sample, make_rng, numeric_matrix, read_input, read_weight
-from ._targets import Target, read_target
+from ._targets import Target, read_classes, read_target
 from ._terms import Cross, Part, Term
 from ._threads import single_blas_thread
 from ._training_input import TrainingInput, encode_input, read_training_input
@@ -139,6 +139,11 @@ class EmbeddingPredictor(EmbeddingModel):
         if not self.__sklearn_is_fitted__():
             self._fit(X, y, sample_weight, classes)
             return
+        if classes is not None and not np.array_equal(read_classes(classes), self.classes_):
+            raise ValueError(
+                f"classes must be those of the first call, {self.classes_.tolist()!r}. "
+                f"Got {classes!r}."
+            )
         with single_blas_thread():
             weight = self._weighted(X, y, sample_weight, self.classes_)
             sample = self._read_more(X, y, weight)
