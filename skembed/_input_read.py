@@ -55,7 +55,7 @@ def read_input(X: Any, min_rows: int = 1) -> Any:
     if is_frame(X):
         return X
     if isinstance(X, np.ma.MaskedArray):
-        X = X.astype(object).filled(None)  # what is masked is missing
+        X = np.where(np.ma.getmaskarray(X), None, X.data.astype(object))  # masked is missing
     data = X if sparse.issparse(X) or isinstance(X, np.ndarray) else _unpack(X)
     if isinstance(data, np.ndarray) and data.dtype == object:
         data = _read_objects(data)

@@ -98,7 +98,7 @@ def read_input(estimator: Any, X: Any, *, reset: bool) -> Frame:
             )
         return read(X)
     if isinstance(X, np.ma.MaskedArray):
-        X = X.astype(object).filled(None)  # what is masked is missing
+        X = np.where(np.ma.getmaskarray(X), None, X.data.astype(object))  # masked is missing
     if isinstance(X, list | tuple):
         # Keeps the types apart: [["a", 1]] would become strings.
         X = _as_cells(X)
