@@ -336,6 +336,11 @@ def for_loss(target: Target, loss: str) -> Target:
             "y must be at least 0, and not 0 in all rows, with loss='poisson'. The least value is "
             f"{least.min():g}."
         )
+    if (largest > np.finfo(np.float32).max).any():
+        raise ValueError(
+            "y must stay below 3.4e38 with loss='poisson', which keeps its unit. The largest value "
+            f"is {largest.max():g}. Rescale."
+        )
     return replace(
         target,
         values=np.maximum(values, 0).astype(np.float32),
