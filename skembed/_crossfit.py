@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import get_config
-from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -84,8 +83,8 @@ def read_splits(cv: Any, X: Any, y: Any, sample: Sample, params: dict[str, Any])
     position[sample.rows] = np.arange(len(sample))
     tested = np.zeros(n_rows, dtype=np.intp)
     splits = []
-    for train, test in check_cv(cv).split(X, y, **params):
-        train, test = np.arange(n_rows)[train], np.arange(n_rows)[test]
+    for split in cv.split(X, y, **params) if hasattr(cv, "split") else cv:
+        train, test = _read_split(split, n_rows)
         if len(np.intersect1d(train, test)):
             raise ValueError("A split of 'cv' has rows in its training part and in its test part.")
         np.add.at(tested, test, 1)
@@ -102,6 +101,22 @@ def read_splits(cv: Any, X: Any, y: Any, sample: Sample, params: dict[str, Any])
             f"gets one out-of-fold vector. Row {row} is in {tested[row]} of them."
         )
     return splits
+
+
+def _read_split(split: Any, n_rows: int) -> Split:
+    """Positions of the rows of both parts, which may come as positions or as masks."""
+    try:
+        parts = [np.asarray(part) for part in split]
+        # An empty list is an array of floats to NumPy.
+        parts = [np.arange(n_rows)[part if part.size else part.astype(np.intp)] for part in parts]
+        if [part.ndim for part in parts] == [1, 1]:
+            return parts[0], parts[1]
+    except (TypeError, ValueError, IndexError):
+        pass  # named below
+    raise ValueError(
+        "Each split of 'cv' must be a pair of 1-D arrays (training rows, test rows) of positions "
+        f"in [0, {n_rows}). Got {split!r}."
+    )
 
 
 def cross_fit(

@@ -209,10 +209,7 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
         **p.VECTOR_RULES,
         **p.SEQUENCE_RULES,
         "task": p.one_of("auto", "regression", "classification", "none"),
-        "cv": p.none
-        | p.integer(2)
-        | p.satisfying("a splitter", lambda v: hasattr(v, "split"))
-        | p.satisfying("an iterable of splits", lambda v: hasattr(v, "__iter__")),
+        "cv": p.none | p.integer(2) | p.splits,
         **p.NETWORK_RULES,
     }
 

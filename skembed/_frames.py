@@ -10,7 +10,7 @@ Missing is every null of every library: ``None``, NaN, NaT, ``pandas.NA``, a pol
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,7 @@ from ._coded import Coded
 Array = NDArray[Any]
 
 _FLOATS = (float, np.floating)
-# Bytes of the widest numbers that pandas can hash.
-_WIDEST = {"f": 8, "c": 16}
+_WIDEST = {"f": 8, "c": 16}  # bytes of the widest numbers that pandas can hash
 PANDAS_SCALARS = (pd.Timestamp, pd.Timedelta, pd.Interval, pd.Period)
 _ONE_VALUE = (
     "A cell must be one hashable value. Estimators that have the parameter sequence_features take "
@@ -91,8 +90,7 @@ def read(X: Any) -> Frame:
         return Frame(names, tuple(X[:, j] for j in range(X.shape[1])), X.shape[0])
     if isinstance(X, pd.DataFrame):
         _reject_duplicates(list(X.columns))
-        columns = tuple(X.iloc[:, j] for j in range(X.shape[1]))
-        return Frame(tuple(X.columns), columns, len(X))
+        return Frame(tuple(X.columns), tuple(X.iloc[:, j] for j in range(X.shape[1])), len(X))
     _reject_duplicates(frame.columns)
     return Frame(tuple(frame.columns), tuple(frame.iter_columns()), len(frame))
 
@@ -103,11 +101,13 @@ def _reject_duplicates(names: Sequence[Hashable]) -> None:
         raise ValueError(f"Column names must be unique. Got {twice!r} more than once.")
 
 
-def n_rows_of(X: Any) -> int:
+def n_rows_of(X: Any, name: str = "X") -> int:
     """Number of rows of a frame, an array or a list."""
-    if hasattr(X, "shape"):
-        return int(X.shape[0])
-    return len(X if hasattr(X, "__len__") else np.asarray(X))
+    has_length = hasattr(X, "__len__") and not hasattr(X, "shape")
+    shape = (len(X),) if has_length else getattr(X, "shape", None) or np.asarray(X).shape
+    if not shape or isinstance(X, str | Mapping | Set):
+        raise ValueError(f"{name} must hold a value per row. Got {type(X).__name__} {X!r}.")
+    return int(shape[0])
 
 
 def make_frame(
@@ -211,8 +211,9 @@ def hashable(values: Any) -> Any:
     array = np.asarray(values)
     kind, width = array.dtype.kind, array.dtype.itemsize
     if kind in "mM":
-        # NumPy has units, such as days, that pandas has not.
-        return pd.Series(array).array
+        # NumPy has units, such as days or none at all, that pandas has not.
+        generic = np.datetime_data(array.dtype)[0] == "generic"
+        return pd.Series(array.astype(f"{kind}8[ns]") if generic else array).array
     if kind == "f" and width == 2:
         return array.astype(np.float32)
     if kind not in "biufcO" or width > _WIDEST.get(kind, width):

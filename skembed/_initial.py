@@ -12,6 +12,8 @@ from ._frames import encode_values
 from ._sample import Columns, per_column
 from ._vocabulary import ColumnVocabulary
 
+_LARGEST = np.finfo(np.float32).max
+
 
 def read_initial_embeddings(
     initial_embeddings: Mapping[Any, Any] | None,
@@ -63,10 +65,11 @@ def _read(vectors: Any, name: Any) -> tuple[NDArray[Any], NDArray[np.float64]]:
             f"The 'initial_embeddings' of column {name!r} must be vectors of numbers, all of one "
             f"length: {error}"
         ) from error
-    if matrix.ndim != 2 or matrix.size == 0 or not np.isfinite(matrix).all():
+    # The tables are float32.
+    if matrix.ndim != 2 or matrix.size == 0 or not (np.abs(matrix) <= _LARGEST).all():
         raise ValueError(
-            f"The 'initial_embeddings' of column {name!r} must be finite vectors of one length, at "
-            f"least one. Got an array of shape {matrix.shape}."
+            f"The 'initial_embeddings' of column {name!r} must be vectors of one length, at least "
+            f"one, that are finite in float32. Got an array of shape {matrix.shape}."
         )
     coded = encode_values(categories, name)
     if len(coded.values) != len(categories):

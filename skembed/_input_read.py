@@ -54,6 +54,8 @@ def read_input(X: Any, min_rows: int = 1) -> Any:
         )
     if is_frame(X):
         return X
+    if isinstance(X, np.ma.MaskedArray):
+        X = np.where(np.ma.getmaskarray(X), None, X.data.astype(object))  # masked is missing
     data = X if sparse.issparse(X) or isinstance(X, np.ndarray) else _unpack(X)
     if isinstance(data, np.ndarray) and data.dtype == object:
         data = _read_objects(data)
@@ -95,8 +97,8 @@ def to_array(values: Any) -> Array:
 
 def check_length(values: Any, name: str, n_rows: int) -> None:
     """Refuse a ``y`` or ``groups`` of another length than X."""
-    if values is not None and n_rows_of(values) != n_rows:
-        raise ValueError(f"{name} has {n_rows_of(values)} rows, but X has {n_rows}.")
+    if values is not None and (length := n_rows_of(values, name)) != n_rows:
+        raise ValueError(f"{name} has {length} rows, but X has {n_rows}.")
 
 
 def _unpack(X: Any) -> Any:

@@ -63,6 +63,12 @@ def encode_target(y: Any, target: Target, dtype: Any) -> Array:
 def decode_target(scores: Any, target: Target) -> Array:
     """The class of highest score; for a target that came one-hot, its one-hot vector."""
     scores = np.asarray(scores)
+    try:
+        missing = np.isnan(scores.astype(np.float64)).any()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Scores of y must be numbers: {error}.") from error
+    if missing:
+        raise ValueError("Scores of y must not be missing. y holds NaN.")
     n_classes = len(target.classes)
     if scores.ndim != 2 or scores.shape[1] != n_classes:
         raise ValueError(

@@ -35,7 +35,7 @@ def read_labels(values: Any, name: str) -> Labels:
         array = array[:, 0]
     elif is_one_hot(array):
         array = array.argmax(axis=1)
-    elif array.ndim == 2:
+    elif array.ndim == 2 and array.shape[1]:
         rows = np.empty(len(array), dtype=object)
         rows[:] = [tuple(row) for row in array.tolist()]
         array = rows

@@ -60,6 +60,24 @@ def check_estimator(estimator: Any) -> None:
     check_is_fitted(estimator)
 
 
+def figure_of(ax: Any) -> Any:
+    """The figure that axes belong to."""
+    if not hasattr(ax, "figure"):
+        raise TypeError(f"ax must be axes of matplotlib. Got {type(ax).__name__} instead.")
+    return ax.figure
+
+
+def check_map(categories: Any, positions: Any, counts: Any, axis_names: Any) -> None:
+    """Refuse what is not one point and one count per category."""
+    n = len(categories)
+    if np.shape(positions) != (n, 2) or np.shape(counts) != (n,) or len(axis_names) != 2:
+        raise ValueError(
+            f"For {n} categories, positions must have shape ({n}, 2), counts ({n},), and "
+            f"axis_names hold two names. Got "
+            f"{np.shape(positions)}, {np.shape(counts)} and {axis_names!r}."
+        )
+
+
 def map_categories(estimator: Any, feature: Any, projection: Any, color: Any) -> CategoryMap:
     """Lay the categories of a column out in a plane.
 

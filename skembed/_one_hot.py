@@ -171,6 +171,12 @@ def decode(scores: Array, one_hot: OneHot) -> Array:
     ----------
     scores : ndarray of shape (..., width)
     """
+    try:
+        scores = scores if scores.dtype.kind in "biuf" else scores.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"One-hot cells must hold numbers: {error}.") from error
+    if np.isnan(scores).any():
+        raise ValueError("One-hot cells must not be missing. X holds NaN in some.")
     places = scores.argmax(axis=-1) if one_hot.width else np.zeros(scores.shape[:-1], dtype=int)
     empty = ~scores.any(axis=-1)
     cells = one_hot.cells

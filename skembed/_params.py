@@ -102,13 +102,21 @@ none = exactly(None)
 layer_sizes = sequence_of(
     "a sequence of ints of at least 1", lambda v: _is_integer(v) and v >= 1
 ) | integer(1)
+# A class has the attributes of its instances, and a string has a method `split`.
+splits = Rule(
+    "a splitter or an iterable of splits",
+    lambda v: (
+        (hasattr(v, "split") or hasattr(v, "__iter__"))
+        and not isinstance(v, type | str | bytes | Mapping)
+    ),
+)
 class_weights = Rule(
     "a dict label -> float in [0, inf)",
     lambda v: isinstance(v, dict) and all(map(real("[0, inf)").holds, v.values())),
 )
 random_state = none | Rule(
-    "an int of at least 0, a numpy.random.RandomState",
-    lambda v: (_is_integer(v) and v >= 0) or isinstance(v, np.random.RandomState),
+    "an int in [0, 2**32 - 1], a numpy.random.RandomState",
+    lambda v: (_is_integer(v) and 0 <= v < 2**32) or isinstance(v, np.random.RandomState),
 )
 
 
@@ -165,7 +173,7 @@ NETWORK_RULES = {
 PREDICTOR_RULES = {
     "crosses": integer(0),
     "counts": boolean,
-    "n_bins": integer(0),
+    "n_bins": integer(0, 10_000),
     "linear_part": boolean,
     "n_estimators": integer(1),
 }

@@ -97,6 +97,8 @@ def read_input(estimator: Any, X: Any, *, reset: bool) -> Frame:
                 f"required by {type(estimator).__name__}."
             )
         return read(X)
+    if isinstance(X, np.ma.MaskedArray):
+        X = np.where(np.ma.getmaskarray(X), None, X.data.astype(object))  # masked is missing
     if isinstance(X, list | tuple):
         # Keeps the types apart: [["a", 1]] would become strings.
         X = _as_cells(X)
@@ -190,7 +192,15 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     """Weights of the rows: finite, not negative, not all zero."""
     if sample_weight is None:
         return np.ones(n_rows)
-    weight = np.asarray(sample_weight)
+    try:
+        weight = np.asarray(sample_weight)
+        # Strings and other objects that are numbers pass, as everywhere in scikit-learn.
+        weight = weight if weight.dtype.kind in "biufc" else weight.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"sample_weight must be numbers, one per row. Got {type(sample_weight).__name__}: "
+            f"{error}"
+        ) from error
     if weight.ndim == 0 and weight.dtype.kind in "iuf":
         weight = np.full(n_rows, weight)
     weight = check_array(

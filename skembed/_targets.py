@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from numbers import Integral, Number
 from typing import Any
@@ -13,7 +14,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import assert_all_finite
 
-from ._frames import find_missing, has_categories, to_array
+from ._frames import find_missing, has_categories, is_array, to_array
 
 # More classes than this in an integer target are more likely numbers than names.
 _MOST_INTEGER_CLASSES = 20
@@ -117,7 +118,10 @@ def _no_target(n_rows: int) -> Target:
 
 
 def _as_array(y: Any) -> NDArray[Any]:
-    array = to_array(y)
+    try:
+        array = to_array(y)
+    except ValueError as error:
+        raise ValueError("y must hold rows of one length. Some differ.") from error
     if array.dtype.kind in "mMcV":
         raise ValueError(f"y must hold numbers or labels. Got dtype {array.dtype}.")
     if array.dtype.kind in "US":
@@ -155,11 +159,25 @@ def _as_numbers(array: NDArray[Any]) -> NDArray[Any]:
     return natural
 
 
+def _kind_of(array: NDArray[Any]) -> str:
+    """What scikit-learn calls a target."""
+    types = set(map(type, array.ravel())) if array.dtype == object else set()
+    try:
+        if any(issubclass(t, Set) for t in types):
+            raise TypeError("sets cannot be sorted")
+        # It casts floats to integers, which huge ones cannot be.
+        with np.errstate(invalid="ignore"):
+            return str(type_of_target(array, input_name="y"))
+    except TypeError as error:
+        names = sorted(t.__name__ for t in types)
+        raise TypeError(f"y must hold labels of one type. Got {names}: {error}.") from error
+
+
 def _infer_task(array: NDArray[Any]) -> str:
     if array.dtype.kind == "f":
         n_distinct = len(np.unique(array)) if (array == np.floor(array)).all() else np.inf
         return "regression" if array.ndim == 2 or n_distinct > 2 else "classification"
-    kind = type_of_target(array, input_name="y")
+    kind = _kind_of(array)
     if kind == "multiclass" and array.dtype.kind in "iu":
         n_classes = len(np.unique(array))
         if n_classes > _MOST_INTEGER_CLASSES:
@@ -209,7 +227,7 @@ def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
 
 
 def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Target:
-    kind = type_of_target(array, input_name="y")
+    kind = _kind_of(array)
     if kind.startswith("continuous"):
         raise ValueError(
             "Unknown label type: continuous. y holds fractions, but a classification needs labels. "
@@ -239,7 +257,7 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
         names = sorted({type(label).__name__ for label in array})
         raise TypeError(f"y must hold labels of one type. Got {names}.") from error
     if all_classes is not None:
-        classes, numbers = _among(classes[numbers], np.unique(all_classes))
+        classes, numbers = _among(classes[numbers], read_classes(all_classes))
     if len(classes) < 2:
         only = classes.tolist()[0]
         raise ValueError(f"y must have at least two classes. Got one class only: {only!r}.")
@@ -255,6 +273,18 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
         scale=np.ones(n_outputs),
         limits=_unit_interval(n_outputs),
     )
+
+
+def read_classes(classes: Any) -> NDArray[Any]:
+    """The classes that a user names, sorted."""
+    array = np.asarray(classes, dtype=None if is_array(classes) else object)
+    types = set(map(type, array.ravel()))
+    strings = [issubclass(t, str) for t in types]
+    if array.ndim != 1 or find_missing(array).any() or any(strings) != all(strings):
+        raise ValueError(
+            f"classes must be a list of labels of one type, none of them missing. Got {classes!r}."
+        )
+    return np.unique(array if is_array(classes) else np.asarray(classes))
 
 
 def _among(labels: NDArray[Any], classes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
@@ -305,6 +335,11 @@ def for_loss(target: Target, loss: str) -> Target:
         raise ValueError(
             "y must be at least 0, and not 0 in all rows, with loss='poisson'. The least value is "
             f"{least.min():g}."
+        )
+    if (largest > np.finfo(np.float32).max).any():
+        raise ValueError(
+            "y must stay below 3.4e38 with loss='poisson', which keeps its unit. The largest value "
+            f"is {largest.max():g}. Rescale."
         )
     return replace(
         target,

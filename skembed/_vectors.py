@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from ._frames import as_objects
+from ._frames import as_objects, has_hash, is_frame, read
 from ._params import integer
 from ._sample import find_column
 from ._tables import nearest_codes, neighbour_frame, vector_frame
@@ -64,7 +64,15 @@ class LearnedVectors:
                 "inverse_transform cannot tell which categories the pooled vectors of "
                 f"{sequences!r} hold. Leave sequence_features out to invert the other columns."
             )
-        X = check_array(X, dtype=np.float32, input_name="X")
+        names = list(read(X).names) if is_frame(X) else []
+        expected = self.get_feature_names_out().tolist()
+        if names != expected and any(isinstance(name, str) for name in names):
+            raise ValueError(
+                f"X must have the columns that transform returns, {expected!r}, in this order. "
+                f"Got {names!r}."
+            )
+        with np.errstate(over="ignore"):
+            X = check_array(X, dtype=np.float32, input_name="X")
         if X.shape[1] != self._starts()[-1]:
             raise ValueError(
                 f"X has {X.shape[1]} columns, but the vectors of {type(self).__name__} have "
@@ -99,6 +107,8 @@ class LearnedVectors:
         known = getattr(self, "feature_names_in_", None)
         if input_features is None:
             return list(self._columns.names)
+        if not hasattr(input_features, "__iter__"):
+            raise ValueError(f"input_features must be a list of names. Got {input_features!r}.")
         given = list(input_features)
         if known is not None and given != list(known):
             raise ValueError(
@@ -180,7 +190,7 @@ class LearnedVectors:
             )
         j = self._position(feature)
         vocabulary = self._vocabularies[j]
-        position = vocabulary.position(category)
+        position = vocabulary.position(category) if has_hash(category) else -1
         if position < 0:
             raise ValueError(
                 f"Column {feature!r} has no category {category!r}. It has "

@@ -21,7 +21,7 @@ except ImportError as error:
         'skembed.plotting needs matplotlib. Install it with pip install "skembed[plot]".'
     ) from error
 
-from ._map import check_estimator, color_groups, color_reach, map_categories, point_areas
+from . import _map
 from ._placement import most_frequent, place_labels
 
 __all__ = ["EmbeddingDisplay", "LossCurveDisplay"]
@@ -166,7 +166,7 @@ class EmbeddingDisplay:
             If there is no such column or it has fewer than two categories, or for a projection,
             colour or annotation that does not fit it.
         """
-        mapped = map_categories(estimator, feature, projection, color)
+        mapped = _map.map_categories(estimator, feature, projection, color)
         display = cls(**vars(mapped))
         return display.plot(ax, annotate=annotate, scatter_kw=scatter_kw, text_kw=text_kw)
 
@@ -190,12 +190,13 @@ class EmbeddingDisplay:
         display : EmbeddingDisplay
             This object.
         """
+        _map.check_map(self.categories, self.positions, self.counts, self.axis_names)
         rows = most_frequent(annotate, self.categories, self.counts)
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_, self.figure_ = ax, _map.figure_of(ax)
         style: dict[str, Any] = {
-            "s": point_areas(self.counts),
+            "s": _map.point_areas(self.counts),
             "alpha": 0.8,
             "linewidths": 0.5,
             "edgecolors": ax.get_facecolor(),
@@ -221,13 +222,13 @@ class EmbeddingDisplay:
         color = np.asarray(self.color)
         # Scales have pale colours: they need an edge.
         style = {"cmap": "viridis", "edgecolors": "dimgrey", "linewidths": 0.3}
-        if groups := color_groups(color):
+        if groups := _map.color_groups(color):
             names, color = groups
             colors = plt.get_cmap("tab10" if len(names) <= 10 else "tab20").colors[: len(names)]
             edges = np.arange(len(names) + 1) - 0.5
             # A list: to matplotlib 3.8 a tuple of two is a colour with its opacity.
             style = {"cmap": ListedColormap(list(colors)), "norm": BoundaryNorm(edges, len(names))}
-        elif reach := color_reach(color, self.counts):
+        elif reach := _map.color_reach(color, self.counts):
             style["cmap"] = "coolwarm"
             if not {"vmin", "vmax"} & given.keys():
                 style["norm"] = CenteredNorm(halfrange=reach)
@@ -244,7 +245,7 @@ class EmbeddingDisplay:
         extend = ("neither", "min", "max", "both")[beyond]
         bar = self.figure_.colorbar(self.scatter_, ax=self.ax_, extend=extend)
         bar.set_label(self.color_name or "")
-        if groups := color_groups(np.asarray(self.color)):
+        if groups := _map.color_groups(np.asarray(self.color)):
             bar.set_ticks(range(len(groups[0])), labels=groups[0])
             bar.ax.tick_params(length=0)
             bar.ax.invert_yaxis()
@@ -359,7 +360,7 @@ class LossCurveDisplay:
         ValueError
             If it has trained no network (``task="none"``).
         """
-        check_estimator(estimator)
+        _map.check_estimator(estimator)
         if not len(estimator.loss_curve_):
             raise ValueError(
                 f"This {type(estimator).__name__} has no losses to draw: its vectors were learned "
@@ -385,7 +386,7 @@ class LossCurveDisplay:
         """
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_, self.figure_ = ax, _map.figure_of(ax)
         curves = {"training": np.asarray(self.loss_curve)}
         if self.validation_scores is not None:
             curves["held out"] = -np.asarray(self.validation_scores)

@@ -92,6 +92,8 @@ def _load(
     *features, target = table.schema
     # Copies: neither part may change when the caller writes into another.
     X, y = frame[features].copy(), frame[target].copy()
+    if not isinstance(return_X_y, bool):
+        raise TypeError(f"return_X_y must be a bool. Got {return_X_y!r} instead.")
     if return_X_y:
         return X, y
     return Bunch(

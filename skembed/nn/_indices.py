@@ -18,6 +18,8 @@ def read_indices(
 
     Raises TypeError for anything but integers; `num_embeddings` is for its message alone.
     """
+    if isinstance(indices, np.ma.MaskedArray):
+        raise TypeError("Indices must be integers. Got a masked array: fill it or compress it.")
     if isinstance(indices, np.ndarray) and indices.dtype.kind in "iu":
         return indices
     try:
@@ -104,6 +106,12 @@ def offset_columns(codes: ArrayLike, sizes: Sequence[int]) -> Indices:
            [2, 4]])
     """
     array = read_indices(codes)
+    sizes = list(sizes)
+    for size in sizes:
+        if isinstance(size, bool | np.bool_) or not isinstance(size, int | np.integer) or size < 0:
+            raise TypeError(f"sizes must be ints of at least 0, one per column. Got {size!r}.")
+    if sum(map(int, sizes)) > np.iinfo(np.intp).max:
+        raise ValueError(f"sizes must add up to a table that can exist. Got {sizes!r}.")
     if isinstance(array, list) or array.ndim != 2 or array.shape[1] != len(sizes):
         shape = "a ragged list" if isinstance(array, list) else f"shape {array.shape}"
         raise ValueError(f"codes must have shape (n_samples, {len(sizes)}). Got {shape} instead.")

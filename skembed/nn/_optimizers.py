@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._indices import check_range
 from ._row_gradient import RowGradient
 from ._rows import add_to_rows
 
@@ -31,6 +32,8 @@ Multipliers = Mapping[str, Array]
 _NO_MULTIPLIERS: Multipliers = MappingProxyType({})
 
 
+_NUMBERS = (int, float, np.integer, np.floating)
+
 # Numbers moved at a time: the five arrays of a block stay in the cache of a core.
 _BLOCK = 2**16
 
@@ -40,6 +43,40 @@ def _split(gradient: Gradient) -> tuple[Any, Array]:
     if isinstance(gradient, RowGradient):
         return gradient.rows, gradient.values
     return slice(None), gradient
+
+
+def _check_fit(
+    parameters: Mapping[str, Array], gradients: Mapping[str, Gradient], learning_rate: Any
+) -> None:
+    """Refuse what would end in a wrong step, before any parameter has moved."""
+    if not (isinstance(learning_rate, _NUMBERS) and 0 <= learning_rate < math.inf):
+        raise ValueError(
+            f"learning_rate must be a finite number of at least 0. Got {learning_rate!r} instead."
+        )
+    for name, gradient in gradients.items():
+        if name not in parameters:
+            raise ValueError(
+                f"There is a gradient of {name!r}, but the parameters are {list(parameters)!r}."
+            )
+        shape = parameters[name].shape
+        if isinstance(gradient, RowGradient):
+            check_range(gradient.rows, shape[0])
+            shape = (len(gradient.rows), *shape[1:])
+            gradient = gradient.values
+        if np.shape(gradient) != shape:
+            raise ValueError(
+                f"The gradient of {name!r} must have shape {shape}. Got {np.shape(gradient)}."
+            )
+
+
+def _check_setting(owner: object, name: str, low: float, high: float = math.inf) -> None:
+    """Refuse a setting of an optimiser outside ``[low, high)``."""
+    value = getattr(owner, name)
+    if not (isinstance(value, _NUMBERS) and low <= value < high):
+        raise ValueError(
+            f"The {name!r} parameter of {type(owner).__name__} must be a number in "
+            f"[{low}, {high}). Got {value!r} instead."
+        )
 
 
 @dataclass(frozen=True)
@@ -78,6 +115,9 @@ class SGD:
     momentum: float = 0.0
     nesterov: bool = False
 
+    def __post_init__(self) -> None:
+        _check_setting(self, "momentum", 0, 1)
+
     def init(self, parameters: Mapping[str, Array]) -> State:
         """State for ``parameters``: one velocity per parameter."""
         if self.momentum == 0:
@@ -93,6 +133,7 @@ class SGD:
         multipliers: Multipliers = _NO_MULTIPLIERS,
     ) -> None:
         """Move ``parameters`` one step against ``gradients``, in place."""
+        _check_fit(parameters, gradients, learning_rate)
         for name, gradient in gradients.items():
             where, values = _split(gradient)
             if isinstance(gradient, RowGradient) and not self.momentum and name not in multipliers:
@@ -149,6 +190,11 @@ class Adam:
     beta_2: float = 0.95
     epsilon: float = 1e-8
 
+    def __post_init__(self) -> None:
+        _check_setting(self, "beta_1", 0, 1)
+        _check_setting(self, "beta_2", 0, 1)
+        _check_setting(self, "epsilon", 0)
+
     def init(self, parameters: Mapping[str, Array]) -> State:
         """State for ``parameters``: two running sums per parameter and the number of steps."""
         state: State = {"step": 0}
@@ -165,6 +211,7 @@ class Adam:
         multipliers: Multipliers = _NO_MULTIPLIERS,
     ) -> None:
         """Move ``parameters`` one step against ``gradients``, in place."""
+        _check_fit(parameters, gradients, learning_rate)
         state["step"] += 1
         for name, gradient in gradients.items():
             value, (mean, square) = parameters[name], state[name]
@@ -271,6 +318,10 @@ class Adagrad:
     initial: float = 0.0
     epsilon: float = 1e-10
 
+    def __post_init__(self) -> None:
+        _check_setting(self, "initial", 0)
+        _check_setting(self, "epsilon", 0)
+
     def init(self, parameters: Mapping[str, Array]) -> State:
         """State for ``parameters``: one sum of squares per number."""
         return {name: np.full_like(value, self.initial) for name, value in parameters.items()}
@@ -284,6 +335,7 @@ class Adagrad:
         multipliers: Multipliers = _NO_MULTIPLIERS,
     ) -> None:
         """Move ``parameters`` one step against ``gradients``, in place."""
+        _check_fit(parameters, gradients, learning_rate)
         for name, gradient in gradients.items():
             where, values = _split(gradient)
             number = values.dtype.type

@@ -66,6 +66,11 @@ class RowGradient(NamedTuple):
             If a row is outside the table.
         """
         rows, values = self
+        for name, array in (("rows", rows), ("values", values)):
+            if not isinstance(array, np.ndarray):
+                raise TypeError(f"{name} must be an array. Got {type(array).__name__} instead.")
+        if not isinstance(num_embeddings, int | np.integer | None):
+            raise TypeError(f"num_embeddings must be an int. Got {num_embeddings!r} instead.")
         if rows.dtype.kind not in "iu":
             raise TypeError(f"rows must be integers. Got dtype {rows.dtype} instead.")
         if values.dtype.kind != "f":
@@ -126,6 +131,8 @@ class RowGradient(NamedTuple):
         ValueError
             If the widths differ.
         """
+        if not isinstance(other, RowGradient):
+            raise TypeError(f"other must be a RowGradient. Got {type(other).__name__} instead.")
         if self.values.shape[1:] != other.values.shape[1:]:
             raise ValueError(
                 f"Both gradients must have the same embedding_dim. "

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._indices import read_indices
 from ._table import check_integer
 
 Codes = NDArray[np.intp]
@@ -70,7 +71,7 @@ class Vocabulary:
         padding: str | None = None,
         lowercase: bool = False,
     ) -> None:
-        given = list(symbols)
+        given = list(_check_several(symbols, "symbols"))
         for special in (unknown, padding):
             if special is not None and special not in given:
                 given.insert(0, special)
@@ -133,7 +134,7 @@ class Vocabulary:
         least = check_integer("Vocabulary.fit", "min_frequency", min_frequency, 1)
         pattern = _compile(tokens)
         counts: Counter[str] = Counter()
-        for text in texts:
+        for text in _check_several(texts, "texts"):
             counts.update(_split(text, pattern, lowercase))
         special = {unknown, padding}
         frequent = [(-n, s) for s, n in counts.items() if n >= least and s not in special]
@@ -181,7 +182,8 @@ class Vocabulary:
         """
         if isinstance(texts, str):
             return self.encode_symbols(_split(texts, self._pattern, self.lowercase))
-        return [self.encode(_check_text(text, "A text")) for text in texts]
+        several = _check_several(texts, "texts")
+        return [self.encode(_check_text(text, "A text")) for text in several]
 
     def encode_padded(
         self, texts: Iterable[str], length: int | None = None, *, side: str = "post"
@@ -285,7 +287,10 @@ class Vocabulary:
         IndexError
             If there is no such code.
         """
-        numbers = np.asarray(codes).tolist()
+        array = read_indices(codes, len(self))
+        if isinstance(array, list) or array.ndim != 1:
+            raise ValueError(f"codes must be a vector: those of one text. Got {codes!r}.")
+        numbers = array.tolist()
         wrong = [code for code in numbers if not 0 <= code < len(self)]
         if wrong:
             raise IndexError(f"A code must be in [0, {len(self)}). Got {wrong[0]} instead.")
@@ -309,6 +314,13 @@ def _split(text: str, pattern: re.Pattern[str] | None, lowercase: bool) -> Seque
     text = _check_text(text, "A text")
     text = text.lower() if lowercase else text
     return list(text) if pattern is None else [match.group() for match in pattern.finditer(text)]
+
+
+def _check_several(values: Any, name: str) -> Iterable[Any]:
+    """`values` if there can be several of them."""
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a list of strings. Got {values!r} instead.")
+    return values
 
 
 def _check_text(text: Any, what: str) -> str:

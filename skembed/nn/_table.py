@@ -71,6 +71,11 @@ class Table:
                 f"The 'max_norm' parameter of {owner} must be above 0 or None. Got {limit!r}."
             )
         check_norm_type(self.norm_type)
+        if not isinstance(self.scale_grad_by_freq, bool | np.bool_):
+            raise TypeError(
+                f"The 'scale_grad_by_freq' parameter of {owner} must be a bool. "
+                f"Got {self.scale_grad_by_freq!r} instead."
+            )
         if not (factor >= 0 and math.isfinite(factor)):
             raise ValueError(
                 f"The 'learning_rate_multiplier' parameter of {owner} must be a finite number "
@@ -121,7 +126,8 @@ class Table:
         owner = type(self).__name__
         if self._weight is not None:
             raise ValueError(f"This {owner} has {len(self._weight)} rows already.")
-        rows = len(num_embeddings) if isinstance(num_embeddings, Sized) else num_embeddings
+        counts = isinstance(num_embeddings, Sized) and not isinstance(num_embeddings, str | bytes)
+        rows = len(num_embeddings) if counts else num_embeddings  # type: ignore[arg-type]
         rows = check_integer(owner, "num_embeddings", rows, 1)
         if self.padding_idx is not None:
             check_integer(owner, "padding_idx", self.padding_idx, 0, rows)
@@ -243,6 +249,8 @@ def pretrained(
     layer_class: type[Any], weight: ArrayLike, freeze: bool, padding_idx: int | None, **options: Any
 ) -> Any:
     """A layer with the vectors given, frozen or not; the padding row keeps its values."""
+    if not isinstance(freeze, bool | np.bool_):
+        raise TypeError(f"freeze must be a bool. Got {freeze!r} instead.")
     values, dtype = np.asarray(weight), getattr(weight, "dtype", None)
     if values.ndim != 2 or 0 in values.shape:
         raise ValueError(
@@ -264,7 +272,10 @@ def pretrained(
 
 def check_grad(grad_output: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """`grad_output` as an array of `dtype` if it has the shape of the output."""
-    grad = np.asarray(grad_output, dtype=dtype)
+    grad = np.asarray(grad_output)
+    if grad.dtype.kind not in "biuf":
+        raise TypeError(f"grad_output must hold real numbers. Got dtype {grad.dtype} instead.")
+    grad = grad.astype(dtype, copy=False)
     if grad.shape != shape:
         raise ValueError(f"grad_output must have shape {shape}. Got {grad.shape} instead.")
     return grad

@@ -132,7 +132,8 @@ def _read_lines(file: TextIO | Any, path: str, dtype: np.dtype[Any]) -> Iterator
 def _parse(fields: list[str], dtype: np.dtype[Any]) -> Array | None:
     """The numbers in `fields`; None if one is no finite number, or there is none."""
     try:
-        values = np.array(fields, dtype=dtype)
+        with np.errstate(over="ignore"):
+            values = np.array(fields, dtype=dtype)
     except ValueError:
         return None
     return values if values.size and np.isfinite(values).all() else None

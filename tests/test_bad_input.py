@@ -1,0 +1,853 @@
+"""Bad input of every kind, and the words that its error must hold.
+
+A case is a name, what is called, the type of the error and a pattern its message must match. What
+single parameters refuse stands in the tests of the classes; here is what comes in from outside:
+containers, values, shapes, weights, names, files.
+"""
+
+import decimal
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from matplotlib.figure import Figure
+from scipy import sparse
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GroupKFold, KFold
+
+from skembed import (
+    EmbeddingClassifier,
+    EmbeddingEncoder,
+    EmbeddingRegressor,
+    InputEmbedding,
+    RelativeSplit,
+)
+from skembed.datasets import load_employee_salaries, load_flights
+from skembed.interactive import embedding_map
+from skembed.nn import (
+    SGD,
+    Adagrad,
+    Adam,
+    Embedding,
+    EmbeddingBag,
+    HashEmbedding,
+    QuotientRemainderEmbedding,
+    RowGradient,
+    Vocabulary,
+    offset_columns,
+    read_word_vectors,
+)
+from skembed.onnx import to_onnx
+from skembed.plotting import EmbeddingDisplay, LossCurveDisplay
+
+N = 10
+X = pd.DataFrame({"town": list("aabbccaabb"), "size": np.arange(10.0)})
+TOWN = X[["town"]]
+CELLS = TOWN.to_numpy()
+Y = np.arange(10.0)
+LABELS = np.array(list("uvuvuvuvuv"), dtype=object)
+ROWS = np.arange(N)
+
+
+class Case(NamedTuple):
+    name: str
+    call: Callable[..., Any]
+    error: type[Exception]
+    words: str
+
+
+def encoder(**parameters):
+    return EmbeddingEncoder(**{"max_iter": 1, "random_state": 0} | parameters)
+
+
+def regressor(**parameters):
+    return EmbeddingRegressor(**{"max_iter": 1, "n_estimators": 1, "random_state": 0} | parameters)
+
+
+def classifier(**parameters):
+    return EmbeddingClassifier(**{"max_iter": 1, "n_estimators": 1, "random_state": 0} | parameters)
+
+
+@cache
+def fitted(kind, table="frame"):
+    data = {"frame": X, "cells": CELLS}[table]
+    if kind == "encoder":
+        numeric = ["size"] if table == "frame" else None
+        return encoder(numeric_features=numeric).fit(data, Y)
+    if kind == "regressor":
+        return regressor().fit(data, Y)
+    if kind == "classifier":
+        return classifier().fit(data, LABELS)
+    return InputEmbedding(encode_target=True).fit(data, LABELS)
+
+
+# Tables
+
+NO_TABLES = {
+    "None": (None, ValueError, "2D array"),
+    "a string": ("abc", ValueError, "2D array"),
+    "a number": (3, ValueError, "2D array"),
+    "a scalar array": (np.array(3), ValueError, "2D array"),
+    "a dict": ({"a": [1, 2]}, ValueError, "2D array"),
+    "a set": ({1, 2}, ValueError, "2D array"),
+    "one axis": (np.arange(10), ValueError, "2D array"),
+    "no feature": ([[]], ValueError, r"0 feature\(s\)"),
+    "complex numbers": (np.ones((N, 1), complex), ValueError, "Complex data not supported"),
+    "a sparse matrix": (sparse.csr_matrix(np.eye(N)), TypeError, "dense data is required"),
+    "a lazy frame": (pl.LazyFrame({"a": [1]}), TypeError, r"Pass X.collect\(\)"),
+    "objects without hash": (
+        pd.DataFrame({"a": [bytearray(b"x")] * N}),
+        TypeError,
+        "'a' holds bytearray",
+    ),
+    "names of two types": (pd.DataFrame({0: ROWS, "b": ROWS}), TypeError, "string names"),
+}
+ESTIMATORS = {"encoder": encoder, "regressor": regressor, "InputEmbedding": InputEmbedding}
+TABLES = [
+    Case(f"{kind}: fit on {name}", lambda m=make, d=data: m().fit(d, Y), error, words)
+    for kind, make in ESTIMATORS.items()
+    for name, (data, error, words) in NO_TABLES.items()
+] + [
+    Case(f"{kind}: transform {name}", lambda k=kind, d=data: fitted(k, "cells").transform(d), *rest)
+    for kind in ("encoder", "classifier", "InputEmbedding")
+    for name, (data, *rest) in NO_TABLES.items()
+    if name not in ("names of two types", "objects without hash")
+]
+
+CHANGED = {
+    "a column less": (TOWN, "(?s)missing.*size"),
+    "a column more": (X.assign(more=1), "(?s)unseen.*more"),
+    "another name": (X.rename(columns={"town": "city"}), "(?s)unseen.*city.*missing.*town"),
+    "another order": (X[["size", "town"]], "same order"),
+    "a name twice": (pd.concat([X, X], axis=1), "(?s)unique.*'town'"),
+    "no row": (X[:0], r"0 sample\(s\)"),
+    "infinite categories": (X.assign(town=np.inf), "'town' holds infinity"),
+}
+NOT_NUMBERS = {
+    "strings": ("x", "'size' must hold numbers. Got the value 'x'"),
+    "dates": (pd.Timestamp(0), "'size' must hold numbers.*days since a start"),
+    "infinity": (np.inf, "'size' holds infinity"),
+    "complex": (1j, "'size' must hold real numbers"),
+    "an integer beyond floats": (10**400, "'size' must hold numbers"),
+}
+PREDICT = [
+    Case(f"{kind}: predict {name}", lambda k=kind, d=data: fitted(k).predict(d), ValueError, words)
+    for kind in ("regressor", "classifier")
+    for name, (data, words) in CHANGED.items()
+] + [
+    Case(
+        f"predict {name} as numbers",
+        lambda v=value: fitted("regressor").predict(X.assign(size=pd.Series([v] * N))),
+        ValueError,
+        words,
+    )
+    for name, (value, words) in NOT_NUMBERS.items()
+]
+
+# Targets and weights
+
+BAD_TARGETS = {
+    "a string": ("abc", ValueError, r"1 or 2 dimensions.*\(\)"),
+    "a number": (3, ValueError, r"1 or 2 dimensions.*\(\)"),
+    "a dict": ({"a": 1}, ValueError, r"1 or 2 dimensions"),
+    "three axes": (np.zeros((N, 2, 2)), ValueError, r"1 or 2 dimensions.*\(10, 2, 2\)"),
+    "no column": (np.zeros((N, 0)), ValueError, r"not be empty.*\(10, 0\)"),
+    "lists that differ": ([[1], [2, 3]] * 5, ValueError, "rows of one length"),
+    "complex numbers": (np.ones(N) * 1j, ValueError, "numbers or labels. Got dtype complex"),
+    "dates": (
+        pd.date_range("2020", periods=N),
+        ValueError,
+        "numbers or labels. Got dtype datetime",
+    ),
+    "infinity": ([np.inf] * N, ValueError, "y contains infinity"),
+    "NaT": ([pd.NaT] * N, ValueError, "NaN or None .first in row 0"),
+    "a missing category": (
+        pd.Categorical([*"uvuvuvuvu", None]),
+        ValueError,
+        "first in row 9",
+    ),
+    "a missing boolean": ([True, False, None] * 3 + [True], ValueError, "first in row 2"),
+    "one row": ([[0, 1] * 5], ValueError, "X has 10 rows, y has 1"),
+    "a sparse matrix": (sparse.csr_matrix(np.eye(N)), ValueError, "1 or 2 dimensions"),
+}
+BAD_LABELS = {
+    "sets": ([{1}, {2}] * 5, r"labels of one type. Got \['set'\]: sets cannot be sorted"),
+    "columns of two types": (X, r"labels of one type. Got \['float', 'str'\]"),
+    "bytes": ([b"a", b"b"] * 5, r"Got \['bytes'\]"),
+    "objects without order": ([object(), object()] * 5, r"Got \['object'\]"),
+    "strings and numbers": (np.array(["a", 1] * 5, dtype=object), r"Got \['int', 'str'\]"),
+}
+TARGETS = [
+    Case(f"{make.__name__}: y is {name}", lambda m=make, y=y: m().fit(TOWN, y), error, words)
+    for make in (encoder, regressor, classifier)
+    for name, (y, error, words) in BAD_TARGETS.items()
+] + [
+    Case(f"{make.__name__}: labels are {name}", lambda m=make, y=y: m().fit(TOWN, y), TypeError, w)
+    for make in (encoder, classifier)
+    for name, (y, w) in BAD_LABELS.items()
+]
+
+BAD_WEIGHTS = {
+    "a string": ("abc", "sample_weight must be numbers.*str"),
+    "strings": (list("ab") * 5, "sample_weight must be numbers.*list"),
+    "a dict": ({}, "sample_weight must be numbers.*dict"),
+    "objects": ([object()] * N, "sample_weight must be numbers"),
+    "lists that differ": ([[1], [1, 2]], "sample_weight must be numbers"),
+    "two axes": (np.ones((N, 1)), "1D array or scalar"),
+    "complex numbers": (np.ones(N) * 1j, "(?i)complex"),
+    "missing": ([None] * N, "sample_weight contains NaN"),
+    "infinity": ([np.inf] * N, "sample_weight contains infinity"),
+    "too few": ([1.0], r"expected \(10,\)"),
+    "a negative number": (-1.0, "must not be negative"),
+}
+WEIGHTS = [
+    Case(
+        f"{make.__name__}: weights are {name}",
+        lambda m=make, y=y, w=weight: m().fit(TOWN, y, sample_weight=w),
+        ValueError,
+        words,
+    )
+    for make, y in ((encoder, Y), (regressor, Y), (classifier, LABELS))
+    for name, (weight, words) in BAD_WEIGHTS.items()
+]
+
+# Parameters whose values are data
+
+HALVES = [(ROWS[:5], ROWS[5:]), (ROWS[5:], ROWS[:5])]
+BAD_CV = {
+    "a string": ("five", "'cv' parameter .* a splitter or an iterable of splits. Got 'five'"),
+    "a class": (KFold, "'cv' parameter .* a splitter"),
+    "a dict": ({}, "'cv' parameter .* a splitter"),
+    "positions alone": ([1, 2], "split of 'cv' must be a pair.*Got 1"),
+    "None inside": ([None], "split of 'cv' must be a pair.*Got None"),
+    "three parts": ([(*HALVES[0], ROWS)], "split of 'cv' must be a pair"),
+    "one part": ([(ROWS,)], "split of 'cv' must be a pair"),
+    "rows beyond": ([(ROWS[:5], [10])], r"pair.*in \[0, 10\)"),
+    "fractions": ([(ROWS[:5], ROWS[5:] + 0.5)], "pair"),
+    "letters": ([("a", "b")], "pair"),
+    "a matrix": ([(ROWS[:5], ROWS[5:, None])], "pair of 1-D arrays"),
+    "overlaps": ([(ROWS, ROWS)], "training part and in its test part"),
+    "rows left out": (HALVES[:1], "every row exactly once.*Row 0 is in 0"),
+    "nothing": ([], "every row exactly once"),
+}
+CV = [
+    Case(f"cv: {name}", lambda c=cv: encoder(cv=c).fit_transform(TOWN, Y), ValueError, words)
+    for name, (cv, words) in BAD_CV.items()
+] + [
+    Case(
+        "cv: groups that are too few",
+        lambda: encoder(cv=GroupKFold(2)).fit_transform(TOWN, Y, groups=[1, 2]),
+        ValueError,
+        "inconsistent numbers",
+    ),
+    Case(
+        "cv: no groups",
+        lambda: encoder(cv=GroupKFold(2)).fit_transform(TOWN, Y),
+        ValueError,
+        "'groups'",
+    ),
+    Case(
+        "cv: parameters that nothing takes",
+        lambda: encoder().fit_transform(TOWN, Y, other=1),
+        ValueError,
+        r"\['other'\] need a splitter",
+    ),
+]
+
+BAD_PARAMETERS = [
+    ({"categories": {"town": "abc"}}, ValueError, "'town' must be a list of values. Got 'abc'"),
+    ({"categories": {"town": list("ab")}}, ValueError, r"unknown categories \['c'\].*'town'"),
+    ({"categories": {"town": [["a"]]}}, TypeError, "'town' holds list"),
+    ({"categories": {"town": ["a", None]}}, ValueError, "'town' must be distinct and not missing"),
+    ({"embedding_dim": {"town": "x"}}, ValueError, "'town'"),
+    ({"embedding_dim": {-5: 2}}, ValueError, "column -5, which X does not have"),
+    ({"initial_embeddings": {"town": "abc"}}, TypeError, "'town' must be a pandas DataFrame"),
+    ({"initial_embeddings": {"town": {}}}, ValueError, "'town' must be vectors"),
+    ({"initial_embeddings": {"town": {"a": 1.0}}}, ValueError, "'town' must be vectors"),
+    ({"initial_embeddings": {"town": {"a": [1e300]}}}, ValueError, "finite in float32"),
+    ({"initial_embeddings": {"town": {"a": [1j]}}}, ValueError, "vectors of numbers"),
+    ({"learning_rate_multipliers": {"town": "x"}}, ValueError, "'town' must be"),
+    ({"learning_rate_multipliers": {"town": np.nan}}, ValueError, "'town' must be"),
+    ({"shared": [["town", "town"]]}, ValueError, "'town' more than once"),
+    ({"numeric_features": [9]}, ValueError, "column 9, which X does not have"),
+    ({"numeric_features": [True]}, ValueError, "column True, which X does not have"),
+    ({"sequence_features": ["town"]}, TypeError, "'town' .* holds the str 'a' in row 0"),
+    ({"random_state": 2**40}, ValueError, r"'random_state' .* \[0, 2\*\*32 - 1\]"),
+    ({"early_stopping": True, "validation_fraction": 0.999}, ValueError, "none to learn from"),
+    ({"learning_rate_init": 1e200}, FloatingPointError, "Lower learning_rate_init"),
+]
+PARAMETERS = [
+    Case(f"{make.__name__}: {parameters}", lambda m=make, p=parameters: m(**p).fit(TOWN, Y), *rest)
+    for make in (encoder, regressor)
+    for parameters, *rest in BAD_PARAMETERS
+] + [
+    Case(
+        "as many bins as no table holds",
+        lambda: regressor(n_bins=10**9).fit(X, Y),
+        ValueError,
+        r"'n_bins' .* \[0, 10000\]",
+    ),
+]
+
+BAD_CLASSES = {
+    "None inside": (["u", "v", None], "none of them missing"),
+    "two axes": ([["u", "v"]], "list of labels"),
+    "two types": (["u", "v", 1], "of one type"),
+    "a number": (3, "list of labels"),
+    "a string": ("uv", "list of labels"),
+    "a class less": (["u", "w"], "'v', which is not among the classes"),
+}
+CLASSES = [
+    Case(
+        f"classes: {name}",
+        lambda c=classes: classifier().partial_fit(X, LABELS, classes=c),
+        ValueError,
+        words,
+    )
+    for name, (classes, words) in BAD_CLASSES.items()
+] + [
+    Case(
+        "classes: others in a later call",
+        lambda: classifier().partial_fit(X, LABELS).partial_fit(X, LABELS, classes=list("uvw")),
+        ValueError,
+        r"classes must be those of the first call, \['u', 'v'\]",
+    ),
+    Case(
+        "partial_fit with another number of outputs",
+        lambda: regressor().partial_fit(X, Y).partial_fit(X, np.c_[Y, Y]),
+        ValueError,
+        "as in the first call, continuous with 1 outputs",
+    ),
+]
+
+# Asking a fitted estimator
+
+
+def vectors(kind="encoder"):
+    return fitted(kind).transform(X)
+
+
+def vector_table():
+    return pd.DataFrame(vectors(), columns=fitted("encoder").get_feature_names_out())
+
+
+ASKING = [
+    Case(f"{name}: {words}", lambda c=call: c(fitted("encoder")), error, words)
+    for name, call, error, words in [
+        ("frame", lambda e: e.embedding_frame("x"), ValueError, "'x', which X does not have"),
+        ("frame", lambda e: e.embedding_frame(["town"]), ValueError, "which X does not have"),
+        ("frame", lambda e: e.embedding_frame("size"), ValueError, "'size' is numeric"),
+        ("near", lambda e: e.nearest_categories("town", ["a"]), ValueError, r"category \['a'\]"),
+        ("near", lambda e: e.nearest_categories("town", {}), ValueError, "no category {}"),
+        ("near", lambda e: e.nearest_categories("town", None), ValueError, "no category None"),
+        ("near", lambda e: e.nearest_categories("town", "a", 0), ValueError, "n_neighbors.*Got 0"),
+        ("near", lambda e: e.nearest_categories("town", "a", "5"), ValueError, "Got '5'"),
+        ("near", lambda e: e.nearest_categories("town", "a", 1, "far"), ValueError, "'metric'"),
+        ("names", lambda e: e.get_feature_names_out(3), ValueError, "list of names. Got 3"),
+        ("names", lambda e: e.get_feature_names_out(["x"]), ValueError, "Expected .*'town'"),
+        ("inverse", lambda e: e.inverse_transform(None), ValueError, "2D array"),
+        ("inverse", lambda e: e.inverse_transform("abc"), ValueError, "'abc'"),
+        ("inverse", lambda e: e.inverse_transform(np.ones((2, 9))), ValueError, "X has 9 columns"),
+        ("inverse", lambda e: e.inverse_transform(vectors() * np.nan), ValueError, "contains NaN"),
+        ("inverse", lambda e: e.inverse_transform([[1e300] * 3]), ValueError, "too large"),
+        (
+            "inverse",
+            lambda e: e.inverse_transform(vector_table().iloc[:, ::-1]),
+            ValueError,
+            r"columns that transform returns, \['town_effect', 'town_0', 'town_1'\], in this order",
+        ),
+        (
+            "inverse",
+            lambda e: e.inverse_transform(pl.from_pandas(vector_table().add_suffix("_"))),
+            ValueError,
+            "'town_effect_'",
+        ),
+    ]
+] + [
+    Case(
+        f"not fitted: {method}",
+        lambda m=method, a=a, make=make: getattr(make(), m)(*a),
+        NotFittedError,
+        "not fitted yet",
+    )
+    for make, method, a in [
+        (encoder, "transform", (X,)),
+        (encoder, "save_embeddings", ("x",)),
+        (encoder, "nearest_categories", ("town", "a")),
+        (encoder, "get_feature_names_out", ()),
+        (encoder, "inverse_transform", (X,)),
+    ]
+]
+
+# InputEmbedding and RelativeSplit
+
+SPLITS = [
+    Case(name, call, error, words)
+    for name, call, error, words in [
+        ("split: None", lambda: next(RelativeSplit().split(None)), ValueError, "X must hold"),
+        ("split: a number", lambda: next(RelativeSplit().split(3)), ValueError, "X must hold.*3"),
+        (
+            "split: a scalar array",
+            lambda: InputEmbedding().split(np.array(3)),
+            ValueError,
+            "X must",
+        ),
+        ("split: a string", lambda: InputEmbedding().split("abc"), ValueError, "X must hold.*str"),
+        (
+            "split: a dict",
+            lambda: InputEmbedding().split({"a": [1]}),
+            ValueError,
+            "X must hold.*dict",
+        ),
+        ("split: a generator", lambda: InputEmbedding().split(x for x in X), ValueError, "X must"),
+        ("split: no row", lambda: next(RelativeSplit().split([])), ValueError, "row|sample"),
+        (
+            "split: y a number",
+            lambda: InputEmbedding().split(X, 3),
+            ValueError,
+            "y must hold.*int 3",
+        ),
+        ("split: y lazy", lambda: InputEmbedding().split(X, pl.LazyFrame()), ValueError, "y must"),
+        ("split: y a dict", lambda: InputEmbedding().split(X, {}), ValueError, "y must hold.*dict"),
+        (
+            "split: y short",
+            lambda: InputEmbedding().split(X, [1]),
+            ValueError,
+            "y has 1 rows, but X",
+        ),
+        (
+            "split: groups a number",
+            lambda: InputEmbedding().split(X, groups=3),
+            ValueError,
+            "groups must hold a value per row",
+        ),
+        (
+            "split: groups missing",
+            lambda: InputEmbedding().split(X, groups=[None] * N),
+            ValueError,
+            "groups holds missing values",
+        ),
+        (
+            "split: classes without a column",
+            lambda: next(RelativeSplit(stratify=True).split(X, np.zeros((N, 0)))),
+            ValueError,
+            r"one label per row. Got shape \(10, 0\)",
+        ),
+        (
+            "split: classes of one row",
+            lambda: next(RelativeSplit(stratify=True).split(X, Y)),
+            ValueError,
+            "1 row.*fewer than the 2 parts",
+        ),
+        (
+            "split: sizes",
+            lambda: InputEmbedding(relative_size=(1, np.nan, 0)).split(X),
+            ValueError,
+            "'relative_size'",
+        ),
+        (
+            "target: no column",
+            lambda: InputEmbedding(encode_target=True).fit(X, np.zeros((N, 0))),
+            ValueError,
+            r"one label per row. Got shape \(10, 0\)",
+        ),
+        (
+            "target: sets",
+            lambda: InputEmbedding(encode_target=True).fit(X, [{1}, {2}] * 5),
+            TypeError,
+            "'y' holds set",
+        ),
+        (
+            "target: unseen",
+            lambda: fitted("input").transform_target(["w"]),
+            ValueError,
+            r"not seen in fit: \['w'\]",
+        ),
+        (
+            "target back: missing scores",
+            lambda: fitted("input").inverse_transform_target([[np.nan, 1]]),
+            ValueError,
+            "must not be missing",
+        ),
+        (
+            "target back: words",
+            lambda: fitted("input").inverse_transform_target([["a", "b"]]),
+            ValueError,
+            "must be numbers.*'a'",
+        ),
+        (
+            "back: missing cells",
+            lambda: fitted("input").inverse_transform(np.full((2, 4), np.nan)),
+            ValueError,
+            "must not be missing",
+        ),
+        (
+            "back: words",
+            lambda: fitted("input").inverse_transform(np.full((2, 4), "a")),
+            ValueError,
+            "must hold numbers",
+        ),
+        (
+            "back: None",
+            lambda: fitted("input").inverse_transform(np.full((2, 4), None)),
+            ValueError,
+            "hold numbers|not be missing",
+        ),
+        ("mask before fit", lambda: InputEmbedding().mask(X), NotFittedError, "not fitted yet"),
+    ]
+]
+
+# The layers
+
+LAYERS = {
+    "Embedding": Embedding(5, 3, random_state=0),
+    "EmbeddingBag": EmbeddingBag(5, 3, random_state=0),
+    "HashEmbedding": HashEmbedding(5, 3, random_state=0),
+    "QuotientRemainder": QuotientRemainderEmbedding(5, 3, random_state=0),
+}
+BAD_INDICES = {
+    "None": (None, TypeError, "must be integers|no sequence|must be a"),
+    "fractions": ([[0.5]], TypeError, "must be integers"),
+    "booleans": ([[True]], TypeError, "must be integers"),
+    "NaN": ([[np.nan]], TypeError, "must be integers"),
+    "complex numbers": ([[1j]], TypeError, "must be integers"),
+    "dates": (np.array([["2020"]], dtype="M8[Y]"), TypeError, "must be integers"),
+    "None inside": ([[0, None]], TypeError, "must be integers"),
+    "decimals": ([[decimal.Decimal(1)]], TypeError, "must be integers"),
+}
+OUTSIDE = {
+    "negative": ([[-1]], r"Index -1 .* \[0, 5\)"),
+    "beyond": ([[5]], r"Index 5 .* \[0, 5\)"),
+    "far beyond": (np.array([[2**63]], dtype=np.uint64), r"Index 9223372036854775808"),
+    "no machine integer": ([[2**64]], "Index 18446744073709551616"),
+}
+BAD_GRADIENTS = {
+    "None": (None, TypeError, "real numbers"),
+    "words": ([["a"] * 3] * 2, TypeError, "real numbers. Got dtype <U1"),
+    "complex numbers": (np.ones((2, 3)) * 1j, TypeError, "real numbers. Got dtype complex128"),
+    "too narrow": (np.ones((2, 2)), ValueError, r"shape \(2, 3\). Got \(2, 2\)"),
+    "too few": (np.ones((1, 3)), ValueError, r"shape \(2, 3\). Got \(1, 3\)"),
+}
+NN = (
+    [
+        Case(f"{kind}: indices {name}", lambda k=kind, i=i: LAYERS[k](i), error, words)
+        for kind in LAYERS
+        for name, (i, error, words) in BAD_INDICES.items()
+        if not (kind == "EmbeddingBag" and name == "None")
+    ]
+    + [
+        Case(f"{kind}: indices {name}", lambda k=kind, i=i: LAYERS[k](i), IndexError, words)
+        for kind in LAYERS
+        if kind != "HashEmbedding"  # any integer is hashed
+        for name, (i, words) in OUTSIDE.items()
+    ]
+    + [
+        Case(
+            f"{kind}: gradient {name}",
+            lambda k=kind, g=g: LAYERS[k].backward([[0], [1]] if "Bag" in k else [0, 1], g),
+            error,
+            words,
+        )
+        for kind in LAYERS
+        for name, (g, error, words) in BAD_GRADIENTS.items()
+    ]
+    + [
+        Case(f"{kind.__name__}: {name}", call, error, words)
+        for kind in (Embedding, EmbeddingBag)
+        for name, call, error, words in [
+            (
+                "masked",
+                lambda k=kind: k(5, 3)(np.ma.array([[0, 9]], mask=[[0, 1]])),
+                TypeError,
+                "mask",
+            ),
+            ("rows of a word", lambda k=kind: k("abc", 2), TypeError, "'num_embeddings'.*'abc'"),
+            ("rows of nothing", lambda k=kind: k([], 2), ValueError, "'num_embeddings'.*Got 0"),
+            ("freeze", lambda k=kind: k.from_pretrained([[1.0]], "no"), TypeError, "freeze.*'no'"),
+            (
+                "frequency",
+                lambda k=kind: k(4, 2, scale_grad_by_freq="yes"),
+                TypeError,
+                "'scale_grad_by_freq' .* bool. Got 'yes'",
+            ),
+            ("missing weights", lambda k=kind: k(1, 1, weight=[[np.nan]]), ValueError, "finite"),
+            (
+                "weights of words",
+                lambda k=kind: k.from_pretrained([["a"]]),
+                (TypeError, ValueError),
+                "a",
+            ),
+        ]
+    ]
+)
+
+ROW_1 = RowGradient(np.array([1]), np.ones((1, 3)))
+
+
+def step(optimizer, gradients=None, learning_rate=0.1):
+    parameters = {"table": np.zeros((4, 3))}
+    gradients = {"table": ROW_1} if gradients is None else gradients
+    optimizer.update(parameters, gradients, optimizer.init(parameters), learning_rate)
+
+
+def rows(*numbers, dim=3):
+    return RowGradient(np.array(numbers), np.ones((len(numbers), dim)))
+
+
+OPTIMIZERS = [
+    Case(f"{make.__name__}: {name}", lambda m=make, k=kwargs: step(m(), **k), error, words)
+    for make in (SGD, Adagrad, Adam)
+    for name, kwargs, error, words in [
+        ("unknown name", {"gradients": {"x": ROW_1}}, ValueError, r"of 'x'.*\['table'\]"),
+        ("row beyond", {"gradients": {"table": rows(9)}}, IndexError, r"Index 9 .*\[0, 4\)"),
+        ("negative row", {"gradients": {"table": rows(-1)}}, IndexError, r"Index -1 .*\[0, 4\)"),
+        ("width", {"gradients": {"table": rows(0, dim=2)}}, ValueError, r"\(1, 3\). Got \(1, 2\)"),
+        ("shape", {"gradients": {"table": np.ones((2, 2))}}, ValueError, r"\(4, 3\). Got \(2, 2\)"),
+        ("no gradient", {"gradients": {"table": None}}, ValueError, r"\(4, 3\). Got \(\)"),
+        ("rate NaN", {"learning_rate": np.nan}, ValueError, "learning_rate .* Got nan"),
+        ("rate negative", {"learning_rate": -1}, ValueError, "learning_rate .* Got -1"),
+        ("rate a word", {"learning_rate": "a"}, ValueError, "learning_rate .* Got 'a'"),
+    ]
+] + [
+    Case(f"{make.__name__}({kwargs})", lambda m=make, k=kwargs: m(**k), ValueError, words)
+    for make, kwargs, words in [
+        (SGD, {"momentum": 2}, r"'momentum' parameter of SGD .* \[0, 1\). Got 2"),
+        (SGD, {"momentum": "a"}, "'momentum' .* Got 'a'"),
+        (Adam, {"beta_1": 1}, "'beta_1' parameter of Adam"),
+        (Adam, {"beta_2": np.nan}, "'beta_2' .* Got nan"),
+        (Adam, {"epsilon": -1}, "'epsilon' .* Got -1"),
+        (Adagrad, {"initial": -1}, "'initial' parameter of Adagrad"),
+    ]
+]
+
+ROW_GRADIENTS = [
+    Case(f"RowGradient: {name}", call, error, words)
+    for name, call, error, words in [
+        ("lists", lambda: RowGradient([0], [[1.0]]).check(), TypeError, "rows must be an array"),
+        ("None", lambda: RowGradient(None, None).check(), TypeError, "Got NoneType"),
+        ("a row twice", lambda: rows(1, 1).check(), ValueError, "row 1 more than once"),
+        ("a size that is none", lambda: ROW_1.check(2.5), TypeError, "num_embeddings .* Got 2.5"),
+        ("a word as size", lambda: ROW_1.check("a"), TypeError, "num_embeddings .* Got 'a'"),
+        ("too small a table", lambda: ROW_1.to_dense(1), IndexError, r"\[0, 1\). Got 1"),
+        ("plus None", lambda: ROW_1.add(None), TypeError, "must be a RowGradient. Got NoneType"),
+        ("plus a pair", lambda: ROW_1.add(tuple(ROW_1)), TypeError, "Got tuple"),
+        ("another width", lambda: ROW_1.add(rows(0, dim=2)), ValueError, "same embedding_dim"),
+    ]
+]
+
+WORDS = Vocabulary("ab", padding="_")
+VOCABULARIES = [
+    Case(f"Vocabulary: {name}", call, error, words)
+    for name, call, error, words in [
+        (
+            "None",
+            lambda: Vocabulary(None),
+            TypeError,
+            "symbols must be a list of strings. Got None",
+        ),
+        ("a number", lambda: Vocabulary(3), TypeError, "symbols must be a list"),
+        ("numbers", lambda: Vocabulary([1]), TypeError, "A symbol must be a string. Got 1"),
+        ("a symbol twice", lambda: Vocabulary(["a", "a"]), ValueError, "'a'"),
+        ("learn from None", lambda: Vocabulary.fit(None), TypeError, "texts must be a list"),
+        ("learn from numbers", lambda: Vocabulary.fit([1]), TypeError, "A text must be a string"),
+        ("encode None", lambda: WORDS.encode(None), TypeError, "texts must be a list"),
+        ("encode a number", lambda: WORDS.encode(3), TypeError, "texts must be a list.*Got 3"),
+        ("encode unknown", lambda: WORDS.encode("c"), ValueError, "'c'"),
+        ("decode None", lambda: WORDS.decode(None), TypeError, "must be integers"),
+        ("decode fractions", lambda: WORDS.decode([0.5]), TypeError, "must be integers"),
+        (
+            "decode a number",
+            lambda: WORDS.decode(1),
+            ValueError,
+            "codes must be a vector: those of one text",
+        ),
+        ("decode two texts", lambda: WORDS.decode([[0], [1, 2]]), ValueError, "those of one text"),
+        ("decode beyond", lambda: WORDS.decode([3]), IndexError, r"\[0, 3\). Got 3"),
+        ("pad nothing", lambda: Vocabulary("ab").encode_padded(["a"]), ValueError, "no padding"),
+        ("pad left", lambda: WORDS.encode_padded(["a"], side="left"), ValueError, "side|'left'"),
+    ]
+] + [
+    Case(f"offset_columns: {name}", lambda c=codes, s=sizes: offset_columns(c, s), error, words)
+    for name, codes, sizes, error, words in [
+        ("fractions", [[0]], [1.5], TypeError, "sizes must be ints.*Got 1.5"),
+        ("negative", [[0]], [-1], TypeError, "sizes must be ints.*Got -1"),
+        ("letters", [[0]], "a", TypeError, "sizes must be ints.*Got 'a'"),
+        ("too much", [[0, 0]], [2**62, 2**62], ValueError, "a table that can exist"),
+        ("one axis", [0], [2], ValueError, r"shape \(n_samples, 1\)"),
+    ]
+]
+
+# Pictures, exports, data
+
+
+def ax():
+    return Figure().add_subplot()
+
+
+def show(**kwargs):
+    return EmbeddingDisplay.from_estimator(fitted("encoder"), "town", ax=ax(), **kwargs)
+
+
+def display(**kwargs):
+    one = {"categories": ["a"], "positions": [[1, 2]], "counts": [1]}
+    return EmbeddingDisplay(**one | kwargs).plot(ax())
+
+
+PICTURES = [
+    Case(f"picture: {name}", call, error, words)
+    for name, call, error, words in [
+        (
+            "no estimator",
+            lambda: EmbeddingDisplay.from_estimator(None, "town"),
+            TypeError,
+            "NoneType",
+        ),
+        ("a class", lambda: embedding_map(EmbeddingEncoder, "town"), TypeError, "Got type"),
+        ("not fitted", lambda: embedding_map(encoder(), "town"), NotFittedError, "not fitted yet"),
+        ("projection", lambda: show(projection="umap"), ValueError, "'projection' .* 'umap'"),
+        ("three axes", lambda: show(projection=PCA(3)), ValueError, "two finite coordinates"),
+        ("colour", lambda: show(color=[1]), ValueError, "one value per category"),
+        ("labels", lambda: show(annotate=["x"]), ValueError, r"names \['x'\]"),
+        ("a point short", lambda: display(positions=[1, 2]), ValueError, r"shape \(1, 2\)"),
+        ("counts", lambda: display(counts=[1, 2]), ValueError, r"counts \(1,\).*Got .*\(2,\)"),
+        ("names of axes", lambda: display(axis_names=("x",)), ValueError, "two names"),
+        (
+            "axes",
+            lambda: EmbeddingDisplay.from_estimator(fitted("encoder"), "town", ax=3),
+            TypeError,
+            "ax must be axes of matplotlib. Got int",
+        ),
+        (
+            "axes of a curve",
+            lambda: LossCurveDisplay.from_estimator(fitted("encoder"), ax="x"),
+            TypeError,
+            "ax must be axes of matplotlib. Got str",
+        ),
+        ("onnx of nothing", lambda: to_onnx(None), TypeError, "not an estimator"),
+        ("onnx not fitted", lambda: to_onnx(encoder()), NotFittedError, "not fitted yet"),
+        (
+            "onnx token",
+            lambda: to_onnx(fitted("encoder"), missing=["a"]),
+            ValueError,
+            r"missing=\['a'\] cannot stand for a missing value in column 'town'",
+        ),
+        ("data", lambda: load_flights(return_X_y="no"), TypeError, "return_X_y .* Got 'no'"),
+        ("data", lambda: load_employee_salaries(return_X_y=None), TypeError, "return_X_y"),
+    ]
+]
+
+CASES = [
+    *TABLES,
+    *PREDICT,
+    *TARGETS,
+    *WEIGHTS,
+    *CV,
+    *PARAMETERS,
+    *CLASSES,
+    *ASKING,
+    *SPLITS,
+    *NN,
+    *OPTIMIZERS,
+    *ROW_GRADIENTS,
+    *VOCABULARIES,
+    *PICTURES,
+]
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize(
+    ("call", "error", "words"), [case[1:] for case in CASES], ids=[case.name for case in CASES]
+)
+def test_bad_input_is_refused_with_words_that_help(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_there_are_many_cases_and_all_are_refused_for_their_own_reason():
+    assert len(CASES) >= 150
+    assert not any(case.error in (Exception, KeyError, AttributeError) for case in CASES)
+
+
+# Files
+
+VECTORS = {
+    "nothing": (b"", "holds no vectors"),
+    "lines without letters": (b"\n\n", "holds no vectors"),
+    "a header alone": (b"2 3\n", "holds no vectors"),
+    "a header that lies": (b"1 3\na 1 2\n", "Line 2 .* a word and 3 finite numbers"),
+    "a header that wants all memory": (b"1 99999999999\na 1\n", "Line 2"),
+    "words alone": (b"a\nb\n", "Line 1"),
+    "NaN": (b"a nan 1\n", "Line 1 .* finite numbers"),
+    "beyond float32": (b"a 1e300 1\n", "Line 1 .* finite numbers"),
+    "a short line": (b"a 1 2\nb 1\n", "Line 2 .* a word and 2 finite numbers"),
+    "a long line": (b"a 1 2\nb 1 2 3\n", "Line 2"),
+    "tabs": (b"a\t1\t2\n", "Line 1"),
+    "no text": (b"\x00\xff\xfe\x80", "utf-8"),
+}
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_files_that_hold_no_word_vectors_are_refused(name, tmp_path):
+    content, words = VECTORS[name]
+    path = tmp_path / "vectors.txt"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=words):
+        read_word_vectors(path)
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (read_word_vectors, FileNotFoundError),
+        (EmbeddingEncoder.load_embeddings, FileNotFoundError),
+        (lambda path: fitted("encoder").save_embeddings(path / "deeper"), FileNotFoundError),
+        (lambda path: fitted("encoder").save_word_vectors(path / "x", "town"), FileNotFoundError),
+        (lambda path: read_word_vectors(path.parent), IsADirectoryError),
+        (lambda path: EmbeddingEncoder.load_embeddings(path.parent), IsADirectoryError),
+        (lambda path: fitted("encoder").save_embeddings(path.parent), IsADirectoryError),
+    ],
+)
+def test_errors_of_files_name_the_file(call, error, tmp_path):
+    path: Path = tmp_path / "missing"
+    with pytest.raises(error, match=tmp_path.name):
+        call(path)
+
+
+# What looks bad and has a meaning
+
+
+def test_masked_cells_are_missing_values():
+    cells = np.ma.array([["a"], ["b"], ["z"], ["a"]] * 5, mask=[[0], [0], [1], [0]] * 5)
+    missing = np.array([["a"], ["b"], [None], ["a"]] * 5, dtype=object)
+    y = np.arange(20.0)
+    model = encoder().fit(cells, y)
+    assert model.categories_[0].tolist() == ["a", "b"]
+    np.testing.assert_array_equal(
+        model.transform(cells), encoder().fit(missing, y).transform(missing)
+    )
+    embedding = InputEmbedding().fit(missing)
+    np.testing.assert_array_equal(embedding.transform(cells), embedding.transform(missing))
+
+
+def test_dates_without_a_unit_are_missing_values():
+    cells = np.full((N, 1), np.datetime64("NaT"))
+    assert encoder().fit(cells, Y).categories_[0].size == 0
+
+
+def test_a_table_of_vectors_without_names_is_inverted():
+    model = fitted("encoder")
+    expected = model.inverse_transform(vectors())
+    for table in (pd.DataFrame(vectors()), vector_table(), pl.from_pandas(vector_table())):
+        np.testing.assert_array_equal(model.inverse_transform(table), expected)
+
+
+def test_huge_whole_numbers_are_no_labels_and_no_warning():
+    with pytest.raises(ValueError, match=r"needs labels"):
+        classifier().fit(TOWN, np.linspace(0, 1, N) * 1e300 + 0.5)
+    assert np.isfinite(regressor().fit(TOWN, Y * 1e300).predict(TOWN)).all()
