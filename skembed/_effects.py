@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +31,10 @@ from .nn._solve import solve_symmetric
 
 Array = NDArray[np.float64]
 
-_N_SWEEPS = 15
+N_SWEEPS = 15
 # Steps in which the effects of a column of bags are found, in each sweep.
 _N_SOLVER_STEPS = 20
-_FIRST_ESTIMATE = 10.0
+FIRST_ESTIMATE = 10.0
 _PSEUDO_COUNT_RANGE = (1e-3, 1e6)
 # Keeps 0 / 0, a code without rows and without shrinkage, at 0.
 _SMALLEST = 1e-300
@@ -85,21 +86,25 @@ class _Column:
 
     def shrunken_mean(self, residual: Array, m: Array) -> Array:
         """Effect of every code, ``(n_codes, n_outputs)``, with mean 0 over the rows."""
-        total = self._sum @ (residual * self._weight)
-        share = self.counts / np.maximum(self.counts + m, _SMALLEST)
-        # What all categories have in common belongs to the overall mean. Left free, constants
-        # wander between the columns for as long as they are visited.
-        common = (share * total).sum(axis=0) / np.maximum(
-            (share * self.counts).sum(axis=0), _SMALLEST
-        )
-        total -= self.counts * common
-        effects = total / np.maximum(self.counts + m, _SMALLEST)
-        # A category that was seen once is the best model of one that was never seen.
-        seen = self.counts > 0
-        rarity = np.where(seen, 1 / (1 + self.counts), 0)
-        pooled = (rarity * total).sum(axis=0)
-        pooled /= np.maximum((rarity * self.counts).sum(axis=0) + m, _SMALLEST)
-        return np.where(seen, effects, pooled)
+        return shrink(self._sum @ (residual * self._weight), self.counts, m)
+
+
+def shrink(total: Array, counts: Array, m: Array) -> Array:
+    """Effect of every code, ``(n_codes, n_outputs)``, with mean 0 over the rows, from the sum of
+    the residuals of its rows.
+    """
+    share = counts / np.maximum(counts + m, _SMALLEST)
+    # What all categories have in common belongs to the overall mean. Left free, constants
+    # wander between the columns for as long as they are visited.
+    common = (share * total).sum(axis=0) / np.maximum((share * counts).sum(axis=0), _SMALLEST)
+    total = total - counts * common
+    effects = total / np.maximum(counts + m, _SMALLEST)
+    # A category that was seen once is the best model of one that was never seen.
+    seen = counts > 0
+    rarity = np.where(seen, 1 / (1 + counts), 0)
+    pooled = (rarity * total).sum(axis=0)
+    pooled /= np.maximum((rarity * counts).sum(axis=0) + m, _SMALLEST)
+    return np.where(seen, effects, pooled)
 
 
 class _BagColumn:
@@ -191,12 +196,12 @@ def joint_effects(
     ]
     values = [np.zeros((n, y.shape[1])) for n in n_codes]
     estimate = pseudo_counts is None
-    m = np.full((len(columns), y.shape[1]), _FIRST_ESTIMATE) if estimate else pseudo_counts
+    m = np.full((len(columns), y.shape[1]), FIRST_ESTIMATE) if estimate else pseudo_counts
     residual = y - np.average(y, axis=0, weights=weight)
-    for sweep in range(_N_SWEEPS):
+    for sweep in range(N_SWEEPS):
         _visit(columns, values, residual, m)
         if estimate and sweep > 0:
-            m = _estimate_pseudo_counts(columns, values, residual, weight, m)
+            m = estimate_pseudo_counts(columns, values, weight @ residual**2, weight.sum(), m)
     return Effects(values, m)
 
 
@@ -238,7 +243,7 @@ def held_out_effects(
         values = [np.zeros((n, kept.shape[1])) for n in n_codes]
         mean = y[:, output] @ kept / np.maximum(kept.sum(axis=0), _SMALLEST)
         residual = y[:, output, None] - mean
-        for _ in range(_N_SWEEPS):
+        for _ in range(N_SWEEPS):
             _visit(columns, values, residual, pseudo_counts[:, output, None])
         for column, table, out in zip(columns, values, held_out, strict=True):
             out[:, output] = table[column.codes, fold]
@@ -275,17 +280,24 @@ def _visit(
         residual -= column.contribution(table)
 
 
-def _estimate_pseudo_counts(
-    columns: Sequence[_Column | _BagColumn],
-    values: list[Array],
-    residual: Array,
-    weight: Array,
-    m: Array,
+class Counted(Protocol):
+    """What the shrinkage of a column is estimated from."""
+
+    counts: Array
+
+    def deviations(self, effects: Array) -> Array:
+        """What was shrunken towards 0."""
+
+
+def estimate_pseudo_counts(
+    columns: Sequence[Counted], values: list[Array], squares: Array, n: float, m: Array
 ) -> Array:
-    """One step of expectation-maximisation for the ratio of noise variance to effect variance."""
-    n = weight.sum()
+    """One step of expectation-maximisation for the ratio of noise variance to effect variance.
+
+    ``squares`` are the sums of the squared residuals of ``n`` rows.
+    """
     used = sum((c.counts / (c.counts + m_c)).sum(axis=0) for c, m_c in zip(columns, m, strict=True))
-    noise = weight @ residual**2 / np.maximum(n - used, 0.2 * n)
+    noise = squares / np.maximum(n - used, 0.2 * n)
     new = np.empty_like(m)
     for column, table, m_column, target in zip(columns, values, m, new, strict=True):
         seen = column.counts[:, 0] > 0

@@ -7,7 +7,7 @@ once more with the network at rest
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count as count_up
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ._effects import joint_effects
 from ._sample import Sample
-from ._table_rules import table_rules, unknown_replacement
+from ._table_rules import code_counts, table_rules, unknown_replacement
 from ._targets import standardised
 from .nn._losses import make_loss
 from .nn._network import (
@@ -175,7 +175,8 @@ def train_network(
     kept = np.arange(len(data))
     if recipe.validation_fraction is not None:
         kept, held_out = _hold_out(len(data), recipe.validation_fraction, rng)
-    replace_some = unknown_replacement(architecture, sample)
+    counts = code_counts(architecture, sample)
+    replace_some = unknown_replacement(architecture, counts)
     epochs = count_up()
     training = data if recipe.validation_fraction is None else data.take(kept)
     without_inputs = replace(training, numeric=training.numeric[:, :0])
@@ -195,7 +196,7 @@ def train_network(
         rng,
         rules=table_rules(
             architecture,
-            sample,
+            counts,
             [recipe.multipliers[j] for j in recipe.first_columns],
             recipe.priors,
             recipe.settings.batch_size,
@@ -244,12 +245,12 @@ def find_space(
             parameters,
             to_data(sample, network.architecture, sample.weight),
             sample.codes,
-            _vector_pseudo_counts(pseudo_counts, recipe),
+            vector_pseudo_counts(pseudo_counts, recipe),
             recipe.priors,
             sample.bags,
         ),
         pseudo_counts=pseudo_counts,
-        unit=_unit(sample, network),
+        unit=unit_of(sample, network),
         history=history,
     )
 
@@ -267,20 +268,18 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
         trained.bases,
         to_data(sample, architecture, sample.weight),
         sample.codes,
-        _vector_pseudo_counts(trained.pseudo_counts, recipe),
+        vector_pseudo_counts(trained.pseudo_counts, recipe),
         frozen,
         sample.bags,
     )
-    given = table_views(architecture, trained.parameters)
-    learned = []
-    for t, table in enumerate(coordinates):
-        if frozen[t]:
-            learned.append(given[t])
-        elif recipe.priors[t] is not None:
-            vectors = trained.bases[t].origin + table @ trained.bases[t].axes
-            learned.append(limit_norm(vectors, recipe.max_norm))
-        else:
-            learned.append(limit_norm(_without_rounding(table) * trained.unit, recipe.max_norm))
+    learned = finish_tables(
+        coordinates,
+        trained.bases,
+        table_views(architecture, trained.parameters),
+        frozen,
+        recipe,
+        trained.unit,
+    )
     tables = [learned[t] for t in recipe.tables]
     if recipe.target_effect:
         n_codes = tuple(architecture.n_codes[t] for t in recipe.tables)
@@ -290,6 +289,29 @@ def learn_tables(sample: Sample, trained: Trained, recipe: Recipe) -> list[Array
         )
         tables = [np.hstack(pair) for pair in zip(effects.values, tables, strict=True)]
     return [table.astype(np.float32) for table in tables]
+
+
+def finish_tables(
+    coordinates: Sequence[Array],
+    bases: Sequence[Basis],
+    given: Sequence[Array],
+    frozen: Sequence[bool],
+    recipe: Recipe,
+    unit: float,
+) -> list[Array]:
+    """Learned coordinates of each table in the unit of the target, or in the space of given
+    vectors; frozen tables as they are in the network.
+    """
+    learned = []
+    for t, table in enumerate(coordinates):
+        if frozen[t]:
+            learned.append(given[t])
+        elif recipe.priors[t] is not None:
+            vectors = bases[t].origin + table @ bases[t].axes
+            learned.append(limit_norm(vectors, recipe.max_norm))
+        else:
+            learned.append(limit_norm(_without_rounding(table) * unit, recipe.max_norm))
+    return learned
 
 
 def _effect_pseudo_counts(
@@ -302,7 +324,7 @@ def _effect_pseudo_counts(
     return joint_effects(sample.codes, n_codes, y, sample.weight, bags=sample.bags).pseudo_counts
 
 
-def _vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[float]:
+def vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[float]:
     """Rows of the mean vector that the learned vectors of each table are shrunken by.
 
     A column whose effects need much shrinkage is a noisy one for its vectors too. A table that
@@ -340,7 +362,7 @@ def limit_norm(table: Array, max_norm: float | None) -> Array:
     return table * np.where(norms > max_norm, max_norm / (norms + 1e-7), 1)
 
 
-def _unit(sample: Sample, network: Network) -> float:
+def unit_of(sample: Sample, network: Network) -> float:
     """Standard deviations of the target that one unit of the raw prediction is worth.
 
     For a loss of the exponential family its curvature is the variance of the label.

@@ -24,7 +24,7 @@ _DECAY = 300.0
 _REFERENCE_BATCH = 256
 
 
-def _code_counts(architecture: Architecture, sample: Sample) -> list[NDArray[np.float64]]:
+def code_counts(architecture: Architecture, sample: Sample) -> list[NDArray[np.float64]]:
     """Weight of the rows that hold each table's codes."""
     counts = [np.zeros(n) for n in architecture.n_codes]
     for j, table in enumerate(architecture.columns):
@@ -44,14 +44,15 @@ def _per_row_of_stack(architecture: Architecture, values: list[Array]) -> dict[s
 
 def table_rules(
     architecture: Architecture,
-    sample: Sample,
+    counts: Sequence[Array],
     multipliers: Sequence[float],
     priors: Sequence[Array | None],
     batch_size: int,
 ) -> dict[str, TableRules]:
-    """Rates and decays of all rows, by stack, from the ``multipliers`` and ``priors`` of tables."""
+    """Rates and decays of all rows, by stack, from the ``counts`` of the codes and from the
+    ``multipliers`` and ``priors`` of tables.
+    """
     scale = _DECAY * batch_size / _REFERENCE_BATCH
-    counts = _code_counts(architecture, sample)
     # Given vectors do not decay: 0 is not where they come from.
     strengths = [
         0.0 if prior is not None else multiplier * scale
@@ -82,12 +83,11 @@ def rates_alone(
 
 
 def unknown_replacement(
-    architecture: Architecture, sample: Sample
+    architecture: Architecture, counts: Sequence[Array]
 ) -> Callable[[Data, np.random.Generator], Data]:
-    """Turn some codes into the unknown code, the rarer the likelier: it is trained where it would
-    stand.
+    """Turn some codes into the unknown code, the rarer by their ``counts`` the likelier: it is
+    trained where it would stand.
     """
-    counts = _code_counts(architecture, sample)
     # Chances as multiples of 2**-16, which bits of the generator are compared with.
     chances = _per_row_of_stack(
         architecture, [np.ceil(2**16 / (1 + count)).clip(max=2**16 - 1) for count in counts]

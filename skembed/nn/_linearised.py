@@ -5,6 +5,7 @@ solution table by table.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -131,19 +132,50 @@ class Linearised:
         columns, present = self._columns[table], self._coordinates[table]
         if any(j in self._bags for j in columns):
             return self._solve_bags(table, penalty)
+        solved = ridge(
+            len(columns) * self._normal[table],
+            self.sum_moments(table),
+            self._counts(table),
+            penalty,
+        )
+        self._coordinates[table] = solved
+        for j in columns:
+            self._residual -= self._contribution(j, solved - present)
+        return solved
+
+    def sum_moments(self, table: int) -> Array:
+        """Right-hand side of the equations of each code of a table without bags, ``(n_codes,
+        width)``.
+        """
+        columns, present = self._columns[table], self._coordinates[table]
         right = np.zeros(present.shape)
-        before = {j: self._contribution(j, present) for j in columns}
         # Columns that share a table move at once: each may close its part of the gap, or else
         # together they would overshoot.
         parts = len(columns)
         for j in columns:
-            wanted = self._weight * (self._residual + parts * before[j])
+            before = self._contribution(j, present)
+            wanted = self._weight * (self._residual + parts * before)
             right += self._moments(j, wanted, len(right))
-        solved = _ridge(parts * self._normal[table], right, self._counts(table), penalty)
-        self._coordinates[table] = solved
-        for j in columns:
-            self._residual += before[j] - self._contribution(j, solved)
-        return solved
+        return right
+
+    def sum_products(self) -> list[Array]:
+        """Left-hand side of these equations for each table, ``(n_codes, width, width)``."""
+        return [
+            len(columns) * normal
+            for columns, normal in zip(self._columns, self._normal, strict=True)
+        ]
+
+    def moved(self, coordinates: Sequence[Array]) -> Linearised:
+        """The same linear model with the tables elsewhere."""
+        other = copy(self)
+        other._coordinates = list(coordinates)
+        other._residual = self._residual.copy()
+        for table, columns in enumerate(self._columns):
+            change = coordinates[table] - self._coordinates[table]
+            if change.any():
+                for j in columns:
+                    other._residual -= self._contribution(j, change)
+        return other
 
     def _solve_bags(self, table: int, penalty: float) -> Array:
         """The same where the categories of a bag share one prediction and have to be found
@@ -173,7 +205,7 @@ class Linearised:
         solved = present + step
         left = moments(self._residual - contribution(step))
         left += np.einsum("ncd,nd->nc", normal, solved)
-        solved[UNKNOWN] = _ridge(normal, left, counts, penalty)[UNKNOWN]
+        solved[UNKNOWN] = ridge(normal, left, counts, penalty)[UNKNOWN]
         solved[counts == 0] = solved[UNKNOWN]
         self._coordinates[table] = solved
         self._residual += contribution(present - solved)
@@ -186,7 +218,7 @@ def _penalised(normal: Array, penalty: float) -> Array:
     return normal + strength[:, None, None] * np.eye(normal.shape[1])
 
 
-def _ridge(normal: Array, right: Array, counts: Array, penalty: float) -> Array:
+def ridge(normal: Array, right: Array, counts: Array, penalty: float) -> Array:
     """Penalised solution per code; the unknown code learns from the rare ones, and stands in for
     the unseen.
     """

@@ -33,24 +33,24 @@ from numpy.typing import NDArray
 
 from ._bags import NO_BAGS, Bags, count
 from ._linearised import Linearised, curvature_of, row_weight
-from ._network import Data, Network, Parameters, table_views
+from ._network import Architecture, Data, Network, Parameters, table_views
 
 Array = NDArray[np.floating]
 Codes = NDArray[np.int32]
 
-_N_STEPS = 3
-_N_SWEEPS = 2
+N_STEPS = 3
+N_SWEEPS = 2
 # Shares of a step that are tried: a full one may overshoot where the network bends.
-_STEP_SHARES = (1.0, 0.5, 0.25, 0.1)
+STEP_SHARES = (1.0, 0.5, 0.25, 0.1)
 # A category of at least so many rows may start at its trained vector.
 _FREQUENT = 50
 # Starts at the mean must end with this share of what the trained network explains.
-_ENOUGH = 0.9
+ENOUGH = 0.9
 # Directions in which the prediction varies less than this share of the strongest are not stretched
 # further.
 _LEAST_VARIATION = 0.1
 # Without a penalty a category of fewer rows than coordinates has no solution.
-_LEAST_PSEUDO_COUNT = 1e-6
+LEAST_PSEUDO_COUNT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -86,33 +86,58 @@ def find_bases(
     ``bags`` of some columns; ``priors`` are given vectors of a table's codes, NaN for codes that
     have none.
     """
+    counts = [np.zeros(n) for n in network.architecture.n_codes]
+    for j, table in enumerate(network.architecture.columns):
+        counts[table] += count(codes[:, j], bags.get(j), len(counts[table]), row_weight(data))
+    variation = sum_variation(network, parameters, data)
+    bases, trained = make_bases(network.architecture, parameters, variation, counts, priors)
+    problem = _Problem(network, parameters, bases, data, codes, pseudo_counts, bags=bags)
+    return bases if _explains_enough(problem, parameters) else trained
+
+
+def sum_variation(
+    network: Network, parameters: Parameters, data: Data
+) -> list[NDArray[np.float64]]:
+    """How the prediction varies with the vectors of each table, ``(width, width)``, summed over the
+    rows, and the weight of all rows at the end, ``(1, 1)``.
+    """
     raw, gradients = network.input_gradients(parameters, data)
     weight = curvature_of(network, raw, data) * row_weight(data)[:, None]
-    slices = network.architecture.input_slices()
+    architecture = network.architecture
+    sums = [np.zeros((width, width)) for width in architecture.embedding_dims]
+    for part, table in zip(architecture.input_slices(), architecture.columns, strict=True):
+        for k, g in enumerate(gradients):
+            sums[table] += (g[:, part] * weight[:, k, None]).T @ g[:, part]
+    return [*sums, weight.sum().reshape(1, 1)]
+
+
+def make_bases(
+    architecture: Architecture,
+    parameters: Parameters,
+    variation: Sequence[Array],
+    counts: Sequence[Array],
+    priors: Sequence[Array | None],
+) -> tuple[list[Basis], list[Basis]]:
+    """A basis for each table that starts at its mean, and one that starts at trained vectors.
+
+    ``variation`` is what :func:`sum_variation` adds up, ``counts`` the weight of each code's rows.
+    """
     bases, trained = [], []
-    for table, vectors in enumerate(table_views(network.architecture, parameters)):
-        columns = [j for j, t in enumerate(network.architecture.columns) if t == table]
-        counts = np.zeros(len(vectors))
-        for j in columns:
-            counts += count(codes[:, j], bags.get(j), len(counts), row_weight(data))
-        variation = sum(
-            (g[:, slices[j]] * weight[:, k, None]).T @ g[:, slices[j]]
-            for j in columns
-            for k, g in enumerate(gradients)
-        ) / (weight.sum() * len(columns) / len(gradients))
-        axes = _axes(np.asarray(variation, dtype=np.float64))
+    for table, vectors in enumerate(table_views(architecture, parameters)):
+        n_terms = architecture.columns.count(table) / architecture.n_outputs
+        axes = _axes(variation[table] / (variation[-1] * n_terms))
         origin = np.empty(vectors.shape)
-        origin[:] = np.average(vectors, axis=0, weights=counts if counts.any() else None)
+        weights = counts[table] if counts[table].any() else None
+        origin[:] = np.average(vectors, axis=0, weights=weights)
         if (prior := priors[table]) is not None:
             origin = np.where(np.isnan(prior), origin, prior)
             # A given space keeps its angles: all its axes are scaled like the one most used.
             axes = np.linalg.norm(axes[0]) * np.eye(len(axes))
         start = (vectors - origin) @ np.linalg.inv(axes)
-        start[counts < _FREQUENT] = 0
+        start[counts[table] < _FREQUENT] = 0
         bases.append(Basis(origin, axes, np.zeros(vectors.shape)))
         trained.append(replace(bases[-1], start=start))
-    problem = _Problem(network, parameters, bases, data, codes, pseudo_counts, bags=bags)
-    return bases if _explains_enough(problem, parameters) else trained
+    return bases, trained
 
 
 def _explains_enough(problem: _Problem, trained: Mapping[str, Array]) -> bool:
@@ -120,7 +145,7 @@ def _explains_enough(problem: _Problem, trained: Mapping[str, Array]) -> bool:
     constant = problem.objective([basis.start for basis in problem.bases])
     reached = problem.objective(problem.solve())
     goal = problem.loss(trained)
-    return constant - reached >= _ENOUGH * (constant - goal)
+    return constant - reached >= ENOUGH * (constant - goal)
 
 
 def _axes(variation: Array) -> Array:
@@ -199,7 +224,7 @@ class _Problem:
         constant = network.loss.baseline(data.y, row_weight(data), n_outputs)
         # What one pseudo-count weighs: the mean curvature of a row at the best constant.
         curvature = network.loss.curvature(constant[None, :].astype(np.float64))
-        self._penalties = np.maximum(pseudo_counts, _LEAST_PSEUDO_COUNT) * curvature.mean()
+        self._penalties = np.maximum(pseudo_counts, LEAST_PSEUDO_COUNT) * curvature.mean()
         # Codes without rows are filled in, and cost nothing.
         self._seen = [np.zeros(len(basis.start), dtype=bool) for basis in bases]
         for j, table in enumerate(network.architecture.columns):
@@ -225,19 +250,19 @@ class _Problem:
         """Coordinates after all steps."""
         present = [basis.start for basis in self.bases]
         axes = [basis.axes for basis in self.bases]
-        for _ in range(_N_STEPS):
+        for _ in range(N_STEPS):
             self._place(present)
             step = Linearised(
                 self._network, self._moving, axes, self._data, self._codes, self._bags, present
             )
             wanted = list(present)
-            for _ in range(_N_SWEEPS):
+            for _ in range(N_SWEEPS):
                 for table in range(len(self.bases)):
                     if not self._frozen[table]:
                         wanted[table] = step.solve(table, self._penalties[table])
             tried: list[list[Array]] = [
                 [a + share * (b - a) for a, b in zip(present, wanted, strict=True)]
-                for share in _STEP_SHARES
+                for share in STEP_SHARES
             ]
             present = min(tried, key=self.objective)
         return present

@@ -1,0 +1,200 @@
+"""Tables learned again, as in ``_relearn.py``, from rows that lie in several parts.
+
+The equations of a code are sums over its rows. So parts add up their sums, the equations are solved
+in one place, and the parts are told the solution; the rows stay where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._linearised import Linearised, ridge, row_weight
+from ._losses import Loss
+from ._network import Architecture, Network, Parameters
+from ._parts import CodeSums, Part, Parts, Tables, join_parameters, part_parameters
+from ._relearn import (
+    ENOUGH,
+    LEAST_PSEUDO_COUNT,
+    N_STEPS,
+    N_SWEEPS,
+    STEP_SHARES,
+    Basis,
+    make_bases,
+    sum_variation,
+)
+
+Array = NDArray[np.floating]
+
+
+def relearn_parts(
+    parts: Parts,
+    architecture: Architecture,
+    loss: Loss,
+    parameters: Parameters,
+    counts: Sequence[Array],
+    pseudo_counts: Sequence[float],
+    priors: Sequence[Array | None],
+    frozen: Sequence[bool],
+) -> tuple[list[Basis], list[Array]]:
+    """The basis of each table, and the coordinates of its codes.
+
+    Parameters
+    ----------
+    parts : Parts
+        The rows.
+    architecture, loss, parameters
+        The trained network; the loss has the baseline of all rows.
+    counts : list of ndarray of shape (n_codes,)
+        Weight of the rows of each code.
+    pseudo_counts, priors, frozen
+        As in ``find_bases`` and ``relearn``.
+    """
+    dense, tables = part_parameters(architecture, parameters)
+    variation = parts.total(_variation, loss, dense, tables)
+    bases, trained = make_bases(architecture, parameters, variation, counts, priors)
+    problem = _Problem(parts, architecture, loss, dense, tables.arrays, counts, pseudo_counts)
+    # Frozen tables take part in finding the space, and keep their vectors afterwards.
+    free = [False] * len(bases)
+    solved = problem.solve(bases, free)
+    constant, reached = problem.objectives(bases, free, [_starts(bases), solved])
+    if constant - reached < ENOUGH * (constant - parts.total(_loss, loss, dense, tables)):
+        bases = trained
+    elif not any(frozen):
+        return bases, solved
+    return bases, problem.solve(bases, frozen)
+
+
+def _starts(bases: Sequence[Basis]) -> list[Array]:
+    return [basis.start for basis in bases]
+
+
+class _Problem:
+    """The penalised loss as a function of the coordinates of all tables."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        architecture: Architecture,
+        loss: Loss,
+        dense: Array,
+        tables: Sequence[Array],
+        counts: Sequence[Array],
+        pseudo_counts: Sequence[float],
+    ) -> None:
+        self._parts = parts
+        self._loss = loss
+        self._dense = dense
+        self._tables = tables
+        self._counts = counts
+        constant = loss.baseline(np.empty(0), np.empty(0), architecture.n_outputs)
+        curvature = loss.curvature(constant[None, :].astype(np.float64))
+        self._penalties = np.maximum(pseudo_counts, LEAST_PSEUDO_COUNT) * curvature.mean()
+
+    def _place(
+        self, bases: Sequence[Basis], frozen: Sequence[bool], coordinates: Sequence[Array]
+    ) -> Tables:
+        placed = [
+            basis.origin + c @ basis.axes for basis, c in zip(bases, coordinates, strict=True)
+        ]
+        return Tables(
+            [
+                (table if rests else moved).astype(table.dtype)
+                for table, moved, rests in zip(self._tables, placed, frozen, strict=True)
+            ]
+        )
+
+    def objectives(
+        self,
+        bases: Sequence[Basis],
+        frozen: Sequence[bool],
+        candidates: Sequence[Sequence[Array]],
+    ) -> NDArray[np.float64]:
+        """Sum of the loss over the rows, and the penalty, of each candidate."""
+        tables = [self._place(bases, frozen, coordinates) for coordinates in candidates]
+        losses = self._parts.total(_losses, self._loss, self._dense, *tables)
+        squares = [
+            [np.sum(c[seen > 0] ** 2) for c, seen in zip(one, self._counts, strict=True)]
+            for one in candidates
+        ]
+        return losses + 0.5 * np.asarray(squares) @ self._penalties
+
+    def solve(self, bases: Sequence[Basis], frozen: Sequence[bool]) -> list[Array]:
+        """Coordinates after all steps."""
+        present: Sequence[Array] = _starts(bases)
+        for _ in range(N_STEPS):
+            wanted = self._step(bases, frozen, present)
+            tried: list[list[Array]] = [
+                [a + share * (b - a) for a, b in zip(present, wanted, strict=True)]
+                for share in STEP_SHARES
+            ]
+            present = tried[int(np.argmin(self.objectives(bases, frozen, tried)))]
+        return list(present)
+
+    def _step(
+        self, bases: Sequence[Basis], frozen: Sequence[bool], present: Sequence[Array]
+    ) -> list[Array]:
+        """Where a full step leads."""
+        axes = [basis.axes for basis in bases]
+        tables = self._place(bases, frozen, present)
+        steps = self._parts.map(
+            _linearise, self._loss, self._dense, axes, tables, Tables(list(present))
+        )
+        products = steps.total(_products)
+        wanted: list[Array] = list(present)
+        for _ in range(N_SWEEPS):
+            for table, counts in enumerate(self._counts):
+                if frozen[table]:
+                    continue
+                moments = steps.total(_moments, table, Tables(wanted))
+                wanted[table] = ridge(
+                    products[table].to_dense(len(counts)),
+                    moments.to_dense(len(counts)),
+                    counts,
+                    self._penalties[table],
+                )
+        return wanted
+
+
+def _variation(
+    part: Part, loss: Loss, dense: Array, tables: list[Array]
+) -> list[NDArray[np.float64]]:
+    network = Network(part.architecture, loss)
+    return sum_variation(network, join_parameters(part.architecture, dense, tables), part.data)
+
+
+def _loss(part: Part, loss: Loss, dense: Array, tables: list[Array]) -> float:
+    """Sum of the loss over the rows."""
+    parameters = join_parameters(part.architecture, dense, tables)
+    raw = Network(part.architecture, loss).raw_prediction(parameters, part.data)
+    return float(loss.rows(raw, part.data.y)[0] @ row_weight(part.data))
+
+
+def _losses(part: Part, loss: Loss, dense: Array, *candidates: list[Array]) -> Array:
+    return np.array([_loss(part, loss, dense, tables) for tables in candidates])
+
+
+def _linearise(
+    part: Part,
+    loss: Loss,
+    dense: Array,
+    axes: Sequence[Array],
+    tables: list[Array],
+    coordinates: list[Array],
+) -> tuple[Part, Linearised]:
+    """The loss of a part's rows around present vectors."""
+    network = Network(part.architecture, loss)
+    parameters = join_parameters(part.architecture, dense, tables)
+    return part, Linearised(network, parameters, axes, part.data, part.codes, {}, coordinates)
+
+
+def _products(linearised: tuple[Part, Linearised]) -> list[CodeSums]:
+    part, step = linearised
+    return part.tables(step.sum_products())
+
+
+def _moments(linearised: tuple[Part, Linearised], table: int, coordinates: list[Array]) -> CodeSums:
+    part, step = linearised
+    return CodeSums(part.present[table], step.moved(coordinates).sum_moments(table))
