@@ -14,7 +14,15 @@ FOLDER = Path(__file__).parents[1] / "docs" / "guide"
 
 
 @pytest.mark.parametrize(
-    "name", ["encoder.md", "export.md", "onnx.md", "pictures.md", "predictors.md"]
+    "name",
+    [
+        pytest.param("dask.md", marks=pytest.mark.dask),
+        "encoder.md",
+        "export.md",
+        "onnx.md",
+        "pictures.md",
+        "predictors.md",
+    ],
 )
 def test_blocks_run_in_order_and_print_what_stands_beside_them(name):
     guide = (FOLDER / name).read_text(encoding="utf-8")
