@@ -32,16 +32,18 @@ class Futures:
 
     def _submit(self, function: Callable[..., Any], arguments: Sequence[Any]) -> list[Any]:
         if self.present is None:
-            return [self._task(function, part, *arguments) for part in self.futures]
-        return [
-            self._task(function, part, *cut(arguments, own))
-            for part, own in zip(self.futures, self.present, strict=True)
-        ]
+            own = [list(arguments)] * len(self)
+        else:
+            own = [cut(arguments, present) for present in self.present]
+        return self._begin(function, self.futures, own)
 
-    def _task(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        future = self.client.submit(_run, function, *arguments, pure=False)
-        self.alive.add(future)
-        return future
+    def _begin(
+        self, function: Callable[..., Any], parts: Sequence[Any], arguments: Sequence[Any]
+    ) -> list[Any]:
+        """One task for each part, all sent at once."""
+        futures = self.client.map(_run, [function] * len(parts), parts, arguments, pure=False)
+        self.alive.update(futures)
+        return futures
 
     def cancel(self) -> None:
         """Take back all tasks that these parts and those made of them have begun."""
@@ -54,11 +56,14 @@ class Futures:
         self, groups: Sequence[Sequence[int]], function: Callable[..., Any], *arguments: Any
     ) -> Futures:
         # Sent once: they hold the vocabularies.
-        held = self._task(_itself, arguments)
+        held = self.client.submit(_itself, arguments, pure=False)
         joined = [
-            self._task(_call, function, [self.futures[k] for k in group], number, held)
-            for number, group in enumerate(groups)
+            self.client.submit(
+                _call, function, [self.futures[k] for k in own], number, held, pure=False
+            )
+            for number, own in enumerate(groups)
         ]
+        self.alive.update([held, *joined])
         return replace(self, futures=joined, present=None)
 
     def with_present(self, function: Callable[..., Any]) -> Futures:
@@ -69,18 +74,19 @@ class Futures:
 
     def total(self, function: Callable[..., Any], *arguments: Any) -> Any:
         level = self._submit(function, arguments)
-        while len(level) > 1:
+        while len(level) > _BRANCHES:
             level = [
-                self._task(_add_up, level[k : k + _BRANCHES])
+                self.client.submit(_add_up, level[k : k + _BRANCHES], pure=False)
                 for k in range(0, len(level), _BRANCHES)
             ]
-        return self.client.gather(level[0])
+            self.alive.update(level)
+        return _add_up(self.client.gather(level))
 
 
-def _run(function: Callable[..., Any], *arguments: Any) -> Any:
+def _run(function: Callable[..., Any], part: Any, arguments: list[Any]) -> Any:
     # In float32 the bits of a product depend on the number of threads.
     with single_blas_thread():
-        return function(*arguments)
+        return function(part, *arguments)
 
 
 def _itself(value: Any) -> Any:
@@ -88,7 +94,7 @@ def _itself(value: Any) -> Any:
 
 
 def _call(function: Callable[..., Any], parts: list[Any], number: int, held: tuple) -> Any:
-    return function(parts, number, *held)
+    return _run(function, parts, [number, *held])
 
 
 def _add_up(results: list[Any]) -> Any:

@@ -48,6 +48,10 @@ class RawRows:
     def __len__(self) -> int:
         return len(self.weight)
 
+    def __sizeof__(self) -> int:
+        # What a scheduler weighs before it moves these to another machine.
+        return self.numbers.nbytes + sum(column.codes.nbytes for column in self.columns)
+
 
 def read_rows(given: tuple[Any, Any, Any], probe: Any, columns: Columns, task: str) -> RawRows:
     """Read the tables of a part: X, the target, the weights."""

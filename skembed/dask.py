@@ -270,7 +270,8 @@ class DaskEmbeddingEncoder(_DaskModel, EmbeddingEncoder):
     -----
     Rows should be in random order over the partitions. Medians and quantiles of numeric columns
     come from 100000 rows. There is no version of ``sequence_features``, ``early_stopping``,
-    ``warm_start`` and of out-of-fold vectors.
+    ``warm_start`` and of out-of-fold vectors; ``verbose``, ``n_jobs`` and callbacks have no effect,
+    and neither do ``tol`` and ``n_iter_no_change``.
 
     References
     ----------

@@ -165,17 +165,22 @@ class Linearised:
             for columns, normal in zip(self._columns, self._normal, strict=True)
         ]
 
-    def moved(self, coordinates: Sequence[Array]) -> Linearised:
-        """The same linear model with the tables elsewhere."""
+    def moved(self, coordinates: Sequence[Array | None]) -> Linearised:
+        """The same linear model with some tables elsewhere; those of None stay."""
         other = copy(self)
-        other._coordinates = list(coordinates)
+        other._coordinates = list(self._coordinates)
         other._residual = self._residual.copy()
-        for table, columns in enumerate(self._columns):
-            change = coordinates[table] - self._coordinates[table]
-            if change.any():
-                for j in columns:
-                    other._residual -= self._contribution(j, change)
+        for table, there in enumerate(coordinates):
+            if there is not None:
+                other._coordinates[table] = there
+                for j in self._columns[table]:
+                    other._residual -= self._contribution(j, there - self._coordinates[table])
         return other
+
+    def __sizeof__(self) -> int:
+        # What a scheduler weighs before it moves this to another machine.
+        slopes = sum(slope.nbytes for column in self._slopes for slope in column)
+        return slopes + sum(normal.nbytes for normal in self._normal) + self._weight.nbytes
 
     def _solve_bags(self, table: int, penalty: float) -> Array:
         """The same where the categories of a bag share one prediction and have to be found

@@ -44,6 +44,11 @@ class Part:
     data: Data
     weight: NDArray[np.float64]
 
+    def __sizeof__(self) -> int:
+        # What a scheduler weighs before it moves a part to another machine.
+        arrays = [*self.data.codes, self.data.numeric, self.data.y, self.codes, self.weight]
+        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+
     def given_codes(self) -> NDArray[np.int32]:
         """The codes of all vocabularies, ``(n, n_columns)``."""
         codes = self.codes.copy()
@@ -106,13 +111,21 @@ class CodeSums:
 
 @dataclass(frozen=True)
 class Tables:
-    """Arrays with a row per code, one for each table."""
+    """Arrays with a row per code, one for each table; None for tables that are not sent."""
 
-    arrays: list[Array]
+    arrays: Sequence[Array | None]
 
-    def of(self, present: Sequence[Array]) -> list[Array]:
+    @classmethod
+    def of_one(cls, arrays: Sequence[Array], table: int) -> Tables:
+        """That of one table alone."""
+        return cls([array if t == table else None for t, array in enumerate(arrays)])
+
+    def of(self, present: Sequence[Array]) -> list[Array | None]:
         """The rows of some codes of each table."""
-        return [array[codes] for array, codes in zip(self.arrays, present, strict=True)]
+        return [
+            None if array is None else array[codes]
+            for array, codes in zip(self.arrays, present, strict=True)
+        ]
 
 
 def cut(arguments: Sequence[Any], present: Sequence[Array]) -> list[Any]:

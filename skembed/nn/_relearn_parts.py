@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ._linearised import Linearised, ridge, row_weight
 from ._losses import Loss
-from ._network import Architecture, Network, Parameters
+from ._network import Architecture, Network, Parameters, table_views
 from ._parts import CodeSums, Part, Parts, Tables, join_parameters, part_parameters
 from ._relearn import (
     ENOUGH,
@@ -55,7 +55,8 @@ def relearn_parts(
     dense, tables = part_parameters(architecture, parameters)
     variation = parts.total(_variation, loss, dense, tables)
     bases, trained = make_bases(architecture, parameters, variation, counts, priors)
-    problem = _Problem(parts, architecture, loss, dense, tables.arrays, counts, pseudo_counts)
+    views = table_views(architecture, parameters)
+    problem = _Problem(parts, architecture, loss, dense, views, counts, pseudo_counts)
     # Frozen tables take part in finding the space, and keep their vectors afterwards.
     free = [False] * len(bases)
     solved = problem.solve(bases, free)
@@ -148,13 +149,14 @@ class _Problem:
             for table, counts in enumerate(self._counts):
                 if frozen[table]:
                     continue
-                moments = steps.total(_moments, table, Tables(wanted))
+                moments = steps.total(_moments, table)
                 wanted[table] = ridge(
                     products[table].to_dense(len(counts)),
                     moments.to_dense(len(counts)),
                     counts,
                     self._penalties[table],
                 )
+                steps = steps.map(_move, Tables.of_one(wanted, table))
         return wanted
 
 
@@ -195,6 +197,14 @@ def _products(linearised: tuple[Part, Linearised]) -> list[CodeSums]:
     return part.tables(step.sum_products())
 
 
-def _moments(linearised: tuple[Part, Linearised], table: int, coordinates: list[Array]) -> CodeSums:
+def _moments(linearised: tuple[Part, Linearised], table: int) -> CodeSums:
     part, step = linearised
-    return CodeSums(part.present[table], step.moved(coordinates).sum_moments(table))
+    return CodeSums(part.present[table], step.sum_moments(table))
+
+
+def _move(
+    linearised: tuple[Part, Linearised], coordinates: list[Array | None]
+) -> tuple[Part, Linearised]:
+    """The linear model with some tables elsewhere."""
+    part, step = linearised
+    return part, step.moved(coordinates)
