@@ -40,7 +40,7 @@ def _running_client() -> Iterator[Client]:
         with LocalCluster(dashboard_address=":0") as cluster, Client(cluster) as client:
             yield client
         return
-    if not client.scheduler_info(n_workers=-1)["workers"]:
+    if not client.scheduler_info()["workers"]:
         raise RuntimeError(
             "The cluster of the running Client has no workers. Add some, such as by "
             "cluster.scale(2), and call fit again."
