@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ._blend import Blend, with_enough_steps
 from ._cooccurrence import check_contexts, cooccurrence_counts, factorise_counts
+from ._effect_sums import EffectSums, effects_from_sums, no_sums
 from ._effects import Effects
-from ._effects_parts import PairSums, effects_of_pairs, sum_pairs
 from ._features import Features
 from ._learning import (
     FittedNetwork,
@@ -148,36 +148,20 @@ def _learn_tables(read: Reading, parameters: Parameters) -> list[Array]:
 
 def find_effects(read: Reading) -> Effects:
     """Joint effects of the columns, in standard deviations of the target."""
-    n_codes, target = read.input.n_codes, read.input.sample.target
-    weight, sums, squares = read.parts.total(_target_sums, target)
-    mean = sums / weight
-    deviation = np.sqrt(np.maximum(squares / weight - mean**2, 0))
-    deviation = np.where(deviation > 0, deviation, 1)
-    pairs = read.parts.total(_sum_pairs, n_codes, target, mean, deviation)
-    shrinkage = read.input.recipe.shrinkage
+    n_codes, shrinkage = read.input.n_codes, read.input.recipe.shrinkage
+    sums = read.parts.total(_sum_effects, n_codes, read.input.sample.target)
     if shrinkage is None:
         # Solved anew with the shrinkage found, as are those of every part of the rows.
-        pseudo_counts = effects_of_pairs(pairs, n_codes).pseudo_counts
+        pseudo_counts = effects_from_sums(sums).pseudo_counts
     else:
-        pseudo_counts = np.full((len(n_codes), len(mean)), shrinkage)
-    return effects_of_pairs(pairs, n_codes, pseudo_counts)
+        pseudo_counts = np.full((len(n_codes), len(sums.target)), shrinkage)
+    return effects_from_sums(sums, pseudo_counts)
 
 
-def _columns(part: Part, target: Target) -> NDArray[np.float64]:
-    """The target as one column per output."""
-    return replace(target, values=part.data.y).columns()
-
-
-def _target_sums(part: Part, target: Target) -> tuple[float, Array, Array]:
-    y = _columns(part, target)
-    return float(part.weight.sum()), part.weight @ y, part.weight @ y**2
-
-
-def _sum_pairs(
-    part: Part, n_codes: tuple[int, ...], target: Target, mean: Array, deviation: Array
-) -> PairSums:
-    y = (_columns(part, target) - mean) / deviation
-    return sum_pairs(part.given_codes(), n_codes, y, part.weight)
+def _sum_effects(part: Part, n_codes: tuple[int, ...], target: Target) -> EffectSums:
+    y = replace(target, values=part.data.y).columns()
+    nothing = no_sums(n_codes, y.shape[1], with_pairs=True, bounded=False)
+    return nothing.add(part.given_codes(), y, part.weight)
 
 
 def _learn_together(estimator: Any, read: Reading) -> list[Array]:

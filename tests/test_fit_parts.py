@@ -12,8 +12,8 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
 from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor
+from skembed._effect_sums import effects_from_sums, no_sums
 from skembed._effects import joint_effects
-from skembed._effects_parts import effects_of_pairs, sum_pairs
 from skembed._fit_parts import fit_encoder, fit_predictor
 from skembed._learning import to_data
 from skembed._read_parts import read_parts
@@ -101,15 +101,31 @@ def test_effects_of_sums_are_those_of_the_rows(weighted):
     codes = np.stack([rng.integers(0, n, 500) for n in (4, 30, 7)], axis=1).astype(np.int32)
     weight = rng.random(500) + 0.1 if weighted else np.ones(500)
     y = rng.normal(size=(500, 2)) + codes[:, :1]
-    y -= np.average(y, axis=0, weights=weight)
     n_codes = (4, 31, 7)
     parts = [slice(0, 100), slice(100, 350), slice(350, 500)]
-    first, *rest = [sum_pairs(codes[p], n_codes, y[p], weight[p]) for p in parts]
+    nothing = no_sums(n_codes, 2, with_pairs=True)
+    sums = [nothing.add(codes[p], y[p], weight[p]) for p in parts]
+    found = effects_from_sums(sum(sums, start=nothing))
+    y -= np.average(y, axis=0, weights=weight)
+    y /= np.sqrt(np.average(y**2, axis=0, weights=weight))
     expected = joint_effects(codes, n_codes, y, weight)
-    found = effects_of_pairs(sum(rest, start=first), n_codes)
     np.testing.assert_allclose(found.pseudo_counts, expected.pseudo_counts, rtol=1e-8)
     for own, other in zip(found.values, expected.values, strict=True):
         np.testing.assert_allclose(own, other, atol=1e-10)
+
+
+def test_pairs_that_one_part_has_given_up_are_given_up(monkeypatch):
+    monkeypatch.setattr("skembed._effect_sums._MOST_PAIRS", 150)
+    codes = np.random.default_rng(0).integers(0, 2, (200, 3)).astype(np.int32)
+    codes[100:, 2] = np.arange(100)
+    y, weight = codes[:, :1] * 1.0, np.ones(200)
+    nothing = no_sums((2, 2, 100), 1, with_pairs=True)
+    few, many = (nothing.add(codes[p], y[p], weight[p]) for p in (slice(100), slice(100, 200)))
+    assert set(few.pairs) == {(0, 1), (0, 2), (1, 2)}
+    assert set(many.pairs) == {(0, 1), (0, 2)}
+    for found in (few + many, many + few):
+        assert set(found.pairs) == {(0, 1), (0, 2)}
+        assert all(own.sum() == 200 for own in found.pairs.values())
 
 
 @pytest.mark.parametrize(
