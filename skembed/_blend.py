@@ -124,7 +124,7 @@ def fit_blend(
     """
     loss = make_loss(sample.target.loss, quantile=recipe.quantile)
     splits = _splits(sample, n_estimators, rng)
-    recipe = _with_enough_steps(recipe, min(len(rows) for rows, _ in splits))
+    recipe = with_enough_steps(recipe, min(len(rows) for rows, _ in splits))
     watch_of = watches(recipe.settings.max_iter)
     last: list[int] = []
 
@@ -193,7 +193,7 @@ def _splits(
     return splits[:n_estimators]
 
 
-def _with_enough_steps(recipe: Recipe, n_rows: int) -> Recipe:
+def with_enough_steps(recipe: Recipe, n_rows: int) -> Recipe:
     """More epochs for a small sample, which would otherwise not be learned."""
     settings = recipe.settings
     steps = -(-n_rows // settings.batch_size)

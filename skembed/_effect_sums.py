@@ -4,9 +4,9 @@ The equations of the joint effects (see ``_effects.py``) hold the rows in sums o
 each category, its sum of the target, and the weight of every two categories of different columns
 that stand in one row. From these the effects are those that all rows at once would give.
 
-Pairs of categories can grow with the rows. Beyond a bound the pairs of the two columns that have
-most of them are given up, as if these columns were independent. Then what a row's category of one
-column adds to the sums of the other is the mean of its effects, which is 0.
+Pairs of categories can grow with the rows. Where they are bounded, the pairs of the two columns
+that have most of them are given up beyond it, as if these columns were independent. Then what a
+row's category of one column adds to the sums of the other is the mean of its effects, which is 0.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .nn._growth import Moves, move_rows
 Array = NDArray[np.float64]
 Pairs = dict[tuple[int, int], sparse.csr_array]
 
-# Pairs of categories that are kept, about 12 bytes each.
+# Pairs of categories that are kept where they are bounded, about 12 bytes each.
 _MOST_PAIRS = 5_000_000
 
 
@@ -46,6 +46,8 @@ class EffectSums:
         Weighted sums of the target of each code, by column.
     pairs : dict of sparse arrays of shape (n_codes, n_codes)
         Weight of the rows that hold two codes, by two columns, the first before the second.
+    most_pairs : float
+        Pairs that are kept at most.
     """
 
     n_rows: int
@@ -55,6 +57,26 @@ class EffectSums:
     counts: list[Array]
     moments: list[Array]
     pairs: Pairs
+    most_pairs: float
+
+    def __add__(self, other: EffectSums) -> EffectSums:
+        """The sums over the rows of both."""
+        # Pairs of columns that one of them has given up are not known of all rows.
+        pairs = {
+            columns: own + other.pairs[columns]
+            for columns, own in self.pairs.items()
+            if columns in other.pairs
+        }
+        return EffectSums(
+            self.n_rows + other.n_rows,
+            self.weight + other.weight,
+            self.target + other.target,
+            self.squares + other.squares,
+            [own + more for own, more in zip(self.counts, other.counts, strict=True)],
+            [own + more for own, more in zip(self.moments, other.moments, strict=True)],
+            _within_bound(pairs, self.most_pairs),
+            self.most_pairs,
+        )
 
     def add(self, codes: NDArray[np.integer], y: Array, weight: Array) -> EffectSums:
         """The sums with more rows, ``codes`` of shape ``(n, n_columns)``."""
@@ -73,7 +95,8 @@ class EffectSums:
                 m + np.stack([np.bincount(codes[:, j], w, len(m)) for w in weighted.T], axis=1)
                 for j, m in enumerate(self.moments)
             ],
-            _within_bound(pairs),
+            _within_bound(pairs, self.most_pairs),
+            self.most_pairs,
         )
 
     def grown(self, moves: Sequence[Moves], n_codes: Sequence[int]) -> EffectSums:
@@ -122,8 +145,12 @@ class EffectSums:
         return counts, [(own - n * self.mean) / self.deviation for own, n in pairs]
 
 
-def no_sums(n_codes: Sequence[int], n_outputs: int, with_pairs: bool) -> EffectSums:
-    """The sums of no rows; without pairs no effects can be found from them."""
+def no_sums(
+    n_codes: Sequence[int], n_outputs: int, with_pairs: bool, bounded: bool = True
+) -> EffectSums:
+    """The sums of no rows; without pairs no effects can be found from them. All pairs are kept
+    unless they are ``bounded``.
+    """
     n_columns = len(n_codes)
     pairs = {
         (i, j): sparse.csr_array((n_codes[i], n_codes[j]))
@@ -139,13 +166,14 @@ def no_sums(n_codes: Sequence[int], n_outputs: int, with_pairs: bool) -> EffectS
         [np.zeros(n) for n in n_codes],
         [np.zeros((n, n_outputs)) for n in n_codes],
         pairs,
+        _MOST_PAIRS if bounded else np.inf,
     )
 
 
-def _within_bound(pairs: Pairs) -> Pairs:
+def _within_bound(pairs: Pairs, most_pairs: float) -> Pairs:
     """The pairs of columns without those that have most of them, if all are too many."""
     kept = dict(sorted(pairs.items(), key=lambda item: item[1].nnz))
-    while sum(own.nnz for own in kept.values()) > _MOST_PAIRS:
+    while sum(own.nnz for own in kept.values()) > most_pairs:
         kept.popitem()
     return kept
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ._effects import joint_effects
 from ._sample import Sample
 from ._table_rules import code_counts, table_rules, unknown_replacement
+from ._tables import limit_norm
 from ._targets import standardised
 from .nn._growth import Moves, grow_parameters
 from .nn._losses import make_loss
@@ -260,13 +261,13 @@ def find_space(
             parameters,
             to_data(sample, network.architecture, sample.weight),
             sample.codes,
-            _vector_pseudo_counts(pseudo_counts, recipe),
+            vector_pseudo_counts(pseudo_counts, recipe),
             recipe.priors,
             sample.bags,
-            _frozen(recipe),
+            frozen_tables(recipe),
         ),
         pseudo_counts=pseudo_counts,
-        unit=_unit(sample, network),
+        unit=unit_of(sample, network),
         history=history,
     )
 
@@ -280,7 +281,6 @@ def learn_tables(
     ``same_rows`` tells that the network was trained on the same sample.
     """
     architecture = trained.network.architecture
-    frozen = _frozen(recipe)
     coordinates = [basis.found for basis in trained.bases if basis.found is not None]
     # What finding the space has found for these very rows need not be learned once more.
     if not same_rows or len(coordinates) < len(trained.bases):
@@ -290,20 +290,12 @@ def learn_tables(
             trained.bases,
             to_data(sample, architecture, sample.weight),
             sample.codes,
-            _vector_pseudo_counts(trained.pseudo_counts, recipe),
-            frozen,
+            vector_pseudo_counts(trained.pseudo_counts, recipe),
+            frozen_tables(recipe),
             sample.bags,
         )
     given = table_views(architecture, trained.parameters)
-    learned = []
-    for t, table in enumerate(coordinates):
-        if frozen[t]:
-            learned.append(given[t])
-        elif recipe.priors[t] is not None:
-            vectors = trained.bases[t].origin + table @ trained.bases[t].axes
-            learned.append(limit_norm(vectors, recipe.max_norm))
-        else:
-            learned.append(limit_norm(_without_rounding(table) * trained.unit, recipe.max_norm))
+    learned = finish_tables(coordinates, trained.bases, given, recipe, trained.unit)
     tables = [learned[t] for t in recipe.tables]
     if recipe.target_effect:
         n_codes = tuple(architecture.n_codes[t] for t in recipe.tables)
@@ -315,9 +307,31 @@ def learn_tables(
     return [table.astype(np.float32) for table in tables]
 
 
-def _frozen(recipe: Recipe) -> list[bool]:
+def frozen_tables(recipe: Recipe) -> list[bool]:
     """Which tables keep their first vectors."""
     return [recipe.multipliers[j] == 0 for j in recipe.first_columns]
+
+
+def finish_tables(
+    coordinates: Sequence[Array],
+    bases: Sequence[Basis],
+    given: Sequence[Array],
+    recipe: Recipe,
+    unit: float,
+) -> list[Array]:
+    """Learned coordinates of each table in the unit of the target, or in the space of given
+    vectors; frozen tables as ``given``, which are those of the network.
+    """
+    learned = []
+    for t, (table, rests) in enumerate(zip(coordinates, frozen_tables(recipe), strict=True)):
+        if rests:
+            learned.append(given[t])
+        elif recipe.priors[t] is not None:
+            vectors = bases[t].origin + table @ bases[t].axes
+            learned.append(limit_norm(vectors, recipe.max_norm))
+        else:
+            learned.append(limit_norm(_without_rounding(table) * unit, recipe.max_norm))
+    return learned
 
 
 def _effect_pseudo_counts(
@@ -330,7 +344,7 @@ def _effect_pseudo_counts(
     return joint_effects(sample.codes, n_codes, y, sample.weight, bags=sample.bags).pseudo_counts
 
 
-def _vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[float]:
+def vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[float]:
     """Rows of the mean vector that the learned vectors of each table are shrunken by.
 
     A column whose effects need much shrinkage is a noisy one for its vectors too. A table that
@@ -353,15 +367,7 @@ def _without_rounding(table: Array) -> Array:
     return np.where(largest > _LEAST_COORDINATE * largest.max(initial=0), table, 0)
 
 
-def limit_norm(table: Array, max_norm: float | None) -> Array:
-    """The table with rows of a larger Euclidean norm scaled down to ``max_norm``."""
-    if max_norm is None:
-        return table
-    norms = np.linalg.norm(table, axis=1, keepdims=True)
-    return table * np.where(norms > max_norm, max_norm / (norms + 1e-7), 1)
-
-
-def _unit(sample: Sample, network: Network) -> float:
+def unit_of(sample: Sample, network: Network) -> float:
     """Standard deviations of the target that one unit of the raw prediction is worth.
 
     For a loss of the exponential family its curvature is the variance of the label.

@@ -19,11 +19,12 @@ from ._effects_frame import effect_frames
 from ._features import Features, FeatureSettings, make_features
 from ._first_pass import FirstPass
 from ._frames import Frame
-from ._learning import FittedNetwork, Recipe, grow_network, limit_norm
+from ._learning import FittedNetwork, Recipe, grow_network
 from ._params import check_parameters
 from ._progress import Watch, mean_curve
 from ._recipe import make_recipe, share_tables
 from ._sample import Sample, make_rng, numeric_matrix, read_input, read_weight
+from ._tables import limit_norm
 from ._targets import Target, read_classes
 from ._terms import Cross, Part, Term
 from ._threads import single_blas_thread

@@ -23,13 +23,13 @@ from ._learning import (
     FittedNetwork,
     Recipe,
     grow_network,
-    limit_norm,
     make_architecture,
     place_priors,
     to_data,
 )
 from ._sample import Sample
 from ._table_rules import table_rules, unknown_replacement
+from ._tables import limit_norm
 from ._vocabulary import UNKNOWN
 from .nn._growth import Moves, grow_memory
 from .nn._losses import make_loss

@@ -17,8 +17,9 @@ from ._cooccurrence import (
     cooccurrence_counts,
     factorise_counts,
 )
-from ._learning import FittedNetwork, Recipe, limit_norm
+from ._learning import FittedNetwork, Recipe
 from ._sample import Sample
+from ._tables import limit_norm
 from .nn._growth import Moves
 from .nn._training import History
 

@@ -1,4 +1,6 @@
-"""What a finished table can tell: its reserved rows, its nearest categories, its dataframe."""
+"""What makes a table a finished one, and what it can tell: its norm bounded, its reserved rows, its
+nearest categories, its dataframe.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,16 @@ from ._frames import make_frame
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import Bags, add_up
 
+Array = NDArray[np.floating]
 Table = NDArray[np.float32]
+
+
+def limit_norm(table: Array, max_norm: float | None) -> Array:
+    """The table with rows of a larger Euclidean norm scaled down to ``max_norm``."""
+    if max_norm is None:
+        return table
+    norms = np.linalg.norm(table, axis=1, keepdims=True)
+    return table * np.where(norms > max_norm, max_norm / (norms + 1e-7), 1)
 
 
 def fill_reserved_rows(

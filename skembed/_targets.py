@@ -86,6 +86,16 @@ def read_target(
             f"requires y to be passed, but the target y is None: task={task!r} learns from a "
             "target. Pass y."
         )
+    array, weight = target_rows(y, weight), weight[weight > 0]
+    if task == "auto":
+        task = "classification" if has_categories(y) else _infer_task(array)
+    if task == "regression":
+        return _regression(array, weight)
+    return _classification(array, classes)
+
+
+def target_rows(y: Any, weight: NDArray[np.float64]) -> NDArray[Any]:
+    """The values of ``y`` in the rows of positive weight, none missing."""
     array = _as_array(y)
     if len(array) != len(weight):
         raise ValueError(
@@ -94,14 +104,10 @@ def read_target(
         )
     rows = np.flatnonzero(weight > 0)
     _reject_missing(array[rows], rows)
-    array, weight = _as_numbers(array[rows]), weight[rows]
+    array = _as_numbers(array[rows])
     if array.dtype.kind == "f":
         assert_all_finite(array, input_name="y")
-    if task == "auto":
-        task = "classification" if has_categories(y) else _infer_task(array)
-    if task == "regression":
-        return _regression(array, weight)
-    return _classification(array, classes)
+    return array
 
 
 def _no_target(n_rows: int) -> Target:

@@ -121,6 +121,17 @@ def learn_vocabulary(
     else:
         found = Lookup(column.values)(categories)
         values, counts = categories, np.append(counts, 0)[found]
+    return vocabulary_of_counts(values, counts, n_rows, min_frequency, max_categories)
+
+
+def vocabulary_of_counts(
+    values: NDArray[Any],
+    counts: NDArray[np.int64],
+    n_rows: int,
+    min_frequency: int | float | None,
+    max_categories: int | None,
+) -> ColumnVocabulary:
+    """Vocabulary of distinct values, from the number of rows that hold each."""
     order = sort_order(values)
     values, counts = values[order], counts[order]
     infrequent = _find_infrequent(counts, n_rows, min_frequency, max_categories)

@@ -9,6 +9,7 @@ import io
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,13 @@ RUNNABLE = [name for name, page in PAGES.items() if can_run(page)]
 SESSIONS = [name for name in RUNNABLE if ">>> " in PAGES[name]]
 
 
-@pytest.mark.parametrize("name", [name for name in RUNNABLE if name not in SESSIONS])
+def marked(name: str) -> Any:
+    """A page as a parameter; one that starts a cluster runs with the tests that do so."""
+    clusters = pytest.mark.dask if "skembed.dask" in IMPORT.findall(PAGES[name]) else ()
+    return pytest.param(name, marks=clusters)
+
+
+@pytest.mark.parametrize("name", [marked(name) for name in RUNNABLE if name not in SESSIONS])
 def test_blocks_run_in_order_and_print_what_stands_beside_them(name):
     page = PAGES[name]
     namespace = {"__name__": "guide"}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -174,19 +175,59 @@ class Linearised:
         columns, present = self._columns[table], self._coordinates[table]
         if any(j in self._bags for j in columns):
             return self._solve_bags(table, penalty)
-        right = np.zeros(present.shape)
         before = {j: self._contribution(j, present) for j in columns}
-        # Columns that share a table move at once: each may close its part of the gap, or else
-        # together they would overshoot.
-        parts = len(columns)
-        for j in columns:
-            wanted = self._weight * (self._residual + parts * before[j])
-            right += self._moments(j, wanted, len(right))
-        solved = _ridge(self._normal[table], right, self._counts(table), penalty, parts)
+        right = self._right_side(table, before)
+        solved = ridge(self._normal[table], right, self._counts(table), penalty, len(columns))
         self._coordinates[table] = solved
         for j in columns:
             self._residual += before[j] - self._contribution(j, solved)
         return solved
+
+    def _right_side(self, table: int, before: Mapping[int, Array]) -> Array:
+        """Of the equations of each code, from what the table's columns contribute at present."""
+        right = np.zeros(self._coordinates[table].shape)
+        # Columns that share a table move at once: each may close its part of the gap, or else
+        # together they would overshoot.
+        parts = len(before)
+        for j, own in before.items():
+            wanted = self._weight * (self._residual + parts * own)
+            right += self._moments(j, wanted, len(right))
+        return right
+
+    def sum_moments(self, table: int) -> Array:
+        """Right-hand side of the equations of each code of a table without bags, ``(n_codes,
+        width)``.
+        """
+        present = self._coordinates[table]
+        return self._right_side(
+            table, {j: self._contribution(j, present) for j in self._columns[table]}
+        )
+
+    def sum_products(self) -> list[Array]:
+        """Upper triangles of the left-hand side of these equations for each table, ``(n_codes,
+        width * (width + 1) / 2)``.
+        """
+        return [
+            len(columns) * normal
+            for columns, normal in zip(self._columns, self._normal, strict=True)
+        ]
+
+    def moved(self, coordinates: Sequence[Array | None]) -> Linearised:
+        """The same linear model with some tables elsewhere; those of None stay."""
+        other = copy(self)
+        other._coordinates = list(self._coordinates)
+        other._residual = self._residual.copy()
+        for table, there in enumerate(coordinates):
+            if there is not None:
+                other._coordinates[table] = there
+                for j in self._columns[table]:
+                    other._residual -= self._contribution(j, there - self._coordinates[table])
+        return other
+
+    def __sizeof__(self) -> int:
+        # What a scheduler weighs before it moves this to another machine.
+        slopes = sum(slope.nbytes for column in self._slopes for slope in column)
+        return slopes + sum(normal.nbytes for normal in self._normal) + self._weight.nbytes
 
     def _solve_bags(self, table: int, penalty: float) -> Array:
         """The same where the categories of a bag share one prediction and have to be found
@@ -216,7 +257,7 @@ class Linearised:
         solved = present + step
         left = moments(self._residual - contribution(step))
         left += np.einsum("ncd,nd->nc", normal, solved)
-        solved[UNKNOWN] = _ridge(self._normal[table], left, counts, penalty)[UNKNOWN]
+        solved[UNKNOWN] = ridge(self._normal[table], left, counts, penalty)[UNKNOWN]
         solved[counts == 0] = solved[UNKNOWN]
         self._coordinates[table] = solved
         self._residual += contribution(present - solved)
@@ -239,9 +280,7 @@ def _penalised(normal: Array, penalty: float) -> Array:
     return normal + strength[:, None, None] * np.eye(normal.shape[1])
 
 
-def _ridge(
-    normal: Array, right: Array, counts: Array, penalty: float, factor: float = 1.0
-) -> Array:
+def ridge(normal: Array, right: Array, counts: Array, penalty: float, factor: float = 1.0) -> Array:
     """Penalised solution per code from the upper triangles of the normal matrices, times a factor;
     the unknown code learns from the rare ones, and stands in for the unseen.
     """

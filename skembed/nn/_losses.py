@@ -9,7 +9,7 @@ turns a raw prediction into a prediction: identity, logistic, softmax or exponen
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -47,6 +47,10 @@ class Loss:
         constant = self.constant(y, weight)
         n_lacking = max(n_outputs - len(constant), 0)
         return np.append(constant, np.full(n_lacking, np.log(_LEAST_SHARE)))
+
+    def with_baseline(self, constant: Array) -> Loss:
+        """The same loss for rows that are a part of others, whose baseline is known."""
+        return replace(self, constant=partial(_given, constant))
 
     def __call__(
         self, raw_prediction: Array, y: Array, sample_weight: Array | None = None
@@ -122,6 +126,10 @@ def _identity(raw: Array) -> Array:
 
 def _exponential(raw: Array) -> Array:
     return np.exp(np.minimum(raw, _LARGEST_EXPONENT))
+
+
+def _given(constant: Array, y: Array, weight: Array) -> Array:
+    return constant
 
 
 def _weighted_mean(y: Array, weight: Array) -> Array:

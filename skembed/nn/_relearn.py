@@ -25,7 +25,7 @@ References: Fletcher 1987, "Practical Methods of Optimization", chapter 6 (Gauss
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,25 +33,25 @@ from numpy.typing import NDArray
 
 from ._bags import NO_BAGS, Bags, count
 from ._linearised import Linearised, gradients_by_part, row_weight
-from ._network import Data, Network, Parameters, table_views
+from ._network import Architecture, Data, Network, Parameters, table_views
 from ._training import predict
 
 Array = NDArray[np.floating]
 Codes = NDArray[np.int32]
 
-_N_STEPS = 3
-_N_SWEEPS = 2
+N_STEPS = 3
+N_SWEEPS = 2
 # Shares of a step that are tried: a full one may overshoot where the network bends.
 _STEP_SHARES = (1.0, 0.5, 0.25, 0.1)
 # A category of at least so many rows may start at its trained vector.
 _FREQUENT = 50
 # Starts at the mean must end with this share of what the trained network explains.
-_ENOUGH = 0.9
+ENOUGH = 0.9
 # Directions in which the prediction varies less than this share of the strongest are not stretched
 # further.
 _LEAST_VARIATION = 0.1
 # Without a penalty a category of fewer rows than coordinates has no solution.
-_LEAST_PSEUDO_COUNT = 1e-6
+LEAST_PSEUDO_COUNT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -91,24 +91,12 @@ def find_bases(
     ``bags`` of some columns; ``priors`` are given vectors of a table's codes, NaN for codes that
     have none; ``frozen`` tables keep their trained vectors.
     """
+    architecture = network.architecture
     variations = find_variations(network, parameters, data)
-    bases, trained = [], []
-    for table, vectors in enumerate(table_views(network.architecture, parameters)):
-        columns = [j for j, t in enumerate(network.architecture.columns) if t == table]
-        counts = np.zeros(len(vectors))
-        for j in columns:
-            counts += count(codes[:, j], bags.get(j), len(counts), row_weight(data))
-        axes = _axes(variations[table])
-        origin = np.empty(vectors.shape)
-        origin[:] = np.average(vectors, axis=0, weights=counts if counts.any() else None)
-        if (prior := priors[table]) is not None:
-            origin = np.where(np.isnan(prior), origin, prior)
-            # A given space keeps its angles: all its axes are scaled like the one most used.
-            axes = np.linalg.norm(axes[0]) * np.eye(len(axes))
-        start = (vectors - origin) @ np.linalg.inv(axes)
-        start[counts < _FREQUENT] = 0
-        bases.append(Basis(origin, axes, np.zeros(vectors.shape)))
-        trained.append(replace(bases[-1], start=start))
+    counts = [np.zeros(n) for n in architecture.n_codes]
+    for j, table in enumerate(architecture.columns):
+        counts[table] += count(codes[:, j], bags.get(j), len(counts[table]), row_weight(data))
+    bases, trained = make_bases(architecture, parameters, variations, counts, priors)
     problem = _Problem(network, parameters, bases, data, codes, pseudo_counts, frozen, bags)
     found = problem.solve()
     if not _explains_enough(problem, found, parameters):
@@ -120,8 +108,14 @@ def find_variations(network: Network, parameters: Parameters, data: Data) -> lis
     """How the raw predictions vary with the vectors of each table, ``(width, width)``: the mean
     product of two slopes over rows and columns.
     """
-    slices = network.architecture.input_slices()
-    weight_of_rows, total = row_weight(data), 0.0
+    return mean_variations(network.architecture, sum_variations(network, parameters, data))
+
+
+def sum_variations(network: Network, parameters: Parameters, data: Data) -> list[Array]:
+    """The same as sums over the rows, with the weight of all rows at the end, ``(1, 1)``."""
+    architecture = network.architecture
+    slices = architecture.input_slices()
+    weight_of_rows, total = row_weight(data), np.zeros((1, 1))
     by_column = [np.zeros((part.stop - part.start,) * 2) for part in slices]
     for rows, _, curvature, gradients in gradients_by_part(network, parameters, data):
         weight = curvature * weight_of_rows[rows, None]
@@ -129,13 +123,44 @@ def find_variations(network: Network, parameters: Parameters, data: Data) -> lis
         for part, variation in zip(slices, by_column, strict=True):
             for k, g in enumerate(gradients):
                 variation += (g[:, part] * weight[:, k, None]).T @ g[:, part]
-    variations = []
-    for table in range(len(network.architecture.n_codes)):
-        own = [
-            v for v, t in zip(by_column, network.architecture.columns, strict=True) if t == table
-        ]
-        variations.append(np.sum(own, axis=0) / (total * len(own)))
-    return variations
+    by_table = [
+        np.sum([v for v, t in zip(by_column, architecture.columns, strict=True) if t == table], 0)
+        for table in range(len(architecture.n_codes))
+    ]
+    return [*by_table, total]
+
+
+def mean_variations(architecture: Architecture, sums: Sequence[Array]) -> list[Array]:
+    """How the raw predictions vary with the vectors of each table, from :func:`sum_variations`."""
+    *by_table, total = sums
+    return [own / (total * architecture.columns.count(table)) for table, own in enumerate(by_table)]
+
+
+def make_bases(
+    architecture: Architecture,
+    parameters: Parameters,
+    variations: Sequence[Array],
+    counts: Sequence[Array],
+    priors: Sequence[Array | None],
+) -> tuple[list[Basis], list[Basis]]:
+    """A basis for each table that starts at its mean, and one that starts at trained vectors.
+
+    ``counts`` are the weights of the rows of each table's codes.
+    """
+    bases, trained = [], []
+    for table, vectors in enumerate(table_views(architecture, parameters)):
+        axes, weight = _axes(variations[table]), counts[table]
+        origin = np.empty(vectors.shape)
+        origin[:] = np.average(vectors, axis=0, weights=weight if weight.any() else None)
+        if (prior := priors[table]) is not None:
+            origin = np.where(np.isnan(prior), origin, prior)
+            # A given space keeps its angles: all its axes are scaled like the one most used.
+            axes = np.linalg.norm(axes[0]) * np.eye(len(axes))
+        start = (vectors - origin) @ np.linalg.inv(axes)
+        start[weight < _FREQUENT] = 0
+        bases.append(Basis(origin, axes, np.zeros(vectors.shape)))
+        trained.append(replace(bases[-1], start=start))
+    return bases, trained
 
 
 def _explains_enough(
@@ -144,7 +169,7 @@ def _explains_enough(
     """Whether learning from the mean comes near to what the trained network explains."""
     constant = problem.objective([basis.start for basis in problem.bases])
     goal = problem.loss(trained)
-    return constant - problem.objective(found) >= _ENOUGH * (constant - goal)
+    return constant - problem.objective(found) >= ENOUGH * (constant - goal)
 
 
 def _axes(variation: Array) -> Array:
@@ -223,7 +248,7 @@ class _Problem:
         constant = network.loss.baseline(data.y, row_weight(data), n_outputs)
         # What one pseudo-count weighs: the mean curvature of a row at the best constant.
         curvature = network.loss.curvature(constant[None, :].astype(np.float64))
-        self._penalties = np.maximum(pseudo_counts, _LEAST_PSEUDO_COUNT) * curvature.mean()
+        self._penalties = np.maximum(pseudo_counts, LEAST_PSEUDO_COUNT) * curvature.mean()
         # Codes without rows are filled in, and cost nothing.
         self._seen = [np.zeros(len(basis.start), dtype=bool) for basis in bases]
         for j, table in enumerate(network.architecture.columns):
@@ -249,14 +274,14 @@ class _Problem:
         """Coordinates after all steps."""
         present = [basis.start for basis in self.bases]
         axes = [basis.axes for basis in self.bases]
-        for _ in range(_N_STEPS):
+        for _ in range(N_STEPS):
             self._place(present)
             step = Linearised(
                 self._network, self._moving, axes, self._data, self._codes, self._bags, present
             )
             wanted = list(present)
             # A table that is alone has found its best in one sweep.
-            for _ in range(_N_SWEEPS if len(wanted) > 1 else 1):
+            for _ in range(N_SWEEPS if len(wanted) > 1 else 1):
                 for table in range(len(self.bases)):
                     if not self._frozen[table]:
                         wanted[table] = step.solve(table, self._penalties[table])
@@ -264,13 +289,23 @@ class _Problem:
         return present
 
     def _search(self, present: Sequence[Array], wanted: Sequence[Array]) -> list[Array]:
-        """The first of the shares of a step that the next smaller one does not improve on."""
-        best: list[Array] = list(present)
-        least = np.inf
-        for share in _STEP_SHARES:
-            tried: list[Array] = [a + share * (b - a) for a, b in zip(present, wanted, strict=True)]
-            objective = self.objective(tried)
-            if not objective < least:
-                break
-            best, least = tried, objective
-        return best
+        tried = ((own, self.objective(own)) for own in partial_steps(present, wanted))
+        return best_step(present, tried)
+
+
+def partial_steps(present: Sequence[Array], wanted: Sequence[Array]) -> Iterator[list[Array]]:
+    """Coordinates after shares of a step, the largest first."""
+    for share in _STEP_SHARES:
+        yield [a + share * (b - a) for a, b in zip(present, wanted, strict=True)]
+
+
+def best_step(present: Sequence[Array], tried: Iterable[tuple[list[Array], float]]) -> list[Array]:
+    """The first of the coordinates tried, with their objective, that the next ones do not improve
+    on.
+    """
+    best, least = list(present), np.inf
+    for coordinates, objective in tried:
+        if not objective < least:
+            break
+        best, least = coordinates, objective
+    return best

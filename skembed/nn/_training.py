@@ -6,7 +6,7 @@ It knows the model by what it needs of it, a step that learns from a batch, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,11 @@ class TrainingSettings:
     n_iter_no_change: int = 10**9
     momentum: float = 0.9
     nesterov: bool = True
+
+    def of_round(self, number: int, n_epochs: int) -> TrainingSettings:
+        """Settings of one of ``max_iter`` rounds, which go on from another average each."""
+        rate = self.learning_rate_init * SCHEDULES[self.schedule]((number + 0.5) / self.max_iter)
+        return replace(self, learning_rate_init=rate, schedule="constant", max_iter=n_epochs)
 
     def make_optimizer(self) -> SGD | Adam:
         """What turns a gradient into an update."""

@@ -1,0 +1,203 @@
+"""The fit of an estimator to rows that lie in several parts.
+
+parts -> effects from sums -> rounds of training -> tables from sums -> an ordinary estimator
+
+Nothing here knows where the parts are.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._blend import Blend, with_enough_steps
+from ._cooccurrence import check_contexts, cooccurrence_counts, factorise_counts
+from ._effect_sums import EffectSums, effects_from_sums, no_sums
+from ._effects import Effects
+from ._features import Features
+from ._learning import (
+    FittedNetwork,
+    finish_tables,
+    frozen_tables,
+    place_priors,
+    unit_of,
+    vector_pseudo_counts,
+)
+from ._read_parts import Reading, read_parts
+from ._rounds import Rounds, train_in_rounds
+from ._tables import fill_reserved_rows, limit_norm
+from ._targets import Target
+from ._threads import single_blas_thread
+from .nn._network import Network, Parameters, table_views
+from .nn._parts import Part, Parts
+from .nn._relearn_parts import relearn_parts
+from .nn._training import History
+
+Array = NDArray[Any]
+
+
+def fit_encoder(estimator: Any, given: Parts, block_rows: int) -> Any:
+    """A fitted copy of an EmbeddingEncoder, from parts of ``(X, y, sample_weight)``."""
+    with single_blas_thread():
+        read = read_parts(estimator, given, block_rows)
+        if estimator.task == "none":
+            tables, history = _learn_together(estimator, read), History()
+        else:
+            parameters, history = _train(read)
+            tables = _learn_tables(read, parameters)
+        fitted = copy(estimator)
+        fitted._store(read.input)
+        fitted._keep_for_later(read.input, None)
+        histories = [history] if history.loss_curve else []
+        fitted._store_learned(_fill(estimator, read, tables), [], histories)
+    return fitted, history.interrupted
+
+
+def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
+    """A fitted copy of a predictor, which has one network and no crosses."""
+    with single_blas_thread():
+        read = read_parts(estimator, given, block_rows, getattr(estimator, "loss", None))
+        # Small parts are gone through several times in a round.
+        n_rows = read.survey.n_rows // len(read.parts)
+        n_epochs = with_enough_steps(read.input.recipe, n_rows).settings.max_iter
+        parameters, history = _train(read, -(-n_epochs // estimator.max_iter))
+        effects = find_effects(read).values if estimator.target_effect else []
+        fitted = copy(estimator)
+        fitted._store(read.input)
+        member = FittedNetwork(read.architecture, parameters)
+        shared = [
+            [j for j, own in enumerate(read.input.recipe.tables) if own == t]
+            for t in range(len(read.weights))
+        ]
+        fitted._settle_tables(member, read.input.recipe, read.input.vocabularies)
+        views = table_views(read.architecture, parameters)
+        filled = _fill(estimator, read, views, shared)
+        for table, own in zip(views, filled, strict=True):
+            table[...] = own
+        tables = [filled[t] for t in read.input.recipe.tables]
+        if estimator.target_effect:
+            effects = _fill(estimator, read, effects)
+            tables = [np.hstack(pair) for pair in zip(effects, tables, strict=True)]
+        nothing = np.empty(0)
+        fitted._features = Features(
+            [], estimator.pooling, [], nothing, nothing, read.inputs.scaler, read.inputs.bins
+        )
+        fitted._blend = Blend(read.loss, [member], None, 1.0)
+        fitted.crosses_ = []
+        fitted.network_share_ = 1.0
+        tables = [table.astype(np.float32) for table in tables]
+        fitted._counted_before = False
+        fitted._store_learned(tables, [member], [history])
+    return fitted, history.interrupted
+
+
+def _train(read: Reading, n_epochs: int = 1) -> tuple[Parameters, History]:
+    """The parameters of the network after all rounds."""
+    recipe, architecture, rng = read.input.recipe, read.architecture, read.input.rng
+    network = Network(architecture, read.loss, recipe.alpha)
+    baseline = read.loss.baseline(np.empty(0), np.empty(0))
+    parameters = network.initial_parameters(rng, baseline)
+    place_priors(architecture, parameters, recipe.priors)
+    total, least, largest = read.survey.weights
+    # The vectors themselves lie in the network: of priors, rounds need to know which there are.
+    priors = tuple(None if prior is None else prior[:1] for prior in recipe.priors)
+    rounds = Rounds(
+        replace(recipe, priors=priors),
+        read.loss,
+        [recipe.multipliers[j] for j in recipe.first_columns],
+        None if least == largest else total / read.survey.n_rows,
+        int(rng.integers(2**32)),
+        n_epochs,
+    )
+    return train_in_rounds(read.parts, architecture, rounds, read.weights, parameters)
+
+
+def _learn_tables(read: Reading, parameters: Parameters) -> list[Array]:
+    """A table per column: effects, then learned coordinates, as in an ordinary fit."""
+    recipe, architecture = read.input.recipe, read.architecture
+    effects = None
+    if recipe.target_effect or recipe.shrinkage is None:
+        effects = find_effects(read)
+    if recipe.shrinkage is None:
+        pseudo_counts = effects.pseudo_counts
+    else:
+        n_outputs = architecture.n_outputs
+        pseudo_counts = np.full((len(recipe.tables), n_outputs), recipe.shrinkage)
+    bases, coordinates = relearn_parts(
+        read.parts,
+        architecture,
+        read.loss,
+        parameters,
+        read.weights,
+        vector_pseudo_counts(pseudo_counts, recipe),
+        recipe.priors,
+        frozen_tables(recipe),
+    )
+    given = table_views(architecture, parameters)
+    unit = unit_of(read.input.sample, Network(architecture, read.loss))
+    learned = finish_tables(coordinates, bases, given, recipe, unit)
+    tables = [learned[t] for t in recipe.tables]
+    if recipe.target_effect:
+        tables = [np.hstack(pair) for pair in zip(effects.values, tables, strict=True)]
+    return [table.astype(np.float32) for table in tables]
+
+
+def find_effects(read: Reading) -> Effects:
+    """Joint effects of the columns, in standard deviations of the target."""
+    n_codes, shrinkage = read.input.n_codes, read.input.recipe.shrinkage
+    sums = read.parts.total(_sum_effects, n_codes, read.input.sample.target)
+    if shrinkage is None:
+        # Solved anew with the shrinkage found, as are those of every part of the rows.
+        pseudo_counts = effects_from_sums(sums).pseudo_counts
+    else:
+        pseudo_counts = np.full((len(n_codes), len(sums.target)), shrinkage)
+    return effects_from_sums(sums, pseudo_counts)
+
+
+def _sum_effects(part: Part, n_codes: tuple[int, ...], target: Target) -> EffectSums:
+    y = replace(target, values=part.data.y).columns()
+    nothing = no_sums(n_codes, y.shape[1], with_pairs=True, bounded=False)
+    return nothing.add(part.given_codes(), y, part.weight)
+
+
+def _learn_together(estimator: Any, read: Reading) -> list[Array]:
+    """Tables from what occurs together in a row, without a target."""
+    if estimator.initial_embeddings is not None:
+        raise ValueError(
+            "The 'initial_embeddings' parameter must be None with task='none', which does not "
+            f"start from vectors. Got {estimator.initial_embeddings!r} instead."
+        )
+    n_codes, recipe = read.input.n_codes, read.input.recipe
+    sizes = [*n_codes, *(len(edges) + 2 for edges in read.inputs.edges)]
+    check_contexts(sizes, {})
+    counts = read.parts.total(_sum_together, sizes)
+    tables = factorise_counts(counts, sizes, recipe.embedding_dims, read.input.rng, recipe.tables)
+    return [limit_norm(table, estimator.max_norm).astype(np.float32) for table in tables]
+
+
+def _sum_together(part: Part, sizes: list[int]) -> Any:
+    codes = np.hstack([part.given_codes(), part.data.numeric.astype(np.int32)])
+    return cooccurrence_counts(codes, sizes, part.weight)
+
+
+def _fill(
+    estimator: Any, read: Reading, tables: list[Array], columns: list[list[int]] | None = None
+) -> list[Array]:
+    """Tables whose rows for unknown and missing values follow the parameters; ``columns`` have
+    them, by default one each.
+    """
+    columns = [[j] for j in range(len(tables))] if columns is None else columns
+    return [
+        fill_reserved_rows(
+            table,
+            read.input.vocabularies[own[0]],
+            np.sum([read.counts[j] for j in own], axis=0),
+            estimator.handle_unknown,
+            estimator.handle_missing,
+        )
+        for table, own in zip(tables, columns, strict=True)
+    ]

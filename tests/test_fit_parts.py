@@ -1,0 +1,358 @@
+"""Fits to rows in parts, against ordinary fits to the same rows."""
+
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
+
+from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor
+from skembed._effect_sums import effects_from_sums, no_sums
+from skembed._effects import joint_effects
+from skembed._fit_parts import fit_encoder, fit_predictor
+from skembed._learning import to_data
+from skembed._read_parts import read_parts
+from skembed._rounds import Rounds, train_in_rounds, train_part
+from skembed._training_input import read_training_input
+from skembed.nn._network import Network, table_views
+from skembed.nn._parts import Tables, add, cut, part_parameters
+from skembed.nn._relearn import find_bases, relearn
+from skembed.nn._relearn_parts import relearn_parts
+
+ONE_BLOCK = 10**9
+
+
+@dataclass
+class LocalParts:
+    """Parts in this process."""
+
+    parts: list[Any]
+    present: list[Any] | None = None
+
+    def __len__(self):
+        return len(self.parts)
+
+    def _arguments(self, k, arguments):
+        return cut(arguments, self.present[k]) if self.present else arguments
+
+    def each(self, function, *arguments):
+        return [function(p, *self._arguments(k, arguments)) for k, p in enumerate(self.parts)]
+
+    def map(self, function, *arguments):
+        return LocalParts(self.each(function, *arguments), self.present)
+
+    def join(self, groups, function, *arguments):
+        return LocalParts(
+            [
+                function([self.parts[k] for k in group], number, *arguments)
+                for number, group in enumerate(groups)
+            ]
+        )
+
+    def with_present(self, function):
+        return LocalParts(self.parts, self.each(function))
+
+    def total(self, function, *arguments):
+        return reduce(add, self.each(function, *arguments))
+
+
+def make_rows(n=600, seed=0):
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(
+        {
+            "city": rng.choice(list("abcdefgh"), n, p=[0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.04, 0.01]),
+            "shop": rng.integers(0, 25, n),
+            "size": np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n)),
+        }
+    )
+    X.loc[rng.random(n) < 0.05, "city"] = None
+    effect = X["shop"] % 5 + (X["city"] == "a") * 2.0
+    return X, effect.to_numpy() + rng.normal(size=n)
+
+
+def split(X, y, n_parts, weight=None):
+    stops = np.linspace(0, len(X), n_parts + 1).astype(int)
+    return LocalParts(
+        [
+            (X.iloc[a:b], None if y is None else y[a:b], None if weight is None else weight[a:b])
+            for a, b in pairwise(stops)
+        ]
+    )
+
+
+def encoder(**parameters):
+    return EmbeddingEncoder(
+        **{"numeric_features": ["size"], "random_state": 0, "max_iter": 3} | parameters
+    )
+
+
+def labels(y):
+    return np.array(["low", "mid", "high"])[np.digitize(y, [1.0, 3.0])]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_effects_of_sums_are_those_of_the_rows(weighted):
+    rng = np.random.default_rng(0)
+    codes = np.stack([rng.integers(0, n, 500) for n in (4, 30, 7)], axis=1).astype(np.int32)
+    weight = rng.random(500) + 0.1 if weighted else np.ones(500)
+    y = rng.normal(size=(500, 2)) + codes[:, :1]
+    n_codes = (4, 31, 7)
+    parts = [slice(0, 100), slice(100, 350), slice(350, 500)]
+    nothing = no_sums(n_codes, 2, with_pairs=True)
+    sums = [nothing.add(codes[p], y[p], weight[p]) for p in parts]
+    found = effects_from_sums(sum(sums, start=nothing))
+    y -= np.average(y, axis=0, weights=weight)
+    y /= np.sqrt(np.average(y**2, axis=0, weights=weight))
+    expected = joint_effects(codes, n_codes, y, weight)
+    np.testing.assert_allclose(found.pseudo_counts, expected.pseudo_counts, rtol=1e-8)
+    for own, other in zip(found.values, expected.values, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-10)
+
+
+def test_pairs_that_one_part_has_given_up_are_given_up(monkeypatch):
+    monkeypatch.setattr("skembed._effect_sums._MOST_PAIRS", 150)
+    codes = np.random.default_rng(0).integers(0, 2, (200, 3)).astype(np.int32)
+    codes[100:, 2] = np.arange(100)
+    y, weight = codes[:, :1] * 1.0, np.ones(200)
+    nothing = no_sums((2, 2, 100), 1, with_pairs=True)
+    few, many = (nothing.add(codes[p], y[p], weight[p]) for p in (slice(100), slice(100, 200)))
+    assert set(few.pairs) == {(0, 1), (0, 2), (1, 2)}
+    assert set(many.pairs) == {(0, 1), (0, 2)}
+    for found in (few + many, many + few):
+        assert set(found.pairs) == {(0, 1), (0, 2)}
+        assert all(own.sum() == 200 for own in found.pairs.values())
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"min_frequency": 20},
+        {"max_categories": 5},
+        {"categories": {"city": list("abcdefghz")}},
+        {"shared": [["city", "shop"]]},
+        {"handle_unknown": "mean", "handle_missing": "unknown"},
+    ],
+)
+def test_effects_vocabularies_and_names_are_those_of_an_ordinary_fit(parameters):
+    X, y = make_rows()
+    expected = encoder(**parameters).fit(X, y)
+    found, _ = fit_encoder(encoder(**parameters), split(X, y, 4), 100)
+    assert found.get_feature_names_out().tolist() == expected.get_feature_names_out().tolist()
+    for own, other in zip(found.categories_, expected.categories_, strict=True):
+        assert own.tolist() == other.tolist()
+    for own, other in zip(found._vocabularies, expected._vocabularies, strict=True):
+        assert own.counts.tolist() == other.counts.tolist()
+        assert own.infrequent.tolist() == other.infrequent.tolist()
+    effects = [k for k, n in enumerate(found.get_feature_names_out()) if n.endswith("_effect")]
+    np.testing.assert_allclose(
+        found.transform(X)[:, effects], expected.transform(X)[:, effects], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("kind", ["numbers", "classes", "two classes", "several"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_tables_learned_from_parts_are_those_of_all_rows(kind, weighted):
+    X, y = make_rows()
+    y = {
+        "numbers": y,
+        "classes": labels(y),
+        "two classes": y > 1,
+        "several": np.stack([y, -y + X["shop"]], axis=1),
+    }[kind]
+    weight = np.random.default_rng(1).integers(0, 3, len(y)).astype(float) if weighted else None
+    estimator = encoder()
+    read = read_parts(estimator, split(X, y, 3, weight), 100)
+    assert len(read.parts) == 3
+    whole = read_training_input(estimator, X, y, weight)
+    network = Network(read.architecture, read.loss)
+    baseline = read.loss.baseline(np.empty(0), np.empty(0))
+    parameters = network.initial_parameters(np.random.default_rng(2), baseline)
+    data = to_data(whole.sample, read.architecture, whole.sample.weight)
+    known = whole.sample.codes, [20.0, 30.0]
+    priors, free = [None, None], [False, False]
+    expected_bases = find_bases(network, parameters, data, *known, priors)
+    expected = relearn(network, parameters, expected_bases, data, *known, free)
+    bases, found = relearn_parts(
+        read.parts,
+        read.architecture,
+        read.loss,
+        parameters,
+        read.weights,
+        known[1],
+        priors,
+        free,
+    )
+    for basis, other in zip(bases, expected_bases, strict=True):
+        np.testing.assert_allclose(basis.axes, other.axes, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(basis.origin, other.origin, atol=1e-6)
+    for table, other in zip(found, expected, strict=True):
+        assert np.abs(other).max() > 0.05
+        np.testing.assert_allclose(table, other, rtol=1e-3, atol=1e-3)
+
+
+def test_frozen_tables_rest():
+    X, y = make_rows()
+    vectors = {"city": {"a": [1.0, 2.0], "b": [0.0, 1.0]}}
+    model = encoder(initial_embeddings=vectors, learning_rate_multipliers={"city": 0})
+    found, _ = fit_encoder(model, split(X, y, 3), 100)
+    frame = found.embedding_frame("city")
+    np.testing.assert_array_equal(frame.loc["a", ["city_0", "city_1"]], [1, 2])
+    np.testing.assert_array_equal(frame.loc["b", ["city_0", "city_1"]], [0, 1])
+
+
+def test_partitions_of_one_block_make_no_difference():
+    X, y = make_rows()
+    one, _ = fit_encoder(encoder(), split(X, y, 1), ONE_BLOCK)
+    five, _ = fit_encoder(encoder(), split(X, y, 5), ONE_BLOCK)
+    for own, other in zip(one.embeddings_, five.embeddings_, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-5)
+
+
+def test_one_block_learns_what_an_ordinary_fit_learns():
+    X, y = make_rows(4000)
+    new, truth = make_rows(4000, seed=1)
+    scores = []
+    for found in (
+        encoder(max_iter=10).fit(X, y),
+        fit_encoder(encoder(max_iter=10), split(X, y, 2), ONE_BLOCK)[0],
+        fit_encoder(encoder(max_iter=10), split(X, y, 4), 1000)[0],
+    ):
+        linear = Ridge().fit(found.transform(X), y)
+        scores.append(linear.score(found.transform(new), truth))
+    assert scores[0] > 0.5
+    assert min(scores[1:]) > scores[0] - 0.01
+
+
+def test_rows_are_averaged_over_the_parts_that_have_them():
+    X, y = make_rows()
+    X["city"] = np.repeat(["left", "both", "both", "right"], 150)
+    read = read_parts(encoder(numeric_features=["size"]), split(X, y, 2), 300)
+    network = Network(read.architecture, read.loss)
+    parameters = network.initial_parameters(np.random.default_rng(2), np.zeros(1))
+    recipe = replace(read.input.recipe, settings=replace(read.input.recipe.settings, max_iter=1))
+    rounds = Rounds(recipe, read.loss, [1.0, 1.0], None, seed=3)
+    after, history = train_in_rounds(
+        read.parts, read.architecture, rounds, read.weights, parameters
+    )
+    assert len(history.loss_curve) == 1
+    given = [0, Tables(read.weights), *part_parameters(read.architecture, parameters)]
+    halves = [train_part(part, rounds, *cut(given, part.present)) for part in read.parts.parts]
+    vectors = [
+        {int(c): v[:-1] / v[-1] for c, v in zip(h[0][0].codes, h[0][0].values, strict=True)}
+        for h in halves
+    ]
+    both, left, right, missing = 1, 2, 3, 4
+    averaged = table_views(read.architecture, after)[0]
+    before = table_views(read.architecture, parameters)[0]
+    assert vectors[0].keys() == {0, both, left} and vectors[1].keys() == {0, both, right}
+    np.testing.assert_allclose(averaged[left], vectors[0][left], rtol=1e-6)
+    np.testing.assert_allclose(averaged[right], vectors[1][right], rtol=1e-6)
+    np.testing.assert_allclose(averaged[both], (vectors[0][both] + vectors[1][both]) / 2, rtol=1e-5)
+    np.testing.assert_array_equal(averaged[missing], before[missing])
+    np.testing.assert_allclose(after["dense"], (halves[0][1] + halves[1][1]) / 600, rtol=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_cooccurrences_add_up(weighted):
+    X, _ = make_rows()
+    weight = np.random.default_rng(1).integers(0, 3, len(X)) * 1.0 if weighted else None
+    # Without weights the bins of the numbers are the same, too.
+    numeric = None if weighted else ["size"]
+    X = X[["city", "shop"]] if weighted else X
+    model = encoder(task="none", numeric_features=numeric)
+    expected = encoder(task="none", numeric_features=numeric).fit(X, sample_weight=weight)
+    found, _ = fit_encoder(model, split(X, None, 4, weight), 100)
+    for own, other in zip(found.embeddings_, expected.embeddings_, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-4)
+
+
+def test_rows_of_weight_0_are_as_if_they_were_not_there():
+    X, y = make_rows()
+    weight = np.ones(600)
+    weight[:300:2] = 0
+    kept = weight > 0
+    found, _ = fit_encoder(encoder(), split(X, y, 2, weight), ONE_BLOCK)
+    expected, _ = fit_encoder(encoder(), split(X[kept], y[kept], 1), ONE_BLOCK)
+    for own, other in zip(found.embeddings_, expected.embeddings_, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-5)
+
+
+def test_empty_partitions_change_nothing():
+    X, y = make_rows()
+    whole = split(X, y, 3)
+    gaps = LocalParts(
+        [(X[:0], y[:0], None), *whole.parts[:2], (X[:0], y[:0], None), whole.parts[2]]
+    )
+    expected, _ = fit_encoder(encoder(), whole, 150)
+    found, _ = fit_encoder(encoder(), gaps, 150)
+    for own, other in zip(found.embeddings_, expected.embeddings_, strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+def test_a_class_that_only_one_part_has():
+    X, y = make_rows()
+    classes = labels(np.sort(y))
+    found, _ = fit_encoder(encoder(), split(X, classes, 3), 100)
+    assert found.classes_.tolist() == ["high", "low", "mid"]
+    assert found.target_type_ == "multiclass"
+
+
+def test_many_values_of_the_target_are_told_by_their_moments(monkeypatch):
+    X, y = make_rows()
+    expected, _ = fit_encoder(encoder(), split(X, y, 3), 150)
+    monkeypatch.setattr("skembed._survey._MOST_LABELS", 50)
+    found, _ = fit_encoder(encoder(), split(X, y, 3), 150)
+    for own, other in zip(found.embeddings_, expected.embeddings_, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-4)
+    with pytest.raises(ValueError, match="more than 50 distinct labels"):
+        fit_encoder(encoder(), split(X, np.arange(600).astype(str), 3), 150)
+
+
+@pytest.mark.parametrize(
+    "loss", ["squared_error", "absolute_error", "huber", "poisson", "quantile"]
+)
+def test_regressors_predict(loss):
+    X, y = make_rows(1000)
+    y = np.abs(y)
+    model = EmbeddingRegressor(loss=loss, random_state=0, hidden_layer_sizes=(32,))
+    found, _ = fit_predictor(model, split(X, y, 3), 500)
+    assert r2_score(y, found.predict(X)) > 0.3
+    assert found.transform(X).shape == (1000, len(found.get_feature_names_out()))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_classifiers_predict(n_classes):
+    X, y = make_rows(1000)
+    y = labels(y) if n_classes == 3 else np.where(y > 1, "yes", "no")
+    found, _ = fit_predictor(
+        EmbeddingClassifier(random_state=0, hidden_layer_sizes=(32,)), split(X, y, 3), 500
+    )
+    assert found.score(X, y) > 0.55
+    np.testing.assert_allclose(found.predict_proba(X).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (lambda X, y: [(X[:0], y[:0], None)] * 3, "X has no rows: its partitions, 3"),
+        (lambda X, y: [(X, y[:-1], None)], "partition 0 of X has 600 rows, that of y has 599"),
+        (lambda X, y: [(X, y, y[:3])], "that of sample_weight has 3"),
+        (lambda X, y: [(X, y, np.zeros(600))], "must not be all zero"),
+        (lambda X, y: [(X, None, None)], "Pass y"),
+    ],
+)
+def test_rows_that_cannot_be_learned_from(given, words):
+    with pytest.raises(ValueError, match=words):
+        fit_encoder(encoder(), LocalParts(given(*make_rows())), 100)
+
+
+def test_declared_categories_that_do_not_suffice():
+    X, y = make_rows()
+    with pytest.raises(ValueError, match=r"unknown categories \['h'\] in column 'city'"):
+        fit_encoder(encoder(categories={"city": list("abcdefg")}), split(X, y, 3), 100)
