@@ -21,9 +21,9 @@ Rules = Mapping[str, TableRules]
 Memory = dict[SGD | Adam, State]
 
 
-# Rows of a batch times dense parameters from which on halves of it take long enough (about 0.2 ms)
+# Rows of a batch times dense parameters from which on halves of it take long enough (about 1 ms)
 # that running them at the same time gains more than it costs.
-_LARGE = 2**22
+_LARGE = 2**24
 
 
 class Step(Protocol):
