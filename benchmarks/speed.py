@@ -31,6 +31,7 @@ import pandas as pd
 import scipy
 import sklearn
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
+from threadpoolctl import threadpool_limits
 
 from skembed import EmbeddingEncoder
 from skembed.datasets import load_employee_salaries
@@ -242,7 +243,8 @@ def product_seconds(batch, shapes):
             for shape in ((batch, n_inputs), (batch, n_units), (n_inputs, n_units))
         )
         for left, right in ((x, w), (x.T, g), (g, w.T)):
-            total += best_of(10, np.dot, left, right)
+            with threadpool_limits(1, user_api="blas"):
+                total += best_of(10, np.dot, left, right)
             flops += 2 * batch * n_inputs * n_units
     return total, flops
 
@@ -488,7 +490,7 @@ def write(name, text, arguments):
     command = f"`python benchmarks/speed.py --parts {name} --repeats {arguments.repeats}"
     command += " --compile`" if arguments.compile else "`"
     parts[name] = f"\n{command}\n\n{settings(arguments)}\n\n{text}\n"
-    body = "".join(f"## {part}\n{parts[part]}" for part in PARTS if part in parts)
+    body = "".join(f"## {part}\n{parts[part].rstrip()}\n\n" for part in PARTS if part in parts)
     page.write_text(f"# Speed\n\n{body}".rstrip() + "\n", encoding="utf-8")
 
 
@@ -499,7 +501,7 @@ def draw():
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    text = (RESULTS / "speed.md").read_text(encoding="utf-8")
+    text = (RESULTS / "speed.md").read_text(encoding="utf-8").split("## roofline")[0]
     found = re.findall(r"^\| (\w+) \| (\d+) \|.*\*\*([\d.]+)\*\* \| [\d.]* \|$", text, re.MULTILINE)
     figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
     for k, batch in enumerate(BATCHES):
