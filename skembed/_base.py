@@ -32,7 +32,7 @@ from ._sample import read_input
 from ._sequences import pooled_vectors
 from ._streaming_counts import CountStream, start_counts
 from ._tables import count_rows, fill_reserved_rows
-from ._targets import Target, read_target
+from ._targets import Target, read_classes, read_target
 from ._training_input import TrainingInput, encode_input, read_training_input
 from ._vectors import LearnedVectors
 from ._vocabularies import extend_vocabularies
@@ -197,6 +197,21 @@ class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, Bas
         held_out = mean_curve([history.validation_losses for history in histories])
         self.validation_scores_ = [-loss for loss in held_out] if self.early_stopping else None
         self.n_iter_ = len(self.loss_curve_)
+
+    def _check_partial_fit(self, classes: Any) -> None:
+        """Refuse what no batch can be learned with, and other labels than the first call had."""
+        check_parameters(self, self._rules)
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit holds out no rows. Set early_stopping=False, or call fit."
+            )
+        if classes is None or not self.__sklearn_is_fitted__():
+            return
+        if self.classes_ is None or not np.array_equal(read_classes(classes), self.classes_):
+            known = None if self.classes_ is None else self.classes_.tolist()
+            raise ValueError(
+                f"classes must be those of the first call, {known!r}. Got {classes!r}."
+            )
 
     def _read_more_target(self, y: Any, weight: NDArray[np.float64]) -> Target:
         """The target of more rows for a fit that exists, in the unit of its own."""

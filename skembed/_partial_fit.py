@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ._base import EmbeddingModel
 from ._learning import Recipe
-from ._params import check_parameters
 from ._recipe import make_recipe, share_tables
 from ._resting import Resting
 from ._sample import Columns, Sample, make_rng, numeric_matrix, read_input, read_weight
@@ -72,14 +71,10 @@ class StreamedModel(EmbeddingModel):
         >>> encoder.partial_fit([["c"], ["b"]], [0.5, 2.5]).categories_
         [array(['a', 'b', 'c'], dtype=object)]
         """
-        check_parameters(self, self._rules)
-        if self.early_stopping:
-            raise ValueError(
-                "partial_fit holds out no rows. Set early_stopping=False, or call fit."
-            )
+        self._check_partial_fit(classes)
         with single_blas_thread():
             if self.__sklearn_is_fitted__():
-                history = self._go_on(X, y, sample_weight, classes)
+                history = self._go_on(X, y, sample_weight)
             else:
                 history = self._begin(X, y, sample_weight, classes)
         if history.interrupted:
@@ -106,13 +101,9 @@ class StreamedModel(EmbeddingModel):
         self.loss_curve_ = []
         return self._store_batch(*learned, read.vocabularies)
 
-    def _go_on(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> History:
+    def _go_on(self, X: Any, y: Any, sample_weight: Any) -> History:
         """A later batch."""
         self._refuse_sequences(self._columns)
-        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(
-                f"classes must be as in the first call, {self.classes_!r}. Got {classes!r}."
-            )
         stream = self._resume()
         sample, numbers, vocabularies = self._read_batch(X, y, sample_weight)
         recipe = self._make_recipe(vocabularies)

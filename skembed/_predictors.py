@@ -25,7 +25,7 @@ from ._progress import Watch, mean_curve
 from ._recipe import make_recipe, share_tables
 from ._sample import Sample, make_rng, numeric_matrix, read_input, read_weight
 from ._tables import limit_norm
-from ._targets import Target, read_classes
+from ._targets import Target
 from ._terms import Cross, Part, Term
 from ._threads import single_blas_thread
 from ._training_input import TrainingInput, encode_input, read_training_input
@@ -143,19 +143,10 @@ class EmbeddingPredictor(EmbeddingModel):
         """Keep what predictions need of the target of more rows."""
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
-        check_parameters(self, self._rules)
-        if self.early_stopping:
-            raise ValueError(
-                "partial_fit holds out no rows. Set early_stopping=False, or call fit."
-            )
+        self._check_partial_fit(classes)
         if not self.__sklearn_is_fitted__():
             self._fit(X, y, sample_weight, classes, getattr(self, "_first_pass", None))
             return
-        if classes is not None and not np.array_equal(read_classes(classes), self.classes_):
-            raise ValueError(
-                f"classes must be those of the first call, {self.classes_.tolist()!r}. "
-                f"Got {classes!r}."
-            )
         with single_blas_thread():
             frame = read_input(self, X, reset=False)
             weight = self._weighted(X, y, sample_weight, self.classes_)

@@ -402,7 +402,7 @@ def test_classes_may_be_named_before_they_are_seen(rows):
     assert encoder.classes_.tolist() == ["high", "low", "middle"]
     assert_same_effects(encoder, make().fit(X, labels))
     assert np.isfinite(encoder.transform(X)).all()
-    with pytest.raises(ValueError, match="classes must be as in the first call"):
+    with pytest.raises(ValueError, match="classes must be those of the first call"):
         encoder.partial_fit(X, labels, classes=["low", "high"])
 
 

@@ -65,12 +65,13 @@ class DenseLayers:
         self.n_wanted = n_wanted
         self._activation = ACTIVATIONS[activation]
         self._dropout = dropout
-        self._alpha = alpha
         self.size = sum((n_inputs + 1) * n_units for n_inputs, n_units in shapes)
-        # 1 for each weight, 0 for each bias.
-        self._penalised = np.zeros(self.size, dtype=np.float32)
-        for weight, _ in self.flat(self._penalised).layers:
-            weight[...] = 1
+        self._strength: Array | None = None
+        if alpha:
+            # That of the penalty, 0 for the biases.
+            self._strength = np.zeros(self.size, dtype=np.float32)
+            for weight, _ in self.flat(self._strength).layers:
+                weight[...] = alpha
 
     def flat(self, array: Array) -> Flat:
         """The layers as views into a flat array."""
@@ -147,10 +148,10 @@ class DenseLayers:
 
     def add_penalty(self, flat: Flat, flat_gradient: Flat, n_rows: int, buffers: Buffers) -> float:
         """Add the gradient of the L2 penalty in place; return its value."""
-        if not self._alpha:
+        if self._strength is None:
             return 0.0
         pull = buffers.get("penalty", flat.array.shape, flat.array.dtype)
-        np.multiply(flat.array, self._penalised, out=pull)
-        pull *= self._alpha / n_rows
+        np.multiply(flat.array, self._strength, out=pull)
+        pull *= 1 / n_rows
         np.add(flat_gradient.array, pull, out=flat_gradient.array)
         return 0.5 * float(np.vdot(pull, flat.array))

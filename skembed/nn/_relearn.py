@@ -261,7 +261,7 @@ class _Problem:
 
     def loss(self, parameters: Mapping[str, Array]) -> float:
         """Sum of the loss over the rows."""
-        raw = predict(self._network, dict(parameters), self._data)
+        raw = predict(self._network, parameters, self._data)
         return float(self._network.loss.rows(raw, self._data.y)[0] @ row_weight(self._data))
 
     def objective(self, coordinates: Sequence[Array]) -> float:

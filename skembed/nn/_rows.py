@@ -83,17 +83,19 @@ def row_items(table: Array) -> NDArray[Any]:
 def distinct_rows(
     indices: NDArray[np.integer], scratch: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Distinct values of 1-D ``indices`` (in no order) and the place of each index among them.
+    """Distinct values of 1-D ``indices`` (in the order of their last places) and the place of each
+    index among them.
 
     No sorting: each index writes its own position into ``scratch`` (one cell per row of the table,
     content irrelevant), and the positions that survive being overwritten name the distinct rows.
     """
     positions = np.arange(len(indices))
     scratch[indices] = positions
-    last = scratch[indices]
-    rows = indices[last == positions]
-    scratch[rows] = np.arange(len(rows))
-    return rows.astype(np.intp, copy=False), scratch[indices]
+    places = scratch.take(indices)
+    rows = indices.take((places == positions).nonzero()[0])
+    scratch[rows] = positions[: len(rows)]
+    scratch.take(indices, out=places, mode="clip")
+    return rows.astype(np.intp, copy=False), places
 
 
 def sum_by_row(

@@ -10,7 +10,7 @@ it by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ._memory import Buffers
 from ._network import Stack
-from ._rows import RowSums, lookup, row_items
+from ._rows import RowSums, distinct_rows, lookup, row_items
 
 Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
@@ -99,13 +99,14 @@ class _Place:
 
     def bring(self, rows: Indices) -> None:
         """Copy rows of the stack into its room."""
+        self._rows = rows
         for array, touched in zip(self.kept, self.touched, strict=True):
             lookup(array, rows, out=touched[: len(rows)])
 
-    def take_back(self, rows: Indices) -> None:
-        """Copy what is in the room to rows of the stack."""
+    def take_back(self) -> None:
+        """Copy what is in the room to the rows that were brought."""
         for items, touched in zip(self._kept_items, self._touched_items, strict=True):
-            items[rows] = touched[: len(rows)]
+            items[self._rows] = touched[: len(self._rows)]
 
 
 class TouchedRows:
@@ -151,7 +152,6 @@ class TouchedRows:
         self._column_of_input = np.repeat(np.arange(len(widths)), widths)
         self._place_in_row = np.concatenate([np.arange(width) for width in widths])
         self._width_of_column = np.array(widths)
-        self._positions = np.arange(batch_size * len(widths))
         self._scratch = np.empty(self._n_rows, dtype=np.intp)
         self._settled = np.zeros(self._n_rows)
         self._decay = _joined(stacks, {name: rule.decay for name, rule in rules.items()}, 0)
@@ -172,22 +172,28 @@ class TouchedRows:
         ``codes`` are rows of each stack, ``(n, n_columns)``; ``total_rate`` is the sum of all
         learning rates so far, up to which the rows decay first.
         """
-        rows, self._at, ends = self._distinct(codes)
-        self._rows = rows
-        self._parts = [slice(*pair) for pair in pairwise([0, *ends])]
+        flat = self._join(codes)
+        rows, at = distinct_rows(flat, self._scratch)
+        # Codes are joined stack by stack, and so are the rows that are found in them.
+        ends = [int(np.count_nonzero(rows < place.first_row)) for place in self._places[1:]]
+        self._rows, self._parts = rows, [slice(*pair) for pair in pairwise([0, *ends, len(rows)])]
         factors = self._decay_factors(rows, total_rate)
+        self._at: list[Indices] = []
+        begin, n_rows = 0, len(codes[0])
         for place, part in zip(self._places, self._parts, strict=True):
             place.bring(rows[part] - place.first_row)
             if factors is not None:
                 place.touched[0][: part.stop - part.start] *= factors[part, None]
-        n_rows, n_inputs = len(codes[0]), len(self._place_in_row)
+            end = begin + n_rows * place.n_columns
+            self._at.append(at[begin:end] - part.start)
+            begin = end
         self._cells: Indices | None = None
-        if n_rows * n_inputs < _FEW_NUMBERS * len(self._places):
+        if n_rows * len(self._place_in_row) < _FEW_NUMBERS * len(self._places):
             self._cells = self._find_cells(n_rows)
             return [self._moments.values.take(self._cells, mode="clip")]
         return [
-            lookup(place.touched[0], at, out=self._room(place, at)).reshape(n_rows, -1)
-            for place, at in zip(self._places, self._places_by_stack(n_rows), strict=True)
+            lookup(place.touched[0], own, out=self._room(place, own)).reshape(n_rows, -1)
+            for place, own in zip(self._places, self._at, strict=True)
         ]
 
     def sum_gradient(self, gradient: Array) -> int:
@@ -202,10 +208,10 @@ class TouchedRows:
             np.add.at(sums, self._cells.reshape(-1), gradient.reshape(-1))
             return stop
         column = 0
-        for place, at in zip(self._places, self._places_by_stack(len(gradient)), strict=True):
-            n_inputs = place.n_columns * place.width
+        for place, part, own in zip(self._places, self._parts, self._at, strict=True):
+            n_inputs, n_touched = place.n_columns * place.width, part.stop - part.start
             values = gradient[:, column : column + n_inputs].reshape(-1, place.width)
-            place.gradient[...] = self._sums(at, values, place.room)
+            place.gradient[:n_touched] = self._sums(own, values, place.room)[:n_touched]
             column += n_inputs
         return stop
 
@@ -218,44 +224,20 @@ class TouchedRows:
             table = place.kept[0]
             table *= factors[place.first_row : place.first_row + len(table), None]
 
-    def _distinct(self, codes: Sequence[NDArray[np.integer]]) -> tuple[Indices, Indices, list[int]]:
-        """The distinct rows over all stacks, grouped by stack, the place of each code among them,
-        and where each stack's rows end.
-
-        As in :func:`~._rows.distinct_rows` positions that survive being overwritten name them.
-        """
-        n_codes = sum(own.size for own in codes)
-        flat = self._buffers.get("codes", (n_codes,), np.intp)
-        begin, ends = 0, []
+    def _join(self, codes: Sequence[NDArray[np.integer]]) -> Indices:
+        """The codes of all stacks one after the other, as rows counted over all of them."""
+        flat = self._buffers.get("codes", (sum(own.size for own in codes),), np.intp)
+        begin = 0
         for place, own in zip(self._places, codes, strict=True):
             np.add(own.reshape(-1), place.first_row, out=flat[begin : begin + own.size])
             begin += own.size
-            ends.append(begin)
-        positions, scratch = self._positions[:n_codes], self._scratch
-        scratch[flat] = positions
-        at = self._buffers.get("at", (n_codes,), np.intp)
-        scratch.take(flat, out=at, mode="clip")
-        survivors = (at == positions).nonzero()[0]
-        rows = flat.take(survivors)
-        scratch[rows] = positions[: len(rows)]
-        scratch.take(flat, out=at, mode="clip")
-        if len(ends) == 1:
-            return rows, at, [len(rows)]
-        return rows, at, np.searchsorted(survivors, ends).tolist()
-
-    def _places_by_stack(self, n_rows: int) -> Iterator[Indices]:
-        """The place of each code among the touched rows of its stack, stack by stack."""
-        begin = 0
-        for place, part in zip(self._places, self._parts, strict=True):
-            end = begin + n_rows * place.n_columns
-            yield self._at[begin:end] - part.start
-            begin = end
+        return flat
 
     def _find_cells(self, n_rows: int) -> Indices:
         """Where each number of the vectors lies in the flat arrays, ``(n_rows, n_inputs)``."""
         starts = self._buffers.get("starts", (n_rows, len(self._width_of_column)), np.intp)
         column = 0
-        for place, at in zip(self._places, self._places_by_stack(n_rows), strict=True):
+        for place, at in zip(self._places, self._at, strict=True):
             own = starts[:, column : column + place.n_columns]
             np.multiply(at.reshape(n_rows, -1), place.width, out=own)
             own += place.start
@@ -293,8 +275,8 @@ class TouchedRows:
 
     def take_back(self) -> None:
         """Copy the rows looked up last, which have been moved, to their tables."""
-        for place, part in zip(self._places, self._parts, strict=True):
-            place.take_back(self._rows[part] - place.first_row)
+        for place in self._places:
+            place.take_back()
 
 
 def _joined(

@@ -5,7 +5,7 @@ It knows the model by what it needs of it, a step that learns from a batch, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -246,7 +246,7 @@ def _check_finite(loss: float, epoch: int, settings: TrainingSettings) -> None:
         )
 
 
-def evaluate(network: Network, parameters: Parameters, data: Data) -> float:
+def evaluate(network: Network, parameters: Mapping[str, Array], data: Data) -> float:
     """Mean loss over all rows, without dropout."""
     total = 0.0
     for part in _batches(data, _CHUNK):
@@ -255,7 +255,7 @@ def evaluate(network: Network, parameters: Parameters, data: Data) -> float:
     return total / len(data)
 
 
-def predict(network: Network, parameters: Parameters, data: Data) -> Array:
+def predict(network: Network, parameters: Mapping[str, Array], data: Data) -> Array:
     """Raw predictions of all rows, ``(n, n_outputs)``."""
     chunks = [network.raw_prediction(parameters, part) for part in _batches(data, _CHUNK)]
     return np.concatenate(chunks)
