@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any, ClassVar
 from weakref import WeakSet
 
@@ -244,6 +245,17 @@ def _reject_unsupported(estimator: Any) -> None:
             raise ValueError(
                 f"The {name!r} parameter of {type(estimator).__name__} must be {default}: there is "
                 f"no distributed version of it. Got {parameters[name]!r} instead."
+            )
+    # What is on by default stays off here; who asks for more of it has to hear that.
+    for name, off in (("crosses", 0), ("n_estimators", 1)):
+        if name not in parameters:
+            continue
+        default = signature(type(estimator)).parameters[name].default
+        if parameters[name] not in (off, default):
+            raise ValueError(
+                f"The {name!r} parameter of {type(estimator).__name__} must be {off}, or its "
+                f"default {default}, which is taken as {off}: there is no distributed version of "
+                f"it. Got {parameters[name]!r} instead."
             )
 
 

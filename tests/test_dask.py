@@ -203,6 +203,14 @@ def test_parameters_without_a_distributed_version(parameters, lib, client, rows)
         lib.Encoder(**parameters).fit(*rows[2:])
 
 
+@pytest.mark.parametrize("parameters", [{"crosses": 6}, {"n_estimators": 8}])
+def test_more_of_what_is_off_is_refused(parameters, lib, client, rows):
+    with pytest.raises(
+        ValueError, match=f"'{next(iter(parameters))}' parameter .* must be [01], or"
+    ):
+        lib.Regressor(**parameters).fit(*rows[2:])
+
+
 def test_a_cluster_without_workers(lib, rows):
     with lib.Client(processes=False, n_workers=0, dashboard_address=":0"):
         with pytest.raises(RuntimeError, match="has no workers"):
