@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -38,11 +37,11 @@ from ._vectors import LearnedVectors
 from ._vocabularies import extend_vocabularies
 from ._vocabulary import ColumnVocabulary
 from ._warm_start import start_from
+from .nn._record import Record
 from .nn._training import History
 
 
-@dataclass(frozen=True)
-class Units:
+class Units(Record):
     """What scaled the numeric columns and the target of the first rows."""
 
     scaler: NumericScaler

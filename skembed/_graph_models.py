@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,12 +29,12 @@ from ._regressor import EmbeddingRegressor
 from ._terms import Cross, Part, Term
 from .nn._losses import make_loss
 from .nn._network import Network, table_views
+from .nn._record import Record
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(Record):
     """What a graph gives.
 
     Attributes

@@ -7,17 +7,17 @@ from __future__ import annotations
 import numbers
 import operator
 from collections.abc import Callable, Collection, Mapping, Set
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from .nn._record import Record
 
 # Collections without an order, or of characters.
 _NO_SEQUENCES = (str, bytes, bytearray, Mapping, Set)
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Record):
     """What a parameter must be, in words and as a test."""
 
     words: str

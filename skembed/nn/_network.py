@@ -14,7 +14,6 @@ Tables of which a column pools bags of rows lie apart, in ``"bags_<width>"``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -27,6 +26,7 @@ from ._initializers import normal
 from ._losses import Loss
 from ._memory import Buffers, NewArrays
 from ._optimizers import Gradient
+from ._record import Record
 from ._row_gradient import RowGradient
 from ._rows import distinct_rows, lookup, sum_by_row
 
@@ -51,8 +51,7 @@ class Stack(NamedTuple):
     pooled: bool
 
 
-@dataclass(frozen=True)
-class Architecture:
+class Architecture(Record):
     """Sizes of a network.
 
     Parameters
@@ -115,8 +114,7 @@ class Architecture:
         return tuple(pairwise(sizes))
 
 
-@dataclass(frozen=True)
-class Data:
+class Data(Record):
     """Rows to learn from: codes per stack ``(n, n_columns)``, numeric block, target, weight."""
 
     codes: tuple[Places, ...]
