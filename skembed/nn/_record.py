@@ -24,14 +24,14 @@ class Record:
         dataclass(init=False, repr=False, eq=False)(cls)
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        own = self.__dataclass_fields__
-        state = self.__dict__
-        state.update(zip(own, values, strict=False), **named)
+        own, state = self.__dataclass_fields__, self.__dict__
+        state.update(zip(own, values, strict=False))
+        state.update(named)
         n_given = len(values) + len(named)
-        given_twice = len(state) < n_given
+        wrong = len(state) < n_given or not named.keys() <= own.keys()
         if n_given < len(own):
             _add_defaults(state, own)
-        if given_twice or state.keys() != own.keys():
+        if wrong or len(state) < len(own):
             raise TypeError(
                 f"{type(self).__name__} takes each of {', '.join(own)} once. "
                 f"Got {len(values)} by position, and by name: {', '.join(named) or 'none'}."
