@@ -14,6 +14,7 @@ Tables of which a column pools bags of rows lie apart, in ``"bags_<width>"``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -114,7 +115,9 @@ class Architecture(Record):
         return tuple(pairwise(sizes))
 
 
-class Data(Record):
+# One is made at each step, which is faster with what `dataclass` compiles than as a record.
+@dataclass(frozen=True)
+class Data:
     """Rows to learn from: codes per stack ``(n, n_columns)``, numeric block, target, weight."""
 
     codes: tuple[Places, ...]
