@@ -204,7 +204,8 @@ def _factorize(values: Any, name: Hashable) -> Coded:
 
 def hashable(values: Any) -> Any:
     """The same values in a form that pandas can hash."""
-    if not isinstance(values.dtype, np.dtype):
+    held_as_objects = getattr(values.dtype, "storage", None) == "python"  # strings of pandas
+    if not isinstance(values.dtype, np.dtype) and not held_as_objects:
         return getattr(values, "array", values)
     # pandas hashes a bare array twice as fast as its wrapper.
     array = np.asarray(values)
