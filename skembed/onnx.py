@@ -82,6 +82,8 @@ def to_onnx(estimator: Any, *, missing: Any = "", double: bool = False) -> onnx.
         For what ONNX cannot express: ``handle_unknown="error"`` and ``handle_missing="error"``,
         since a model cannot raise, and categories that are dates or of several types; for
         ``sequence_features``; if ``missing`` is one of the categories.
+    TypeError
+        If this is another estimator, or ``double`` is no bool.
     ImportError
         If the pipeline needs skl2onnx, and it is not installed.
 
@@ -107,6 +109,8 @@ def to_onnx(estimator: Any, *, missing: Any = "", double: bool = False) -> onnx.
     >>> [value.name for value in model.graph.output]
     ['variable']
     """
+    if not isinstance(double, bool | np.bool_):
+        raise TypeError(f"double must be a bool. Got {double!r} instead.")
     estimator = _without_passthrough(estimator)
     check_is_fitted(estimator)
     if isinstance(estimator, EmbeddingModel):
