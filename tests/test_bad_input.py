@@ -8,6 +8,7 @@ containers, values, shapes, weights, names, files.
 import decimal
 import gzip
 import re
+import tracemalloc
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -1011,6 +1012,19 @@ def test_archives_that_are_damaged_are_refused(name, tmp_path):
     path.write_bytes(DAMAGED[name])
     with pytest.raises(ValueError, match=r"vectors.gz cannot be unpacked: \w"):
         read_word_vectors(path)
+
+
+def test_an_archive_of_one_endless_line_is_refused_before_memory_is_taken(tmp_path):
+    path = tmp_path / "vectors.gz"
+    path.write_bytes(gzip.compress(b"0" * 50_000_000))
+    assert path.stat().st_size < 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"Line 1 of .*vectors.gz is longer than 4194304"):
+            read_word_vectors(path)
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from ._table import check_dtype, check_integer
 
 Array = NDArray[np.floating]
 
+_LONGEST_LINE = 2**22  # characters: a vector of several hundred thousand coordinates
+
 
 def read_word_vectors(
     path: str | os.PathLike[str],
@@ -121,7 +123,10 @@ def read_word_vectors(
 def _read_lines(file: TextIO | Any, path: str, dtype: np.dtype[Any]) -> Iterator[tuple[str, Array]]:
     """Yield the word and the vector of each line."""
     dim = 0
-    for number, line in enumerate(file, start=1):
+    # Read piece by piece: a small archive may unpack to one line that no memory holds.
+    for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
+        if len(line) == _LONGEST_LINE:
+            raise ValueError(f"Line {number} of {path} is longer than {_LONGEST_LINE} characters.")
         fields = line.rstrip().split(" ")
         if number == 1 and len(fields) == 2 and all(field.isdigit() for field in fields):
             dim = int(fields[1])
