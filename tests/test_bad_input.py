@@ -31,6 +31,7 @@ from skembed import (
     InputEmbedding,
     RelativeSplit,
 )
+from skembed._frames import read
 from skembed.datasets import load_employee_salaries, load_flights
 from skembed.interactive import embedding_map
 from skembed.nn import (
@@ -312,6 +313,11 @@ BAD_PARAMETERS = [
     ({"initial_embeddings": {"town": {"a": 1.0}}}, ValueError, "'town' must be vectors"),
     ({"initial_embeddings": {"town": {"a": [1e300]}}}, ValueError, "finite in float32"),
     ({"initial_embeddings": {"town": {"a": [BEYOND]}}}, ValueError, "finite in float32"),
+    (
+        {"initial_embeddings": {"town": pd.DataFrame([[1.0], [2.0]], index=["a", "a"])}},
+        ValueError,
+        "'town' must give one vector per category",
+    ),
     ({"initial_embeddings": {"town": {"a": [1j]}}}, ValueError, "vectors of numbers"),
     ({"learning_rate_multipliers": {"town": "x"}}, ValueError, "'town' must be"),
     ({"learning_rate_multipliers": {"town": np.nan}}, ValueError, "'town' must be"),
@@ -378,53 +384,99 @@ def vector_table():
     return pd.DataFrame(vectors(), columns=fitted("encoder").get_feature_names_out())
 
 
-ASKING = [
-    Case(f"{name}: {words}", lambda c=call: c(fitted("encoder")), error, words)
-    for name, call, error, words in [
-        ("frame", lambda e: e.embedding_frame("x"), ValueError, "'x', which X does not have"),
-        ("frame", lambda e: e.embedding_frame(["town"]), ValueError, "which X does not have"),
-        ("frame", lambda e: e.embedding_frame("size"), ValueError, "'size' is numeric"),
-        ("near", lambda e: e.nearest_categories("town", ["a"]), ValueError, r"category \['a'\]"),
-        ("near", lambda e: e.nearest_categories("town", {}), ValueError, "no category {}"),
-        ("near", lambda e: e.nearest_categories("town", None), ValueError, "no category None"),
-        ("near", lambda e: e.nearest_categories("town", "a", 0), ValueError, "n_neighbors.*Got 0"),
-        ("near", lambda e: e.nearest_categories("town", "a", "5"), ValueError, "Got '5'"),
-        ("near", lambda e: e.nearest_categories("town", "a", 1, "far"), ValueError, "'metric'"),
-        ("names", lambda e: e.get_feature_names_out(3), ValueError, "list of names. Got 3"),
-        ("names", lambda e: e.get_feature_names_out(["x"]), ValueError, "Expected .*'town'"),
-        ("inverse", lambda e: e.inverse_transform(None), ValueError, "2D array"),
-        ("inverse", lambda e: e.inverse_transform("abc"), ValueError, "'abc'"),
-        ("inverse", lambda e: e.inverse_transform(np.ones((2, 9))), ValueError, "X has 9 columns"),
-        ("inverse", lambda e: e.inverse_transform(vectors() * np.nan), ValueError, "contains NaN"),
-        ("inverse", lambda e: e.inverse_transform([[1e300] * 3]), ValueError, "too large"),
-        (
-            "inverse",
-            lambda e: e.inverse_transform(vector_table().iloc[:, ::-1]),
+ASKING = (
+    [
+        Case(f"before fit: {name}", call, NotFittedError, "not fitted yet")
+        for name, call in [
+            ("categories_", lambda: encoder().categories_),
+            ("names", lambda: encoder().get_feature_names_out()),
+            ("transform", lambda: encoder().transform(X)),
+            ("predict", lambda: regressor().predict(X)),
+        ]
+    ]
+    + [
+        Case(
+            "names of another number of columns",
+            lambda: fitted("encoder", "cells").get_feature_names_out(["a", "b"]),
             ValueError,
-            r"columns that transform returns, \['town_effect', 'town_0', 'town_1'\], in this order",
+            r"number of features \(1\), got 2",
         ),
-        (
-            "inverse",
-            lambda e: e.inverse_transform(pl.from_pandas(vector_table().add_suffix("_"))),
+        Case(
+            "a frame of which two columns have one name",
+            lambda: read(pd.concat([X, X], axis=1)),
             ValueError,
-            "'town_effect_'",
+            "Column names must be unique. Got 'town' more than once",
         ),
     ]
-] + [
-    Case(
-        f"not fitted: {method}",
-        lambda m=method, a=a, make=make: getattr(make(), m)(*a),
-        NotFittedError,
-        "not fitted yet",
-    )
-    for make, method, a in [
-        (encoder, "transform", (X,)),
-        (encoder, "save_embeddings", ("x",)),
-        (encoder, "nearest_categories", ("town", "a")),
-        (encoder, "get_feature_names_out", ()),
-        (encoder, "inverse_transform", (X,)),
+    + [
+        Case(f"{name}: {words}", lambda c=call: c(fitted("encoder")), error, words)
+        for name, call, error, words in [
+            ("frame", lambda e: e.embedding_frame("x"), ValueError, "'x', which X does not have"),
+            ("frame", lambda e: e.embedding_frame(["town"]), ValueError, "which X does not have"),
+            ("frame", lambda e: e.embedding_frame("size"), ValueError, "'size' is numeric"),
+            (
+                "near",
+                lambda e: e.nearest_categories("town", ["a"]),
+                ValueError,
+                r"category \['a'\]",
+            ),
+            ("near", lambda e: e.nearest_categories("town", {}), ValueError, "no category {}"),
+            ("near", lambda e: e.nearest_categories("town", None), ValueError, "no category None"),
+            (
+                "near",
+                lambda e: e.nearest_categories("town", "a", 0),
+                ValueError,
+                "n_neighbors.*Got 0",
+            ),
+            ("near", lambda e: e.nearest_categories("town", "a", "5"), ValueError, "Got '5'"),
+            ("near", lambda e: e.nearest_categories("town", "a", 1, "far"), ValueError, "'metric'"),
+            ("names", lambda e: e.get_feature_names_out(3), ValueError, "list of names. Got 3"),
+            ("names", lambda e: e.get_feature_names_out(["x"]), ValueError, "Expected .*'town'"),
+            ("inverse", lambda e: e.inverse_transform(None), ValueError, "2D array"),
+            ("inverse", lambda e: e.inverse_transform("abc"), ValueError, "'abc'"),
+            (
+                "inverse",
+                lambda e: e.inverse_transform(np.ones((2, 9))),
+                ValueError,
+                "X has 9 columns",
+            ),
+            (
+                "inverse",
+                lambda e: e.inverse_transform(vectors() * np.nan),
+                ValueError,
+                "contains NaN",
+            ),
+            ("inverse", lambda e: e.inverse_transform([[1e300] * 3]), ValueError, "too large"),
+            (
+                "inverse",
+                lambda e: e.inverse_transform(vector_table().iloc[:, ::-1]),
+                ValueError,
+                r"that transform returns, \['town_effect', 'town_0', 'town_1'\], in this order",
+            ),
+            (
+                "inverse",
+                lambda e: e.inverse_transform(pl.from_pandas(vector_table().add_suffix("_"))),
+                ValueError,
+                "'town_effect_'",
+            ),
+        ]
     ]
-]
+    + [
+        Case(
+            f"not fitted: {method}",
+            lambda m=method, a=a, make=make: getattr(make(), m)(*a),
+            NotFittedError,
+            "not fitted yet",
+        )
+        for make, method, a in [
+            (encoder, "transform", (X,)),
+            (encoder, "save_embeddings", ("x",)),
+            (encoder, "nearest_categories", ("town", "a")),
+            (encoder, "get_feature_names_out", ()),
+            (encoder, "inverse_transform", (X,)),
+        ]
+    ]
+)
 
 # InputEmbedding and RelativeSplit
 
