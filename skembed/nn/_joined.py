@@ -92,6 +92,8 @@ class Sequential:
 
     Raises
     ------
+    TypeError
+        If something is neither a layer nor a callable.
     ValueError
         If two layers have the same name, a pattern takes no number, or what passes no gradient back
         (an embedding, branches, a plain callable) stands behind a layer with parameters.
