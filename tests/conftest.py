@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # claim support of the array API. Ours read categories with pandas and claim none.
     away = [item for item in items if "check_array_api_input" in item.name]
     # Those of large libraries are left out where these are absent, so that -m slow runs anywhere.
-    absent = {name for name in ("torch", "dask") if find_spec(name) is None}
+    absent = {name for name in ("torch", "dask", "mlflow") if find_spec(name) is None}
     away += [item for item in items if absent & {mark.name for mark in item.iter_markers()}]
     if away:
         config.hook.pytest_deselected(items=away)
