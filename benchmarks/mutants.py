@@ -6,7 +6,7 @@ Needs cosmic-ray beside what the tests need. A place is drawn by the seed, then 
 that cosmic-ray has for it, so that a place counts once however many changes it allows. Annotations
 are left out, for nothing runs them; docstrings and other texts are never changed. Each mutant is
 run against the tests that mutants.toml names for its module, in a copy of the checkout. FILE keeps
-the results: a run that was stopped goes on there.
+the results: a run that was stopped goes on there. The survivors are printed as a table.
 """
 
 import argparse
@@ -17,11 +17,11 @@ import random
 import shlex
 import shutil
 import sys
-import time
 import tomllib
 from collections import defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 
 import hypothesis
 import pytest
@@ -33,15 +33,8 @@ from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkResult
 
 ROOT = Path(__file__).resolve().parents[1]
 WHAT = tomllib.loads((ROOT / "benchmarks" / "mutants.toml").read_text())
-PARTS = ["skembed", "tests", "conftest.py", "pyproject.toml"]
-PRELOAD = [
-    "__main__",
-    "doctest",
-    "pandas",
-    "pdb",
-    "sklearn.linear_model",
-    "sklearn.model_selection",
-]
+# What the processes of the tests start with.
+PRELOAD = ["__main__", "doctest", "pandas", "sklearn.linear_model", "sklearn.model_selection"]
 
 
 def annotations(path):
@@ -54,22 +47,21 @@ def annotations(path):
 
 def draw(items, n, seed):
     """One mutant of each of ``n`` places."""
-    places = defaultdict(list)
+    places, rng = defaultdict(list), random.Random(seed)
     notes = {module: list(annotations(ROOT / module)) for module in WHAT["tests"]}
     for item in items:
         (m,) = item.mutations
         if not any(a <= m.start_pos < b for a, b in notes[str(m.module_path)]):
             places[m.module_path, m.start_pos].append((m.operator_name, m.occurrence, item))
-    rng = random.Random(seed)
     drawn = rng.sample(sorted(places), n)
     return [rng.choice(sorted(places[p], key=lambda change: change[:2]))[-1] for p in drawn]
 
 
-def run_pytest(arguments, writes):
-    """Exit with the code of pytest; failures are not made smaller, bytecode is kept on demand."""
-    sys.dont_write_bytecode = not writes
+def run_pytest(arguments, keeps_bytecode):
+    """Exit with the code of pytest; examples that fail are not made smaller, nor kept."""
+    sys.dont_write_bytecode = not keeps_bytecode
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+    phases = hypothesis.Phase.explicit, hypothesis.Phase.generate
     settings = {"phases": phases, "database": None, "derandomize": True, "deadline": None}
     hypothesis.settings.register_profile("mutants", **settings)
     hypothesis.settings.load_profile("mutants")
@@ -77,9 +69,8 @@ def run_pytest(arguments, writes):
     sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-W", loaded, *arguments]))
 
 
-def test(tests, timeout=None):
-    """What became of tests in the present folder, and the seconds they took."""
-    start = time.perf_counter()
+def outcome_of(tests, timeout=None):
+    """What becomes of tests in the present folder."""
     context = multiprocessing.get_context("forkserver")
     process = context.Process(target=run_pytest, args=[shlex.split(tests), timeout is None])
     process.start()
@@ -87,7 +78,7 @@ def test(tests, timeout=None):
     outcome = {None: "out of time", 0: "survived"}.get(process.exitcode, "killed")
     process.kill()
     process.join()
-    return outcome, time.perf_counter() - start
+    return outcome
 
 
 def run(db):
@@ -97,16 +88,16 @@ def run(db):
         (m,) = item.mutations
         tests = WHAT["tests"][str(m.module_path)].format(**WHAT["groups"])
         if tests not in limits:
-            outcome, seconds = test(tests)
-            if outcome != "survived":
+            start = perf_counter()
+            if outcome_of(tests) != "survived":
                 raise SystemExit(f"They fail as it stands: pytest {tests}")
-            limits[tests] = 30 + 10 * seconds
+            limits[tests] = 30 + 10 * (perf_counter() - start)
         operator = get_operator(m.operator_name)(**m.operator_args)
         with use_mutation(m.module_path, operator, m.occurrence) as codes:
-            outcome, seconds = test(tests, limits[tests])
+            outcome = outcome_of(tests, limits[tests])
         old, new = (code.splitlines()[m.start_pos[0] - 1].strip() for code in codes)
         line = f"{m.module_path}:{m.start_pos[0]} | `{old}` | `{new}`"
-        print(f"{outcome} in {seconds:.1f} s: {line}", flush=True)
+        print(f"{outcome}: {line}", flush=True)
         kind = TestOutcome.SURVIVED if outcome == "survived" else TestOutcome.KILLED
         db.set_result(item.job_id, WorkResult(WorkerOutcome.NORMAL, outcome, kind, line))
 
@@ -121,9 +112,9 @@ def main():
     multiprocessing.set_forkserver_preload(PRELOAD)
     with TemporaryDirectory() as folder:
         session = (asked.session or Path(folder, "session.sqlite")).resolve()
-        for part in PARTS:
-            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-            copy(ROOT / part, Path(folder, part))
+        for name in ("skembed", "tests", "conftest.py", "pyproject.toml"):
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, Path(folder, name))
         os.chdir(folder)
         with use_db(session) as db:
             if not db.num_work_items:
@@ -133,11 +124,11 @@ def main():
                 db.add_work_items(items)
             run(db)
             results = [result for _, result in db.results]
-    outcomes = [result.output for result in results]
-    survivors = sorted(r.diff for r in results if not r.is_killed)
+    survivors = sorted(result.diff for result in results if not result.is_killed)
     print(*(f"| {line} |" for line in survivors), sep="\n")
-    print(f"{len(outcomes) - len(survivors)} of {len(outcomes)} mutants killed")
-    print(f"{outcomes.count('out of time')} of them ran out of time")
+    n_late = sum(result.output == "out of time" for result in results)
+    n_killed = len(results) - len(survivors)
+    print(f"{n_killed} of {len(results)} mutants killed, {n_late} of them by the time they took")
 
 
 if __name__ == "__main__":
