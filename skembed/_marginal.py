@@ -79,13 +79,11 @@ class MarginalEffects:
 
         ``fold`` of shape ``(n,)`` numbers the folds from 0.
         """
-        n_codes = len(self._counts)
-        cell = fold * n_codes + self._codes
-        n_cells = (int(fold.max()) + 1) * n_codes
-        counts = self._counts[self._codes] - np.bincount(cell, self._weight, n_cells)[cell]
+        cell = fold * len(self._counts) + self._codes
+        counts = self._counts[self._codes] - np.bincount(cell, self._weight)[cell]
         effects = []
         for sums, values, m in zip(self._sums, self._weighted, self.pseudo_counts, strict=True):
             # Exactly 0 where no other fold has the code: both sums are the same in the same order.
-            rest = sums[self._codes] - np.bincount(cell, values, n_cells)[cell]
+            rest = sums[self._codes] - np.bincount(cell, values)[cell]
             effects.append(rest / (counts + m))
         return np.stack(effects, axis=1)

@@ -11,6 +11,8 @@ from skembed._sample import Sample
 from skembed._targets import Target
 from skembed.nn._bags import Bags
 
+TINY = {"hidden_layer_sizes": (4,), "max_iter": 1, "random_state": 0}
+
 
 def sample(codes, weight=None, bags=None, classes=None, rows=None):
     n = len(codes)
@@ -49,10 +51,19 @@ def test_rows_get_the_vector_of_their_split_or_that_of_codes_it_lacks():
 
 
 @pytest.mark.parametrize(("n", "kept"), [(49, False), (50, True), (51, True)])
-def test_categories_of_fifty_rows_keep_the_vector_of_all_rows(n, kept):
+def test_from_so_many_rows_on_a_category_keeps_the_vector_of_all_rows(n, kept):
     found = held_out(sample([1] * n + [2] * 30), 3, frequent_from=50)
     assert (found[:n] == 10).all() == (found[:n] == 10).any() == kept
     assert (found[n:] != 10).all()
+
+
+def test_with_an_integer_cv_these_are_fifty_rows():
+    X = np.repeat([["fifty"], ["less"]], [50, 49], axis=0)
+    y = np.random.default_rng(0).normal(size=99)
+    encoder = EmbeddingEncoder(**TINY, cv=2)
+    out_of_fold, vectors = encoder.fit_transform(X, y), encoder.transform(X)
+    np.testing.assert_array_equal(out_of_fold[:50], vectors[:50])
+    assert (out_of_fold[50:] != vectors[50:]).any(axis=1).all()
 
 
 @pytest.mark.parametrize(("heavy", "kept"), [(1.0, True), (100.0, False)])
@@ -134,9 +145,8 @@ def test_a_split_may_test_rows_without_weight_alone():
 def test_a_splitter_gets_what_was_routed_to_it_under_another_name():
     rng = np.random.default_rng(0)
     X, y, teams = rng.choice(list("ab"), (60, 1)), rng.normal(size=60), rng.integers(0, 9, 60)
-    settings = {"hidden_layer_sizes": (4,), "max_iter": 1, "random_state": 0}
-    plain = EmbeddingEncoder(**settings, cv=GroupKFold(3)).fit_transform(X, y, groups=teams)
+    plain = EmbeddingEncoder(**TINY, cv=GroupKFold(3)).fit_transform(X, y, groups=teams)
     with config_context(enable_metadata_routing=True):
         cv = GroupKFold(3).set_split_request(groups="teams")
-        renamed = EmbeddingEncoder(**settings, cv=cv).fit_transform(X, y, teams=teams)
+        renamed = EmbeddingEncoder(**TINY, cv=cv).fit_transform(X, y, teams=teams)
     np.testing.assert_array_equal(renamed, plain)

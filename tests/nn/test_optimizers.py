@@ -4,13 +4,14 @@ Rows against dense gradients are compared in test_row_optimizers.py.
 """
 
 import math
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skembed.nn import SGD, Adam, RowGradient
+from skembed.nn import SGD, Adagrad, Adam, RowGradient
 from skembed.nn._optimizers import SCHEDULES, RowDecay
 
 N_STEPS, SHAPE = 12, (4, 3)
@@ -144,6 +145,26 @@ def test_the_bias_correction_of_adam_counts_all_steps_for_every_row():
     m = (1 - 0.9) / (1 - 0.9**4)
     v = (1 - 0.95) / (1 - 0.95**4)
     assert parameters["table"][1, 0] == pytest.approx(-rate * m / (math.sqrt(v) + 1e-8), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "limits", "good"),
+    [
+        (SGD, "momentum", "[0, 1)", [0, 0.999]),
+        (Adam, "beta_1", "[0, 1)", [0, 0.999]),
+        (Adam, "beta_2", "[0, 1)", [0, 0.999]),
+        (Adam, "epsilon", "[0, inf)", [0, 5.0]),
+        (Adagrad, "initial", "[0, inf)", [0, 5.0]),
+        (Adagrad, "epsilon", "[0, inf)", [0, 5.0]),
+    ],
+)
+def test_settings_have_limits(cls, name, limits, good):
+    for value in good:
+        assert getattr(cls(**{name: value}), name) == value
+    for value in (-1e-9, np.nan, "0.5", *([1.0] if limits == "[0, 1)" else [np.inf])):
+        message = f"The '{name}' parameter of {cls.__name__} must be a number in {limits}. Got "
+        with pytest.raises(ValueError, match=re.escape(message + repr(value))):
+            cls(**{name: value})
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
