@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .nn._bags import Bags
+from .nn._record import Record
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Coded:
+class Coded(Record):
     """A column of categories: ``values[codes]`` is the column, a code of -1 a missing cell."""
 
     values: Array
@@ -37,8 +36,7 @@ class Coded:
         return self
 
 
-@dataclass(frozen=True)
-class CodedBags:
+class CodedBags(Record):
     """A column of bags of categories: ``values[bags.indices]`` are the elements of all cells, -1
     stands for a missing one. The elements of a bag are distinct, their shares say how often they
     occur.
@@ -62,6 +60,20 @@ class CodedBags:
     def missing_rows(self) -> NDArray[np.integer]:
         """Rows that are missing or hold a missing element."""
         return np.unique(self.bags.of_bag()[self.bags.indices < 0])
+
+
+class Addresses:
+    """The addresses that an array of objects holds, for ``numpy.asarray``."""
+
+    def __init__(self, objects: Array) -> None:
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": np.dtype(np.uintp).str,
+            "shape": objects.shape,
+            "strides": objects.strides,
+            "data": (objects.__array_interface__["data"][0], True),
+        }
+        self.objects = objects  # lives as long as the addresses are in use
 
 
 Column = Coded | CodedBags

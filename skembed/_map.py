@@ -5,7 +5,6 @@ draws.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -18,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._frames import as_objects, find_missing
 from ._vectors import LearnedVectors
+from .nn._record import Record
 
 # Name on the axes, and the transformer for so many categories.
 _PROJECTIONS: dict[str, tuple[str, Callable[[int], Any]]] = {
@@ -34,8 +34,7 @@ _COLORED_SHARE = 0.98
 _LARGEST, _SMALLEST = 400.0, 6.0
 
 
-@dataclass(frozen=True)
-class CategoryMap:
+class CategoryMap(Record):
     """The categories of a column in a plane, the most frequent first."""
 
     categories: NDArray[Any]
@@ -76,6 +75,17 @@ def check_map(categories: Any, positions: Any, counts: Any, axis_names: Any) -> 
             f"axis_names hold two names. Got "
             f"{np.shape(positions)}, {np.shape(counts)} and {axis_names!r}."
         )
+
+
+def read_curve(name: str, values: Any) -> NDArray[np.float64]:
+    """One number per epoch."""
+    try:
+        curve = np.asarray(values)
+    except ValueError:  # sequences that differ in length
+        curve = np.empty((0, 0))
+    if curve.ndim != 1 or not curve.size or curve.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must hold one number per epoch. Got {values!r} instead.")
+    return curve.astype(np.float64)
 
 
 def map_categories(estimator: Any, feature: Any, projection: Any, color: Any) -> CategoryMap:

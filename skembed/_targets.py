@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral, Number
 from typing import Any
 
@@ -15,13 +15,13 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import assert_all_finite
 
 from ._frames import find_missing, has_categories, is_array, to_array
+from .nn._record import Record
 
 # More classes than this in an integer target are more likely numbers than names.
 _MOST_INTEGER_CLASSES = 20
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Record):
     """A target ready for a loss.
 
     Attributes
@@ -196,7 +196,8 @@ def _infer_task(array: NDArray[Any]) -> str:
 
 def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
     try:
-        numbers = array.astype(np.float64)
+        with np.errstate(over="ignore"):  # Infinity is refused below.
+            numbers = array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"y must hold numbers in a regression. Got dtype {array.dtype} such as "

@@ -79,17 +79,15 @@ def to_onnx(estimator: Any, *, missing: Any = "", double: bool = False) -> onnx.
     Raises
     ------
     ValueError
-        For what ONNX cannot express: ``handle_unknown="error"`` and ``handle_missing="error"``,
-        since a model cannot raise, and categories that are dates or of several types; for
-        ``sequence_features``; if ``missing`` is one of the categories.
+        For what ONNX cannot express: ``handle_unknown="error"``, ``handle_missing="error"``,
+        ``sequence_features``, dates, several types; if ``missing`` is one of the categories.
     ImportError
         If the pipeline needs skl2onnx, and it is not installed.
 
     Notes
     -----
     Predictions are computed in float64, as in Python, but from numbers that were rounded to float32
-    unless ``double=True``. The edges of bins are rounded in the same way, so that a value that lies
-    on one stays on its side.
+    unless ``double=True``. The edges of bins are rounded alike: a value on one keeps its side.
 
     References
     ----------
@@ -107,6 +105,8 @@ def to_onnx(estimator: Any, *, missing: Any = "", double: bool = False) -> onnx.
     >>> [value.name for value in model.graph.output]
     ['variable']
     """
+    if not isinstance(double, bool | np.bool_):
+        raise TypeError(f"double must be a bool. Got {double!r} instead.")
     estimator = _without_passthrough(estimator)
     check_is_fitted(estimator)
     if isinstance(estimator, EmbeddingModel):
@@ -329,6 +329,10 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     columns = _split_columns(graph, estimator, operator.inputs)
     missing = container.get_options(estimator, {"missing": ""}, fail=False).get("missing", "")
     outputs = write_model(graph, estimator, columns, missing)
+    values = [output.value for output in outputs]
+    if isinstance(estimator, EmbeddingEncoder) and estimator.dtype != np.float32:
+        # Rounded, but of the type that the operators of other models take.
+        values = [graph.cast(value, np.float32) for value in values]
     names = {name: scope.get_unique_variable_name(name) for name in graph.constants}
     for name, array in graph.constants.items():
         element = _element(array.dtype)
@@ -345,9 +349,9 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
             name=scope.get_unique_operator_name(node.operator),
             **_attributes(node),
         )
-    for output, variable in zip(outputs, operator.outputs, strict=True):
+    for value, variable in zip(values, operator.outputs, strict=True):
         name = scope.get_unique_operator_name("Identity")
-        container.add_node("Identity", [names[output.value]], [variable.full_name], name=name)
+        container.add_node("Identity", [names[value]], [variable.full_name], name=name)
 
 
 def _split_columns(

@@ -214,6 +214,7 @@ DIFFERENT = {
     "numeric_features": "chosen by dtype in predictors, named in the encoder",
     "hidden_layer_sizes": "larger in predictors",
     "dropout": "larger in predictors",
+    "learning_rate_init": "larger in predictors",
     "shrinkage": "the encoder's vectors are shrunken, too",
     "n_jobs": "folds, networks",
 }
@@ -238,7 +239,7 @@ def test_every_parameter_is_documented_with_its_default(cls):
     found = documented(cls)
     assert list(found) == list(signature)
     for name, (kind, text) in found.items():
-        default = eval(kind.partition("default=")[2], {})
+        default = eval(kind.partition("default=")[2], {"numpy": np})
         assert default == signature[name].default, name
         assert text.endswith("."), name
 
