@@ -108,6 +108,9 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--session", type=Path)
     asked = parser.parse_args()
+    unnamed = {str(path.relative_to(ROOT)) for path in ROOT.glob("skembed/nn/_[!_]*.py")}
+    if unnamed := unnamed - set(WHAT["tests"]):
+        raise SystemExit(f"mutants.toml names no tests of {sorted(unnamed)}.")
     os.environ["OMP_NUM_THREADS"] = "1"
     multiprocessing.set_forkserver_preload(PRELOAD)
     with TemporaryDirectory() as folder:
