@@ -23,9 +23,14 @@ class Coded:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def take(self, rows: NDArray[np.integer]) -> Coded:
+    def take(self, rows: NDArray[np.integer] | slice) -> Coded:
         """Some of the rows."""
         return Coded(self.values, self.codes[rows])
+
+    def narrowed(self) -> Coded:
+        """The same with codes of the smallest type, in which one more than the last has room."""
+        smallest = np.min_scalar_type(-len(self.values) - 1)
+        return Coded(self.values, self.codes.astype(smallest, copy=False))
 
     def missing_rows(self) -> NDArray[np.integer]:
         """Rows that are missing."""
@@ -50,7 +55,7 @@ class CodedBags:
     def __len__(self) -> int:
         return len(self.bags)
 
-    def take(self, rows: NDArray[np.integer]) -> CodedBags:
+    def take(self, rows: NDArray[np.integer] | slice) -> CodedBags:
         """Some of the rows."""
         return CodedBags(self.values, self.bags[rows])
 

@@ -190,8 +190,8 @@ def train_network(
     def draw(rows: Rows, rng: np.random.Generator) -> Data:
         before_epoch()
         if not inputs_of:
-            return replace_some(training.take(rows), rng)
-        drawn = replace_some(without_inputs.take(rows), rng)
+            return replace_some(training, rows, rng)
+        drawn = replace_some(without_inputs, rows, rng)
         return replace(drawn, numeric=inputs_of(next(epochs), kept[rows]))
 
     parameters, history = train(
@@ -379,7 +379,7 @@ def unit_of(sample: Sample, network: Network) -> float:
 
 def to_data(sample: Sample, architecture: Architecture, weight: Array | None) -> Data:
     return Data(
-        codes=place_codes(architecture, sample.codes, sample.bags),
+        codes=place_codes(architecture, sample.codes, sample.bags, later=True),
         numeric=sample.numeric,
         y=sample.target.values,
         weight=weight,

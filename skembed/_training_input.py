@@ -28,7 +28,7 @@ from ._vocabularies import learn_vocabularies
 from ._vocabulary import ColumnVocabulary
 from .nn._bags import Bags
 
-Codes = tuple[NDArray[np.int32], dict[int, Bags]]
+Codes = tuple[NDArray[np.unsignedinteger], dict[int, Bags]]
 
 
 @dataclass(frozen=True)

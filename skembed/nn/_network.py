@@ -31,12 +31,50 @@ from ._row_gradient import RowGradient
 from ._rows import distinct_rows, lookup, sum_by_row
 
 Array = NDArray[np.floating]
-# Rows of the tables of one width, one for each column of a row or a bag of them.
-Places = NDArray[np.integer] | Bags
+# Codes placed at a time.
+_AT_ONCE = 2**16
 Parameters = dict[str, Array]
 
 # Vectors start small beside standardised numeric inputs.
 _TABLE_SCALE = 0.1
+
+
+@dataclass(frozen=True)
+class Unplaced:
+    """Rows of the tables of one width in the making: codes are placed when rows of them are taken.
+    All at once would take as much memory again.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n, n_columns_of_all)
+        Codes of all columns.
+    columns : tuple of int
+        Those of this width.
+    offsets : ndarray of shape (n_columns,)
+        First row of the table of each.
+    n_rows : int
+        Rows of all tables of this width.
+    """
+
+    codes: NDArray[np.integer]
+    columns: tuple[int, ...]
+    offsets: NDArray[np.integer]
+    n_rows: int
+
+    def __getitem__(self, rows: NDArray[np.integer] | slice) -> NDArray[np.integer]:
+        """The places of some rows of the data, in the order given; a new array."""
+        among, order = (self.codes[rows], None) if isinstance(rows, slice) else (self.codes, rows)
+        n = len(among) if order is None else len(order)
+        placed = np.empty((n, len(self.columns)), dtype=np.min_scalar_type(self.n_rows - 1))
+        for start in range(0, n, _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            own = among[part if order is None else order[part]]
+            np.add(own[:, self.columns], self.offsets, out=placed[part], casting="unsafe")
+        return placed
+
+
+# Rows of the tables of one width, one for each column of a row or a bag of them.
+Places = NDArray[np.integer] | Bags | Unplaced
 
 
 class Stack(NamedTuple):
@@ -142,9 +180,15 @@ class Batch(NamedTuple):
 
 
 def place_codes(
-    architecture: Architecture, codes: NDArray[np.integer], bags: Mapping[int, Bags] = NO_BAGS
+    architecture: Architecture,
+    codes: NDArray[np.integer],
+    bags: Mapping[int, Bags] = NO_BAGS,
+    *,
+    later: bool = False,
 ) -> tuple[Places, ...]:
-    """Codes ``(n, n_columns)``, with the bags of some columns, as rows of the stacks."""
+    """Codes ``(n, n_columns)``, with the bags of some columns, as rows of the stacks; ``later``
+    those of plain columns are placed when rows of them are taken.
+    """
     placed: list[Places] = []
     for stack in architecture.stacks():
         starts = dict(zip(stack.tables, stack.offsets, strict=True))
@@ -156,8 +200,8 @@ def place_codes(
             ]
             placed.append(join_bags(parts, offsets))
         else:
-            rows = codes[:, stack.columns] + np.asarray(offsets, dtype=np.int32)
-            placed.append(rows.astype(np.int32, copy=False))
+            unplaced = Unplaced(codes, stack.columns, np.asarray(offsets), stack.n_rows)
+            placed.append(unplaced if later else unplaced[:])
     return tuple(placed)
 
 
