@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,12 +69,14 @@ class Unplaced:
         for start in range(0, n, _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             own = among[part if order is None else order[part]]
-            np.add(own[:, self.columns], self.offsets, out=placed[part], casting="unsafe")
+            if len(self.columns) < own.shape[1]:
+                own = own[:, self.columns]
+            np.add(own, self.offsets, out=placed[part], casting="unsafe")
         return placed
 
 
 # Rows of the tables of one width, one for each column of a row or a bag of them.
-Places = NDArray[np.integer] | Bags | Unplaced
+Places = NDArray[np.integer] | Bags
 
 
 class Stack(NamedTuple):
@@ -201,7 +203,8 @@ def place_codes(
             placed.append(join_bags(parts, offsets))
         else:
             unplaced = Unplaced(codes, stack.columns, np.asarray(offsets), stack.n_rows)
-            placed.append(unplaced if later else unplaced[:])
+            # Of places in the making only rows are ever taken, which are an array.
+            placed.append(cast("NDArray[np.integer]", unplaced) if later else unplaced[:])
     return tuple(placed)
 
 
@@ -296,20 +299,15 @@ class Network:
         )
 
     def input_gradients(
-        self, parameters: Mapping[str, Array], data: Data
+        self, parameters: Mapping[str, Array], data: Data, buffers: Buffers | None = None
     ) -> tuple[Array, list[Array]]:
         """Raw prediction, and the gradient of each output by the vectors in the first layer's
-        input, ``(n, n_vector_inputs)``.
+        input, ``(n, n_vector_inputs)``, which lie in ``buffers`` if they are given.
         """
-        flat, buffers = self.dense.flat(parameters["dense"]), NewArrays()
+        flat, buffers = self.dense.flat(parameters["dense"]), buffers or NewArrays()
         raw, saved = self.dense.forward(flat, self.inputs(parameters, data), None, buffers)
-        unused = self.dense.flat(np.empty_like(flat.array))
-        gradients = []
-        for output in range(raw.shape[1]):
-            one = np.zeros_like(raw)
-            one[:, output] = 1
-            gradients.append(self.dense.backward(flat, unused, saved, one, buffers))
-        return raw, gradients
+        outputs = range(raw.shape[1])
+        return raw, [self.dense.slopes_of_inputs(flat, saved, k, buffers) for k in outputs]
 
     def value_and_gradient(
         self,
