@@ -109,6 +109,7 @@ class Linearised:
         self._columns: list[list[int]] = [[] for _ in axes]
         for j, table in enumerate(network.architecture.columns):
             self._columns[table].append(j)
+        least = least_curvature(network, data)
         dtype, n_outputs = parameters["dense"].dtype, network.architecture.n_outputs
         numbers = [len(own) * len(of) for own, of in zip(axes, self._columns, strict=True)]
         room = max(_ROOM, _ROOM_OF_CODES * codes.nbytes) / max(len(data) * n_outputs, 1)
@@ -122,13 +123,14 @@ class Linearised:
         self._residual = np.empty((n_outputs, len(data)), dtype)
         self._weight = np.empty_like(self._residual)
         self._normal: dict[int, Array] = {}
-        self._load(self._groups[0], first=True)
+        self._load(self._groups[0], least)
 
-    def _load(self, group: Sequence[int], *, first: bool = False) -> None:
-        """Make the slopes of a group of tables; the ``first`` time what is known of rows, too."""
+    def _load(self, group: Sequence[int], least: NDArray[np.float64] | None = None) -> None:
+        """Make the slopes of a group of tables; with the ``least`` curvature what else is known of
+        the rows, too.
+        """
         network, parameters, axes, data = self._at
-        slices = network.architecture.input_slices()
-        least, weight = least_curvature(network, data) if first else None, row_weight(data)
+        inputs, weight = network.architecture.input_slices(), row_weight(data)
         # By column, ``(width, n_outputs, n)``: of each output by the coordinates.
         self._slopes: dict[int, Array] = {}
         start = 0
@@ -144,7 +146,7 @@ class Linearised:
                     to_axes = axes[table].astype(raw.dtype, copy=False)
                     for j in self._columns[table]:
                         for k, gradient in enumerate(gradients):
-                            self._slopes[j][:, k, rows] = to_axes @ gradient[:, slices[j]].T
+                            self._slopes[j][:, k, rows] = to_axes @ gradient[:, inputs[j]].T
                 if least is not None:
                     curvature = curvature_of(network, raw, least)
                     self._weight[:, rows] = (curvature * weight[rows, None]).T
@@ -214,15 +216,15 @@ class Linearised:
             return
 
         def add(among: slice) -> Array:
-            sums = np.zeros_like(total)
+            sums = np.zeros_like(total) if among.start else total
             for rows in slices(among, _PART):
                 own_codes = codes[rows].astype(np.intp)
                 for own, of_rows in zip(sums, values(rows), strict=True):
                     np.add.at(own, own_codes, of_rows)
             return sums
 
-        for sums in in_halves(add, len(codes)):
-            total += sums
+        for of_second_half in in_halves(add, len(codes))[1:]:
+            total += of_second_half
 
     def _contribution(self, column: int, of_codes: Array, rows: slice = slice(None)) -> Array:
         """What coordinates of the codes of a column, ``(n_codes, width)``, add to the raw

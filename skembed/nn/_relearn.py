@@ -272,7 +272,8 @@ class _Problem:
     def _place(self, coordinates: Sequence[Array]) -> None:
         for table, (view, basis) in enumerate(zip(self._views, self.bases, strict=True)):
             if not self._frozen[table]:
-                view[...] = basis.origin + coordinates[table] @ basis.axes
+                vectors = coordinates[table] @ basis.axes
+                np.add(basis.origin, vectors, out=view, casting="same_kind")
 
     def loss(self, parameters: Mapping[str, Array]) -> float:
         """Sum of the loss over the rows."""
@@ -283,7 +284,7 @@ class _Problem:
         self._place(coordinates)
         # Codes without rows are filled in, and cost nothing.
         pairs = zip(coordinates, self._counts, strict=True)
-        squares = [np.sum(c[own > 0] ** 2) for c, own in pairs]
+        squares = [np.einsum("nd,nd,n->", c, c, own > 0) for c, own in pairs]
         return self.loss(self._moving) + 0.5 * float(self._penalties @ squares)
 
     def solve(self) -> list[Array]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ._parallel import slices
+from ._parallel import in_halves, slices
 
 Array = NDArray[np.floating]
 
@@ -71,13 +71,17 @@ def ridge(normal: Array, right: Array, counts: Array, penalty: float, factor: fl
     solved[:, UNKNOWN] = rarity @ right
     # Whole matrices of a few codes at a time: those of all would be many times the table.
     n_codes = max(_AT_ONCE // max(len(solved), 1) ** 2, 1)
-    for codes in slices(slice(0, len(right)), n_codes):
-        upper = factor * normal[codes].T
-        if codes.start == UNKNOWN:
-            upper[:, UNKNOWN] = factor * of_unknown
-        matrices = square(upper)
-        add_penalty(matrices, penalty)
-        _eliminate(matrices, solved[:, codes])
+
+    def solve(among: slice) -> None:
+        for codes in slices(among, n_codes):
+            upper = factor * normal[codes].T
+            if codes.start == UNKNOWN:
+                upper[:, UNKNOWN] = factor * of_unknown
+            matrices = square(upper)
+            add_penalty(matrices, penalty)
+            _eliminate(matrices, solved[:, codes])
+
+    in_halves(solve, len(right))
     unseen = counts == 0
     unseen[UNKNOWN] = False
     solved[:, unseen] = solved[:, [UNKNOWN]]
