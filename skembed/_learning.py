@@ -178,7 +178,7 @@ def train_network(
     equal = sample.weight.min() == sample.weight.max()
     mean_one = None if equal else (sample.weight / sample.weight.mean()).astype(np.float32)
     data = to_data(sample, architecture, mean_one)
-    kept = np.arange(len(data))
+    kept: Rows = slice(None)
     if recipe.validation_fraction is not None:
         kept, held_out = _hold_out(len(data), recipe.validation_fraction, rng)
     counts = code_counts(architecture, sample)
@@ -192,7 +192,7 @@ def train_network(
         if not inputs_of:
             return replace_some(training, rows, rng)
         drawn = replace_some(without_inputs, rows, rng)
-        return replace(drawn, numeric=inputs_of(next(epochs), kept[rows]))
+        return replace(drawn, numeric=inputs_of(next(epochs), np.arange(len(data))[kept][rows]))
 
     parameters, history = train(
         network,

@@ -131,14 +131,13 @@ class Linearised:
         """
         network, parameters, axes, data = self._at
         inputs, weight = network.architecture.input_slices(), row_weight(data)
-        # By column, ``(width, n_outputs, n)``: of each output by the coordinates.
-        self._slopes: dict[int, Array] = {}
+        # Where those of a column lie, ``(width, n_outputs, n)``: of each output by the coordinates.
+        self._places: dict[int, slice] = {}
         start = 0
         for table in group:
             for j in self._columns[table]:
-                stop = start + len(axes[table])
-                self._slopes[j] = self._kept[start:stop]
-                start = stop
+                self._places[j] = slice(start, start + len(axes[table]))
+                start += len(axes[table])
 
         def fill(among: slice) -> None:
             for rows, raw, gradients in gradients_by_part(network, parameters, data, among):
@@ -146,7 +145,9 @@ class Linearised:
                     to_axes = axes[table].astype(raw.dtype, copy=False)
                     for j in self._columns[table]:
                         for k, gradient in enumerate(gradients):
-                            self._slopes[j][:, k, rows] = to_axes @ gradient[:, inputs[j]].T
+                            self._kept[self._places[j], k, rows] = (
+                                to_axes @ gradient[:, inputs[j]].T
+                            )
                 if least is not None:
                     curvature = curvature_of(network, raw, least)
                     self._weight[:, rows] = (curvature * weight[rows, None]).T
@@ -157,9 +158,9 @@ class Linearised:
 
     def _slopes_of(self, table: int) -> list[tuple[int, Array]]:
         """The columns of a table and their slopes."""
-        if not all(j in self._slopes for j in self._columns[table]):
+        if not all(j in self._places for j in self._columns[table]):
             self._load(next(group for group in self._groups if table in group))
-        return [(j, self._slopes[j]) for j in self._columns[table]]
+        return [(j, self._kept[self._places[j]]) for j in self._columns[table]]
 
     def _normal_of(self, table: int) -> Array:
         """Upper triangles of the sums of weighted outer products of the slopes per code,
@@ -231,7 +232,7 @@ class Linearised:
         predictions of rows, ``(n_outputs, n)``.
         """
         own = of_codes.take(self._codes[rows, column], axis=0)
-        slopes = self._slopes[column][..., rows].astype(own.dtype, copy=False)
+        slopes = self._kept[self._places[column], :, rows].astype(own.dtype, copy=False)
         return np.einsum("dkn,nd->kn", slopes, own)
 
     def _move(self, table: int, there: Array) -> None:
