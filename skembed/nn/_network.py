@@ -27,6 +27,7 @@ from ._initializers import normal
 from ._losses import Loss
 from ._memory import Buffers, NewArrays
 from ._optimizers import Gradient
+from ._record import Record
 from ._row_gradient import RowGradient
 from ._rows import distinct_rows, lookup, sum_by_row
 
@@ -39,8 +40,7 @@ Parameters = dict[str, Array]
 _TABLE_SCALE = 0.1
 
 
-@dataclass(frozen=True)
-class Unplaced:
+class Unplaced(Record):
     """Rows of the tables of one width in the making: codes are placed when rows of them are taken.
     All at once would take as much memory again.
 
@@ -91,8 +91,7 @@ class Stack(NamedTuple):
     pooled: bool
 
 
-@dataclass(frozen=True)
-class Architecture:
+class Architecture(Record):
     """Sizes of a network.
 
     Parameters
@@ -155,6 +154,7 @@ class Architecture:
         return tuple(pairwise(sizes))
 
 
+# One is made at each step, which is faster with what `dataclass` compiles than as a record.
 @dataclass(frozen=True)
 class Data:
     """Rows to learn from: codes per stack ``(n, n_columns)``, numeric block, target, weight."""

@@ -26,7 +26,7 @@ References: Fletcher 1987, "Practical Methods of Optimization", chapter 6 (Gauss
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ from ._linearised import (
 )
 from ._network import Architecture, Data, Network, Parameters, table_views
 from ._parallel import in_halves, slices
+from ._record import Record
 
 Array = NDArray[np.floating]
 Codes = NDArray[np.integer]
@@ -63,8 +64,7 @@ _LEAST_VARIATION = 0.1
 LEAST_PSEUDO_COUNT = 1e-6
 
 
-@dataclass(frozen=True)
-class Basis:
+class Basis(Record):
     """Coordinates of one table, ``vectors = origin + coordinates @ axes``.
 
     Attributes
