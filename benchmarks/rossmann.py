@@ -97,7 +97,7 @@ the effects. Seconds are those of the processor.
 *The paper's network*: tables of 10, 6, 1 (promo), 2, 6, 10 and 6 coordinates, 1000 and 500 ReLU
 units, absolute error, Adam at a constant rate of 0.001, batches of 128, 10 epochs, the mean of
 several networks (published: of five). It differs from the paper's in this: each network leaves out
-an eighth of its rows; the output is linear and the target standardised where the paper has a
+a sixteenth of its rows; the output is linear and the target standardised where the paper has a
 logistic output for log(sales) / log(largest sales); Adam's second mean decays by 0.95 a step in
 place of 0.999; dense weights start at He's deviation; logarithms are averaged, not sales. Vectors
 start between -0.05 and 0.05 as in Keras, by `initial_embeddings`, and so do not decay. Rows of a

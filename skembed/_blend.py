@@ -28,7 +28,7 @@ from .nn._training import History, predict, train
 
 Array = NDArray[np.floating]
 
-_N_PARTS = 8
+_N_PARTS = 16
 # Rows fewer than this are all used for training: too few to tell what is better.
 _FEWEST_ROWS = 16
 _SHARES = np.linspace(0, 1, 11)

@@ -67,4 +67,18 @@ class CodedBags(Record):
         return np.unique(self.bags.of_bag()[self.bags.indices < 0])
 
 
+class Addresses:
+    """The addresses that an array of objects holds, for ``numpy.asarray``."""
+
+    def __init__(self, objects: Array) -> None:
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": np.dtype(np.uintp).str,
+            "shape": objects.shape,
+            "strides": objects.strides,
+            "data": (objects.__array_interface__["data"][0], True),
+        }
+        self.objects = objects  # lives as long as the addresses are in use
+
+
 Column = Coded | CodedBags

@@ -136,7 +136,7 @@ class EffectSums(Record):
         """Standard deviation of each output; 1 where it is constant."""
         variance = self.squares / self.weight - self.mean**2
         constant = variance <= 1e-12 * self.mean**2
-        return np.sqrt(np.where(constant | (variance == 0), 1, variance))
+        return np.sqrt(np.where(constant, 1, variance))
 
     def standardised(self) -> tuple[list[Array], list[Array]]:
         """Counts of the codes, ``(n_codes, 1)``, and their sums of the standardised target."""

@@ -11,6 +11,7 @@ Missing is every null of every library: ``None``, NaN, NaT, ``pandas.NA``, a pol
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence, Set
+from decimal import Decimal
 from typing import Any
 
 import narwhals as nw
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._coded import Coded
+from ._coded import Addresses, Coded
 from .nn._record import Record
 
 Array = NDArray[Any]
@@ -142,7 +143,11 @@ def is_array(value: Any) -> bool:
 
 def find_missing(values: Array) -> NDArray[np.bool_]:
     """Where an array of objects holds a null of any kind."""
-    return np.asarray(pd.isna(values))
+    try:
+        return np.asarray(pd.isna(values))
+    except ArithmeticError:  # A signalling NaN of decimal cannot even be compared.
+        cells = ((isinstance(v, Decimal) and v.is_snan()) or pd.isna(v) for v in values.flat)
+        return np.fromiter(cells, dtype=bool, count=values.size).reshape(values.shape)
 
 
 def to_array(y: Any) -> Array:
@@ -230,20 +235,6 @@ def has_hash(value: Any) -> bool:
     return True
 
 
-class _Addresses:
-    """The addresses that an array of objects holds, for ``numpy.asarray``."""
-
-    def __init__(self, objects: Array) -> None:
-        self.__array_interface__ = {
-            "version": 3,
-            "typestr": np.dtype(np.uintp).str,
-            "shape": objects.shape,
-            "strides": objects.strides,
-            "data": (objects.__array_interface__["data"][0], True),
-        }
-        self.objects = objects  # lives as long as the addresses are in use
-
-
 def _hash(values: Any) -> tuple[Array, Any]:
     """``pandas.factorize``, several times faster where many cells hold the very same object.
 
@@ -252,7 +243,7 @@ def _hash(values: Any) -> tuple[Array, Any]:
     """
     if not isinstance(values, np.ndarray) or values.dtype != object or len(values) < 10_000:
         return pd.factorize(values)
-    addresses = np.asarray(_Addresses(values))
+    addresses = np.asarray(Addresses(values))
     sample = addresses[:: len(addresses) // 5_000]
     if len(np.unique(sample)) > 0.99 * len(sample):
         return pd.factorize(values)
@@ -367,7 +358,10 @@ def _is_numeric(column: Any) -> bool:
         if isinstance(next(iter(column), None), str):
             return False  # most columns of objects, without a look at every cell
         kinds = ("integer", "floating", "mixed-integer-float", "boolean", "decimal")
-        return pd.api.types.infer_dtype(column, skipna=True) in kinds
+        try:
+            return pd.api.types.infer_dtype(column, skipna=True) in kinds
+        except ArithmeticError:
+            return True  # Decimals, and a signalling NaN among them.
     return pd.api.types.is_numeric_dtype(column.dtype)
 
 
@@ -381,8 +375,9 @@ def _to_float(column: Any, name: Hashable) -> NDArray[np.float64]:
     if series.dtype.kind == "c":
         raise ValueError(f"Column {name!r} must hold real numbers. Got dtype {series.dtype}.")
     try:
-        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError, OverflowError) as error:
+        with np.errstate(over="ignore"):  # Long doubles beyond the range are infinite.
+            numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ValueError(
             f"Column {name!r} must hold numbers. Got the value {_first_not_number(series)!r}."
         ) from error
@@ -392,9 +387,10 @@ def _to_float(column: Any, name: Hashable) -> NDArray[np.float64]:
 
 
 def _first_not_number(series: pd.Series) -> Any:
-    for value in series.dropna():
+    for value in series:
         try:
-            float(value)
-        except (TypeError, ValueError, OverflowError):
+            if pd.isna(value) is not True:
+                float(value)
+        except (TypeError, ValueError, ArithmeticError):
             return value
     return None

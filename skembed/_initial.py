@@ -59,7 +59,8 @@ def _read(vectors: Any, name: Any) -> tuple[NDArray[Any], NDArray[np.float64]]:
     categories = np.empty(len(vectors), dtype=object)
     categories[:] = list(vectors) if is_mapping else list(vectors.index)
     try:
-        matrix = np.asarray(rows, dtype=np.float64)
+        with np.errstate(over="ignore"):  # Infinity is refused below.
+            matrix = np.asarray(rows, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"The 'initial_embeddings' of column {name!r} must be vectors of numbers, all of one "

@@ -77,6 +77,17 @@ def check_map(categories: Any, positions: Any, counts: Any, axis_names: Any) -> 
         )
 
 
+def read_curve(name: str, values: Any) -> NDArray[np.float64]:
+    """One number per epoch."""
+    try:
+        curve = np.asarray(values)
+    except ValueError:  # sequences that differ in length
+        curve = np.empty((0, 0))
+    if curve.ndim != 1 or not curve.size or curve.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must hold one number per epoch. Got {values!r} instead.")
+    return curve.astype(np.float64)
+
+
 def map_categories(estimator: Any, feature: Any, projection: Any, color: Any) -> CategoryMap:
     """Lay the categories of a column out in a plane.
 

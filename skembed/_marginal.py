@@ -19,8 +19,6 @@ Codes = NDArray[np.integer]
 # Pseudo-counts at most: with so many every effect is 0.
 _MOST_PSEUDO_COUNTS = 1e9
 _LEAST_PSEUDO_COUNT = 1e-3
-# A sum of weights that should be 0 is below this.
-_ROUNDING = 1e-9
 _SMALLEST = 1e-300
 
 
@@ -69,7 +67,7 @@ class MarginalEffects:
             return _MOST_PSEUDO_COUNTS
         of_groups = float(sums @ (sums / np.maximum(counts, _SMALLEST)))
         noise = max(squares - of_groups, 0) / (n_rows - n_groups)
-        between = (of_groups - sums.sum() ** 2 / n_rows) / (n_groups - 1)
+        between = of_groups / (n_groups - 1)
         rows_per_group = (n_rows - counts @ counts / n_rows) / (n_groups - 1)
         # Groups that differ less than noise would make them have no effect.
         if (between - noise) * _MOST_PSEUDO_COUNTS <= noise * rows_per_group:
@@ -81,13 +79,11 @@ class MarginalEffects:
 
         ``fold`` of shape ``(n,)`` numbers the folds from 0.
         """
-        n_codes = len(self._counts)
-        cell = fold * n_codes + self._codes
-        n_cells = (int(fold.max()) + 1) * n_codes
-        counts = self._counts[self._codes] - np.bincount(cell, self._weight, n_cells)[cell]
-        others = counts > _ROUNDING
+        cell = fold * len(self._counts) + self._codes
+        counts = self._counts[self._codes] - np.bincount(cell, self._weight)[cell]
         effects = []
         for sums, values, m in zip(self._sums, self._weighted, self.pseudo_counts, strict=True):
-            rest = sums[self._codes] - np.bincount(cell, values, n_cells)[cell]
-            effects.append(np.where(others, rest / (np.maximum(counts, 0) + m), 0))
+            # Exactly 0 where no other fold has the code: both sums are the same in the same order.
+            rest = sums[self._codes] - np.bincount(cell, values)[cell]
+            effects.append(rest / (counts + m))
         return np.stack(effects, axis=1)

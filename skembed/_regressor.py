@@ -39,13 +39,13 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         How many crosses, combinations of two to four columns, the search may take; 0 for none.
     counts : bool, default=True
         Give the network the logarithm of how often categories, crosses and combinations occur.
-    n_bins : int, default=16
+    n_bins : int, default=32
         Bins of the piecewise-linear coordinates of each numeric column; 0 for none.
     linear_part : bool, default=True
         Average the networks with a linear model of the same features, in the shares that are best
         on rows held out.
-    n_estimators : int, default=4
-        Networks that are averaged. Each leaves out another eighth of the rows.
+    n_estimators : int, default=5
+        Networks that are averaged. Each leaves out another sixteenth of the rows.
     numeric_features : "auto", list of str or int, or None, default="auto"
         Columns, by name or position, that are numbers. ``"auto"`` takes those of a numeric or
         boolean dtype. All others, dates too, are categories.
@@ -91,7 +91,7 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         Units of the hidden layers.
     activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"
         Activation of the hidden layers.
-    dropout : float, default=0.2
+    dropout : float, default=0.15
         Share of the hidden units left out in a training step.
     solver : {"adam", "sgd"}, default="adam"
         How gradients become updates.
@@ -104,7 +104,7 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
     shrinkage : "auto" or float, default="auto"
         How many rows at the mean a category is given beside its own in its effect. ``"auto"``
         estimates it for each column.
-    learning_rate_init : float, default=1e-3
+    learning_rate_init : float, default=2e-3
         First learning rate.
     learning_rate : {"cosine", "linear", "constant"}, default="cosine"
         How it falls during training.
@@ -198,9 +198,9 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         target_effect: bool = True,
         crosses: int = 24,
         counts: bool = True,
-        n_bins: int = 16,
+        n_bins: int = 32,
         linear_part: bool = True,
-        n_estimators: int = 4,
+        n_estimators: int = 5,
         numeric_features: Any = "auto",
         sequence_features: Any = None,
         pooling: str = "mean",
@@ -217,13 +217,13 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         quantile: float = 0.5,
         hidden_layer_sizes: Any = (128, 128),
         activation: str = "silu",
-        dropout: float = 0.2,
+        dropout: float = 0.15,
         solver: str = "adam",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
         alpha: float = 1e-4,
         shrinkage: Any = "auto",
-        learning_rate_init: float = 1e-3,
+        learning_rate_init: float = 2e-3,
         learning_rate: str = "cosine",
         batch_size: int = 256,
         max_iter: int = 15,

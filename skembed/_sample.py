@@ -200,7 +200,9 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     try:
         weight = np.asarray(sample_weight)
         # Strings and other objects that are numbers pass, as everywhere in scikit-learn.
-        weight = weight if weight.dtype.kind in "biufc" else weight.astype(np.float64)
+        if weight.dtype.kind not in "biuc":
+            with np.errstate(over="ignore"):  # Infinity is refused below.
+                weight = weight.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"sample_weight must be numbers, one per row. Got {type(sample_weight).__name__}: "

@@ -79,17 +79,15 @@ def to_onnx(estimator: Any, *, missing: Any = "", double: bool = False) -> onnx.
     Raises
     ------
     ValueError
-        For what ONNX cannot express: ``handle_unknown="error"`` and ``handle_missing="error"``,
-        since a model cannot raise, and categories that are dates or of several types; for
-        ``sequence_features``; if ``missing`` is one of the categories.
+        For what ONNX cannot express: ``handle_unknown="error"``, ``handle_missing="error"``,
+        ``sequence_features``, dates, several types; if ``missing`` is one of the categories.
     ImportError
         If the pipeline needs skl2onnx, and it is not installed.
 
     Notes
     -----
     Predictions are computed in float64, as in Python, but from numbers that were rounded to float32
-    unless ``double=True``. The edges of bins are rounded in the same way, so that a value that lies
-    on one stays on its side.
+    unless ``double=True``. The edges of bins are rounded alike: a value on one keeps its side.
 
     References
     ----------
@@ -107,6 +105,8 @@ def to_onnx(estimator: Any, *, missing: Any = "", double: bool = False) -> onnx.
     >>> [value.name for value in model.graph.output]
     ['variable']
     """
+    if not isinstance(double, bool | np.bool_):
+        raise TypeError(f"double must be a bool. Got {double!r} instead.")
     estimator = _without_passthrough(estimator)
     check_is_fitted(estimator)
     if isinstance(estimator, EmbeddingModel):

@@ -387,9 +387,9 @@ class LossCurveDisplay:
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
         self.ax_, self.figure_ = ax, _map.figure_of(ax)
-        curves = {"training": np.asarray(self.loss_curve)}
+        curves = {"training": _map.read_curve("loss_curve", self.loss_curve)}
         if self.validation_scores is not None:
-            curves["held out"] = -np.asarray(self.validation_scores)
+            curves["held out"] = -_map.read_curve("validation_scores", self.validation_scores)
         self.lines_ = [
             ax.plot(np.arange(1, len(losses) + 1), losses, **{"label": name, **kwargs})[0]
             for name, losses in curves.items()

@@ -21,6 +21,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # scikit-learn lists this check for every estimator, and it skips itself for all that do not
     # claim support of the array API. Ours read categories with pandas and claim none.
     away = [item for item in items if "check_array_api_input" in item.name]
+    # Those of large libraries are left out where these are absent, so that -m slow runs anywhere.
+    absent = {name for name in ("torch", "dask", "mlflow") if find_spec(name) is None}
+    away += [item for item in items if absent & {mark.name for mark in item.iter_markers()}]
     if away:
         config.hook.pytest_deselected(items=away)
         items[:] = [item for item in items if item not in away]

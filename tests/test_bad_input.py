@@ -6,6 +6,9 @@ containers, values, shapes, weights, names, files.
 """
 
 import decimal
+import gzip
+import re
+import tracemalloc
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -28,17 +31,23 @@ from skembed import (
     InputEmbedding,
     RelativeSplit,
 )
+from skembed._frames import read
 from skembed.datasets import load_employee_salaries, load_flights
 from skembed.interactive import embedding_map
 from skembed.nn import (
     SGD,
     Adagrad,
     Adam,
+    Concatenate,
+    Dense,
     Embedding,
     EmbeddingBag,
+    Flatten,
     HashEmbedding,
+    Input,
     QuotientRemainderEmbedding,
     RowGradient,
+    Sequential,
     Vocabulary,
     offset_columns,
     read_word_vectors,
@@ -53,6 +62,9 @@ CELLS = TOWN.to_numpy()
 Y = np.arange(10.0)
 LABELS = np.array(list("uvuvuvuvuv"), dtype=object)
 ROWS = np.arange(N)
+# A NaN that may not even be compared, and a number that float64 has not.
+SIGNALLING = decimal.Decimal("sNaN")
+BEYOND = np.longdouble("1e400")
 
 
 class Case(NamedTuple):
@@ -107,6 +119,11 @@ NO_TABLES = {
         "'a' holds bytearray",
     ),
     "names of two types": (pd.DataFrame({0: ROWS, "b": ROWS}), TypeError, "string names"),
+    "long doubles that are infinite": (
+        np.full((N, 1), np.inf, dtype=np.longdouble),
+        ValueError,
+        "holds infinity",
+    ),
 }
 ESTIMATORS = {"encoder": encoder, "regressor": regressor, "InputEmbedding": InputEmbedding}
 TABLES = [
@@ -129,26 +146,47 @@ CHANGED = {
     "no row": (X[:0], r"0 sample\(s\)"),
     "infinite categories": (X.assign(town=np.inf), "'town' holds infinity"),
 }
+SIGNALS = X.assign(town=np.array([SIGNALLING] * N, dtype=object))
 NOT_NUMBERS = {
     "strings": ("x", "'size' must hold numbers. Got the value 'x'"),
     "dates": (pd.Timestamp(0), "'size' must hold numbers.*days since a start"),
     "infinity": (np.inf, "'size' holds infinity"),
     "complex": (1j, "'size' must hold real numbers"),
     "an integer beyond floats": (10**400, "'size' must hold numbers"),
+    "a signalling NaN": (SIGNALLING, r"'size' must hold numbers. Got the value Decimal\('sNaN'\)"),
+    "a long double beyond floats": (BEYOND, "'size' holds infinity"),
 }
-PREDICT = [
-    Case(f"{kind}: predict {name}", lambda k=kind, d=data: fitted(k).predict(d), ValueError, words)
-    for kind in ("regressor", "classifier")
-    for name, (data, words) in CHANGED.items()
-] + [
-    Case(
-        f"predict {name} as numbers",
-        lambda v=value: fitted("regressor").predict(X.assign(size=pd.Series([v] * N))),
-        ValueError,
-        words,
-    )
-    for name, (value, words) in NOT_NUMBERS.items()
-]
+PREDICT = (
+    [
+        Case(
+            f"{kind}: predict {name}",
+            lambda k=kind, d=data: fitted(k).predict(d),
+            ValueError,
+            words,
+        )
+        for kind in ("regressor", "classifier")
+        for name, (data, words) in CHANGED.items()
+    ]
+    + [
+        Case(
+            f"predict {name} as numbers",
+            lambda v=value: fitted("regressor").predict(X.assign(size=pd.Series([v] * N))),
+            ValueError,
+            words,
+        )
+        for name, (value, words) in NOT_NUMBERS.items()
+    ]
+    + [
+        Case(
+            f"{kind}: a signalling NaN as a category", call, TypeError, r"'town'.*Decimal\('sNaN'\)"
+        )
+        for kind, call in [
+            ("fit", lambda: encoder(numeric_features=["size"]).fit(SIGNALS, Y)),
+            ("transform", lambda: fitted("encoder").transform(SIGNALS)),
+            ("predict", lambda: fitted("regressor").predict(SIGNALS)),
+        ]
+    ]
+)
 
 # Targets and weights
 
@@ -167,6 +205,7 @@ BAD_TARGETS = {
     ),
     "infinity": ([np.inf] * N, ValueError, "y contains infinity"),
     "NaT": ([pd.NaT] * N, ValueError, "NaN or None .first in row 0"),
+    "a signalling NaN": ([1] * 9 + [SIGNALLING], ValueError, "NaN or None .first in row 9"),
     "a missing category": (
         pd.Categorical([*"uvuvuvuvu", None]),
         ValueError,
@@ -203,6 +242,8 @@ BAD_WEIGHTS = {
     "complex numbers": (np.ones(N) * 1j, "(?i)complex"),
     "missing": ([None] * N, "sample_weight contains NaN"),
     "infinity": ([np.inf] * N, "sample_weight contains infinity"),
+    "long doubles beyond floats": ([1] * 9 + [BEYOND], "sample_weight contains infinity"),
+    "a signalling NaN": ([1] * 9 + [SIGNALLING], "sample_weight must be numbers.*NaN"),
     "too few": ([1.0], r"expected \(10,\)"),
     "a negative number": (-1.0, "must not be negative"),
 }
@@ -271,6 +312,12 @@ BAD_PARAMETERS = [
     ({"initial_embeddings": {"town": {}}}, ValueError, "'town' must be vectors"),
     ({"initial_embeddings": {"town": {"a": 1.0}}}, ValueError, "'town' must be vectors"),
     ({"initial_embeddings": {"town": {"a": [1e300]}}}, ValueError, "finite in float32"),
+    ({"initial_embeddings": {"town": {"a": [BEYOND]}}}, ValueError, "finite in float32"),
+    (
+        {"initial_embeddings": {"town": pd.DataFrame([[1.0], [2.0]], index=["a", "a"])}},
+        ValueError,
+        "'town' must give one vector per category",
+    ),
     ({"initial_embeddings": {"town": {"a": [1j]}}}, ValueError, "vectors of numbers"),
     ({"learning_rate_multipliers": {"town": "x"}}, ValueError, "'town' must be"),
     ({"learning_rate_multipliers": {"town": np.nan}}, ValueError, "'town' must be"),
@@ -337,53 +384,99 @@ def vector_table():
     return pd.DataFrame(vectors(), columns=fitted("encoder").get_feature_names_out())
 
 
-ASKING = [
-    Case(f"{name}: {words}", lambda c=call: c(fitted("encoder")), error, words)
-    for name, call, error, words in [
-        ("frame", lambda e: e.embedding_frame("x"), ValueError, "'x', which X does not have"),
-        ("frame", lambda e: e.embedding_frame(["town"]), ValueError, "which X does not have"),
-        ("frame", lambda e: e.embedding_frame("size"), ValueError, "'size' is numeric"),
-        ("near", lambda e: e.nearest_categories("town", ["a"]), ValueError, r"category \['a'\]"),
-        ("near", lambda e: e.nearest_categories("town", {}), ValueError, "no category {}"),
-        ("near", lambda e: e.nearest_categories("town", None), ValueError, "no category None"),
-        ("near", lambda e: e.nearest_categories("town", "a", 0), ValueError, "n_neighbors.*Got 0"),
-        ("near", lambda e: e.nearest_categories("town", "a", "5"), ValueError, "Got '5'"),
-        ("near", lambda e: e.nearest_categories("town", "a", 1, "far"), ValueError, "'metric'"),
-        ("names", lambda e: e.get_feature_names_out(3), ValueError, "list of names. Got 3"),
-        ("names", lambda e: e.get_feature_names_out(["x"]), ValueError, "Expected .*'town'"),
-        ("inverse", lambda e: e.inverse_transform(None), ValueError, "2D array"),
-        ("inverse", lambda e: e.inverse_transform("abc"), ValueError, "'abc'"),
-        ("inverse", lambda e: e.inverse_transform(np.ones((2, 9))), ValueError, "X has 9 columns"),
-        ("inverse", lambda e: e.inverse_transform(vectors() * np.nan), ValueError, "contains NaN"),
-        ("inverse", lambda e: e.inverse_transform([[1e300] * 3]), ValueError, "too large"),
-        (
-            "inverse",
-            lambda e: e.inverse_transform(vector_table().iloc[:, ::-1]),
+ASKING = (
+    [
+        Case(f"before fit: {name}", call, NotFittedError, "not fitted yet")
+        for name, call in [
+            ("categories_", lambda: encoder().categories_),
+            ("names", lambda: encoder().get_feature_names_out()),
+            ("transform", lambda: encoder().transform(X)),
+            ("predict", lambda: regressor().predict(X)),
+        ]
+    ]
+    + [
+        Case(
+            "names of another number of columns",
+            lambda: fitted("encoder", "cells").get_feature_names_out(["a", "b"]),
             ValueError,
-            r"columns that transform returns, \['town_effect', 'town_0', 'town_1'\], in this order",
+            r"number of features \(1\), got 2",
         ),
-        (
-            "inverse",
-            lambda e: e.inverse_transform(pl.from_pandas(vector_table().add_suffix("_"))),
+        Case(
+            "a frame of which two columns have one name",
+            lambda: read(pd.concat([X, X], axis=1)),
             ValueError,
-            "'town_effect_'",
+            "(?s)unique.*'town'",
         ),
     ]
-] + [
-    Case(
-        f"not fitted: {method}",
-        lambda m=method, a=a, make=make: getattr(make(), m)(*a),
-        NotFittedError,
-        "not fitted yet",
-    )
-    for make, method, a in [
-        (encoder, "transform", (X,)),
-        (encoder, "save_embeddings", ("x",)),
-        (encoder, "nearest_categories", ("town", "a")),
-        (encoder, "get_feature_names_out", ()),
-        (encoder, "inverse_transform", (X,)),
+    + [
+        Case(f"{name}: {words}", lambda c=call: c(fitted("encoder")), error, words)
+        for name, call, error, words in [
+            ("frame", lambda e: e.embedding_frame("x"), ValueError, "'x', which X does not have"),
+            ("frame", lambda e: e.embedding_frame(["town"]), ValueError, "which X does not have"),
+            ("frame", lambda e: e.embedding_frame("size"), ValueError, "'size' is numeric"),
+            (
+                "near",
+                lambda e: e.nearest_categories("town", ["a"]),
+                ValueError,
+                r"category \['a'\]",
+            ),
+            ("near", lambda e: e.nearest_categories("town", {}), ValueError, "no category {}"),
+            ("near", lambda e: e.nearest_categories("town", None), ValueError, "no category None"),
+            (
+                "near",
+                lambda e: e.nearest_categories("town", "a", 0),
+                ValueError,
+                "n_neighbors.*Got 0",
+            ),
+            ("near", lambda e: e.nearest_categories("town", "a", "5"), ValueError, "Got '5'"),
+            ("near", lambda e: e.nearest_categories("town", "a", 1, "far"), ValueError, "'metric'"),
+            ("names", lambda e: e.get_feature_names_out(3), ValueError, "list of names. Got 3"),
+            ("names", lambda e: e.get_feature_names_out(["x"]), ValueError, "Expected .*'town'"),
+            ("inverse", lambda e: e.inverse_transform(None), ValueError, "2D array"),
+            ("inverse", lambda e: e.inverse_transform("abc"), ValueError, "'abc'"),
+            (
+                "inverse",
+                lambda e: e.inverse_transform(np.ones((2, 9))),
+                ValueError,
+                "X has 9 columns",
+            ),
+            (
+                "inverse",
+                lambda e: e.inverse_transform(vectors() * np.nan),
+                ValueError,
+                "contains NaN",
+            ),
+            ("inverse", lambda e: e.inverse_transform([[1e300] * 3]), ValueError, "too large"),
+            (
+                "inverse",
+                lambda e: e.inverse_transform(vector_table().iloc[:, ::-1]),
+                ValueError,
+                r"that transform returns, \['town_effect', 'town_0', 'town_1'\], in this order",
+            ),
+            (
+                "inverse",
+                lambda e: e.inverse_transform(pl.from_pandas(vector_table().add_suffix("_"))),
+                ValueError,
+                "'town_effect_'",
+            ),
+        ]
     ]
-]
+    + [
+        Case(
+            f"not fitted: {method}",
+            lambda m=method, a=a, make=make: getattr(make(), m)(*a),
+            NotFittedError,
+            "not fitted yet",
+        )
+        for make, method, a in [
+            (encoder, "transform", (X,)),
+            (encoder, "save_embeddings", ("x",)),
+            (encoder, "nearest_categories", ("town", "a")),
+            (encoder, "get_feature_names_out", ()),
+            (encoder, "inverse_transform", (X,)),
+        ]
+    ]
+)
 
 # InputEmbedding and RelativeSplit
 
@@ -590,41 +683,170 @@ NN = (
 ROW_1 = RowGradient(np.array([1]), np.ones((1, 3)))
 
 
-def step(optimizer, gradients=None, learning_rate=0.1):
-    parameters = {"table": np.zeros((4, 3))}
-    gradients = {"table": ROW_1} if gradients is None else gradients
-    optimizer.update(parameters, gradients, optimizer.init(parameters), learning_rate)
+TABLE = {"table": np.zeros((4, 3))}
+
+
+def step(optimizer, learning_rate=0.1, **given):
+    parameters = given.get("parameters", TABLE)
+    gradients = given.get("gradients", {"table": ROW_1})
+    state = given.get("state", optimizer.init(parameters))
+    optimizer.update(parameters, gradients, state, learning_rate, given.get("multipliers", {}))
+
+
+def other_state(optimizer):
+    """What an optimiser of another kind keeps."""
+    return (Adagrad() if isinstance(optimizer, Adam) else Adam()).init(TABLE)
 
 
 def rows(*numbers, dim=3):
     return RowGradient(np.array(numbers), np.ones((len(numbers), dim)))
 
 
-OPTIMIZERS = [
-    Case(f"{make.__name__}: {name}", lambda m=make, k=kwargs: step(m(), **k), error, words)
-    for make in (SGD, Adagrad, Adam)
-    for name, kwargs, error, words in [
-        ("unknown name", {"gradients": {"x": ROW_1}}, ValueError, r"of 'x'.*\['table'\]"),
-        ("row beyond", {"gradients": {"table": rows(9)}}, IndexError, r"Index 9 .*\[0, 4\)"),
-        ("negative row", {"gradients": {"table": rows(-1)}}, IndexError, r"Index -1 .*\[0, 4\)"),
-        ("width", {"gradients": {"table": rows(0, dim=2)}}, ValueError, r"\(1, 3\). Got \(1, 2\)"),
-        ("shape", {"gradients": {"table": np.ones((2, 2))}}, ValueError, r"\(4, 3\). Got \(2, 2\)"),
-        ("no gradient", {"gradients": {"table": None}}, ValueError, r"\(4, 3\). Got \(\)"),
-        ("rate NaN", {"learning_rate": np.nan}, ValueError, "learning_rate .* Got nan"),
-        ("rate negative", {"learning_rate": -1}, ValueError, "learning_rate .* Got -1"),
-        ("rate a word", {"learning_rate": "a"}, ValueError, "learning_rate .* Got 'a'"),
+OPTIMIZERS = (
+    [
+        Case(f"{make.__name__}: {name}", lambda m=make, k=kwargs: step(m(), **k), error, words)
+        for make in (SGD, Adagrad, Adam)
+        for name, kwargs, error, words in [
+            ("unknown name", {"gradients": {"x": ROW_1}}, ValueError, r"of 'x'.*\['table'\]"),
+            ("row beyond", {"gradients": {"table": rows(9)}}, IndexError, r"\[0, 4\). Got 9"),
+            ("negative row", {"gradients": {"table": rows(-1)}}, IndexError, r"\[0, 4\). Got -1"),
+            (
+                "a row twice",
+                {"gradients": {"table": rows(2, 1, 2)}},
+                ValueError,
+                "row 2 more than once",
+            ),
+            (
+                "rows in a list",
+                {"gradients": {"table": RowGradient([0], 1.0)}},
+                TypeError,
+                "rows must",
+            ),
+            (
+                "integers",
+                {"gradients": {"table": np.ones((4, 3), int)}},
+                TypeError,
+                "gradient of 'table' must be an array of floats. Got dtype int",
+            ),
+            (
+                "width",
+                {"gradients": {"table": rows(0, dim=2)}},
+                ValueError,
+                r"\(1, 3\). Got \(1, 2\)",
+            ),
+            (
+                "shape",
+                {"gradients": {"table": np.ones((2, 2))}},
+                ValueError,
+                r"\(4, 3\). Got \(2, 2\)",
+            ),
+            ("no gradient", {"gradients": {"table": None}}, TypeError, "'table' .*Got NoneType"),
+            (
+                "multipliers",
+                {"multipliers": {"table": np.ones(3)}},
+                ValueError,
+                r"\(4,\). Got \(3,\)",
+            ),
+            ("state None", {"state": None}, ValueError, "what init .* returned.*Got None"),
+            (
+                "parameters of integers",
+                {"parameters": {"table": np.zeros((4, 3), int)}},
+                TypeError,
+                "parameter 'table' must be an array of floats. Got dtype int",
+            ),
+            ("rate NaN", {"learning_rate": np.nan}, ValueError, "learning_rate .* Got nan"),
+            ("rate negative", {"learning_rate": -1}, ValueError, "learning_rate .* Got -1"),
+            ("rate a word", {"learning_rate": "a"}, ValueError, "learning_rate .* Got 'a'"),
+        ]
     ]
-] + [
-    Case(f"{make.__name__}({kwargs})", lambda m=make, k=kwargs: m(**k), ValueError, words)
-    for make, kwargs, words in [
-        (SGD, {"momentum": 2}, r"'momentum' parameter of SGD .* \[0, 1\). Got 2"),
-        (SGD, {"momentum": "a"}, "'momentum' .* Got 'a'"),
-        (Adam, {"beta_1": 1}, "'beta_1' parameter of Adam"),
-        (Adam, {"beta_2": np.nan}, "'beta_2' .* Got nan"),
-        (Adam, {"epsilon": -1}, "'epsilon' .* Got -1"),
-        (Adagrad, {"initial": -1}, "'initial' parameter of Adagrad"),
+    + [
+        Case(
+            f"{type(optimizer).__name__}: a state that {name}",
+            lambda o=optimizer, s=state: step(o, state=s),
+            ValueError,
+            "state must be what init of this optimiser returned.*" + words,
+        )
+        for optimizer in (SGD(momentum=0.5), Adagrad(), Adam())
+        for name, state, words in [
+            ("holds nothing", {}, "'table'|Got {}"),
+            ("is of a smaller table", optimizer.init({"table": np.zeros((2, 3))}), "'table'"),
+            ("is of another optimiser", other_state(optimizer), "'table'|Got {'table'"),
+            ("holds words", {"table": "abc", "step": 0}, "'table'"),
+        ]
     ]
-]
+    + [
+        Case(f"{make.__name__}({kwargs})", lambda m=make, k=kwargs: m(**k), ValueError, words)
+        for make, kwargs, words in [
+            (SGD, {"momentum": 2}, r"'momentum' parameter of SGD .* \[0, 1\). Got 2"),
+            (SGD, {"momentum": "a"}, "'momentum' .* Got 'a'"),
+            (Adam, {"beta_1": 1}, "'beta_1' parameter of Adam"),
+            (Adam, {"beta_2": np.nan}, "'beta_2' .* Got nan"),
+            (Adam, {"epsilon": -1}, "'epsilon' .* Got -1"),
+            (Adagrad, {"initial": -1}, "'initial' parameter of Adagrad"),
+        ]
+    ]
+)
+
+NETWORK = Sequential(Embedding(5, 3, random_state=0), Flatten())
+BRANCHES = Concatenate(Embedding(5, 3, random_state=0), Input())
+BAD_SHAPES = {
+    "None": None,
+    "a word": "abc",
+    "fractions": (None, 1.5),
+    "a negative axis": (2, -1),
+    "a boolean": (True,),
+}
+SHAPED = {**LAYERS, "Flatten": Flatten(), "Dense": Dense(2, 3), "Sequential": NETWORK}
+NETWORKS = (
+    [
+        Case(
+            f"{kind}: output_shape of {name}",
+            lambda k=kind, s=shape: SHAPED[k].output_shape(s),
+            ValueError,
+            "input_shape must be a tuple.*Got " + re.escape(repr(shape)),
+        )
+        for kind in SHAPED
+        for name, shape in BAD_SHAPES.items()
+    ]
+    + [
+        Case(
+            f"{kind}: output_shape of ()", lambda k=kind: SHAPED[k].output_shape(()), ValueError, w
+        )
+        for kind, w in [
+            ("Flatten", "tuple of 1 or more"),
+            ("Dense", "tuple of 1 or more"),
+            ("EmbeddingBag", "tuple of 1 or more"),
+        ]
+    ]
+    + [
+        Case(f"{kind.__name__} of {name}", lambda k=kind, x=layer: k(x), TypeError, words)
+        for kind in (Sequential, Concatenate)
+        for name, layer, words in [
+            ("None", None, "takes layers and callables. Got None"),
+            ("a number", 3, "Got 3"),
+            ("a list of layers", [Flatten()], r"Got \["),
+            ("a class", Flatten, "Got <class"),
+        ]
+    ]
+    + [
+        Case(f"{type(layer).__name__}: inputs {name}", lambda x=layer, i=i: x(i), error, words)
+        for layer in (Flatten(), Dense(2, 3))
+        for name, i, error, words in [
+            ("None", None, ValueError, "one row per sample. Got NoneType"),
+            ("a number", 3, ValueError, "one row per sample. Got int 3"),
+            ("ragged", [[1], [1, 2]], ValueError, "sequences that differ in length"),
+        ]
+    ]
+    + [
+        Case("Flatten: run(3)", lambda: Flatten().run(3), ValueError, "Got int 3"),
+        Case("Dense: words", lambda: Dense(2, 3)([["a", "b"]]), TypeError, "real.*dtype <U1"),
+        Case("Dense: complex", lambda: Dense(2, 3)([[1j, 1]]), TypeError, "real.*dtype complex128"),
+        Case("Sequential: no data", NETWORK, ValueError, r"give to Embedding\(5, 3.*an Input"),
+        Case("Concatenate: no data", BRANCHES, ValueError, "call the network on data"),
+        Case("Concatenate: a number", lambda: BRANCHES(3), ValueError, "2 inputs.*Got 1"),
+        Case("Concatenate: shape", lambda: BRANCHES.output_shape(None), ValueError, "2 shapes"),
+    ]
+)
 
 ROW_GRADIENTS = [
     Case(f"RowGradient: {name}", call, error, words)
@@ -737,6 +959,32 @@ PICTURES = [
             ValueError,
             r"missing=\['a'\] cannot stand for a missing value in column 'town'",
         ),
+        (
+            "onnx numbers",
+            lambda: to_onnx(fitted("encoder"), double="yes"),
+            TypeError,
+            "double must be a bool. Got 'yes'",
+        ),
+        *(
+            (f"a curve of {name}", lambda c=curve: LossCurveDisplay(**c).plot(ax()), ValueError, w)
+            for name, curve, w in [
+                (
+                    "None",
+                    {"loss_curve": None},
+                    "loss_curve must hold one number per epoch. Got None",
+                ),
+                ("a number", {"loss_curve": 3}, "loss_curve .* Got 3"),
+                ("words", {"loss_curve": ["a"]}, r"loss_curve .* Got \['a'\]"),
+                ("nothing", {"loss_curve": []}, r"loss_curve .* Got \[\]"),
+                ("two axes", {"loss_curve": [[1.0]]}, r"loss_curve .* Got \[\[1"),
+                ("lists that differ", {"loss_curve": [[1], [1, 2]]}, "loss_curve"),
+                (
+                    "scores of words",
+                    {"loss_curve": [1.0], "validation_scores": "abc"},
+                    "validation_scores must hold one number per epoch. Got 'abc'",
+                ),
+            ]
+        ),
         ("data", lambda: load_flights(return_X_y="no"), TypeError, "return_X_y .* Got 'no'"),
         ("data", lambda: load_employee_salaries(return_X_y=None), TypeError, "return_X_y"),
     ]
@@ -754,6 +1002,7 @@ CASES = [
     *SPLITS,
     *NN,
     *OPTIMIZERS,
+    *NETWORKS,
     *ROW_GRADIENTS,
     *VOCABULARIES,
     *PICTURES,
@@ -788,7 +1037,15 @@ VECTORS = {
     "a short line": (b"a 1 2\nb 1\n", "Line 2 .* a word and 2 finite numbers"),
     "a long line": (b"a 1 2\nb 1 2 3\n", "Line 2"),
     "tabs": (b"a\t1\t2\n", "Line 1"),
-    "no text": (b"\x00\xff\xfe\x80", "utf-8"),
+    "no text": (b"\x00\xff\xfe\x80", "vectors.txt holds text that is not in 'utf-8'"),
+    "another encoding": ("café 1 2\n".encode("latin-1"), "(?s)utf-8.*Give the encoding"),
+    "UTF-16": ("a 1 2\n".encode("utf-16"), "holds text that is not in 'utf-8'"),
+    "a byte that is wrong far behind": (b"a 1\n" * 10_000 + b"\xff 1\n", "not in 'utf-8'"),
+}
+DAMAGED = {
+    "no archive": b"a 1 2\n",
+    "an archive cut off": gzip.compress(b"a 1 2\n")[:-9],
+    "an archive with a wrong byte": gzip.compress(b"a 1 2\n")[:10] + b"\x07" * 40,
 }
 
 
@@ -799,6 +1056,27 @@ def test_files_that_hold_no_word_vectors_are_refused(name, tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=words):
         read_word_vectors(path)
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_archives_that_are_damaged_are_refused(name, tmp_path):
+    path = tmp_path / "vectors.gz"
+    path.write_bytes(DAMAGED[name])
+    with pytest.raises(ValueError, match=r"vectors.gz cannot be unpacked: \w"):
+        read_word_vectors(path)
+
+
+def test_an_archive_of_one_endless_line_is_refused_before_memory_is_taken(tmp_path):
+    path = tmp_path / "vectors.gz"
+    path.write_bytes(gzip.compress(b"0" * 50_000_000))
+    assert path.stat().st_size < 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"Line 1 of .*vectors.gz is longer than 4194304"):
+            read_word_vectors(path)
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
@@ -820,6 +1098,22 @@ def test_errors_of_files_name_the_file(call, error, tmp_path):
 
 
 # What looks bad and has a meaning
+
+
+def test_long_doubles_are_the_numbers_that_they_are():
+    long, plain = ROWS[:, None].astype(np.longdouble), ROWS[:, None].astype(float)
+    for make in (encoder, regressor):
+        model = make().fit(plain, Y)
+        np.testing.assert_array_equal(model.transform(long), model.transform(plain))
+    model = regressor().fit(long, Y.astype(np.longdouble), sample_weight=np.longdouble(2))
+    other = regressor().fit(plain, Y, sample_weight=2.0)
+    np.testing.assert_array_equal(model.predict(long), other.predict(plain))
+
+
+def test_an_axis_of_unknown_length_stays_unknown():
+    assert Flatten().output_shape((None, None, 2)) == (None, None)
+    assert NETWORK.output_shape((7, None)) == (7, None)
+    assert Flatten().output_shape((5,)) == Flatten()(np.zeros(5)).shape == (5, 1)
 
 
 def test_masked_cells_are_missing_values():

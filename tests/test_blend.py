@@ -61,7 +61,7 @@ def sample_of(y, task=EmbeddingRegressor, weight=None):
 # Which rows a network leaves out
 
 
-@pytest.mark.parametrize("n_estimators", [1, 4, 8, 11])
+@pytest.mark.parametrize("n_estimators", [1, 4, 16, 19])
 @pytest.mark.parametrize("n", [16, 100, 403])
 def test_networks_leave_out_different_rows(n, n_estimators):
     sample = sample_of(np.arange(float(n)))
@@ -69,17 +69,17 @@ def test_networks_leave_out_different_rows(n, n_estimators):
     assert len(splits) == n_estimators
     for seen, held_out in splits:
         assert sorted([*seen, *held_out]) == list(range(n))
-        assert n // 8 <= len(held_out) <= n // 8 + 1
-    first = np.concatenate([held_out for _, held_out in splits[:8]])
+        assert n // 16 <= len(held_out) <= n // 16 + 1
+    first = np.concatenate([held_out for _, held_out in splits[:16]])
     assert len(set(first)) == len(first)
-    if n_estimators >= 8:
+    if n_estimators >= 16:
         assert len(first) == n
 
 
 def test_classes_are_left_out_evenly():
-    y = np.repeat(["rare", "common"], [40, 360])
+    y = np.repeat(["rare", "common"], [80, 720])
     sample = sample_of(y, EmbeddingClassifier)
-    for _, held_out in _splits(sample, 8, np.random.default_rng(0)):
+    for _, held_out in _splits(sample, 16, np.random.default_rng(0)):
         assert (y[held_out] == "rare").sum() == 5
 
 

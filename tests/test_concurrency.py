@@ -4,6 +4,7 @@ import gc
 import itertools
 import pickle
 import resource
+import signal
 import threading
 import time
 import tracemalloc
@@ -123,9 +124,9 @@ class BrokenSplitter:
         return 2
 
 
-def count_calls(monkeypatch, wanted, error):
+def count_calls(monkeypatch, wanted, error, calls=None):
     """Let step ``wanted`` of all training raise ``error``."""
-    calls, real = itertools.count(1), Network.propagate
+    calls, real = calls or itertools.count(1), Network.propagate
 
     def propagate(self, *args, **kwargs):
         if next(calls) == wanted:
@@ -171,6 +172,70 @@ def test_an_interrupt_leaves_an_estimator_that_answers(monkeypatch, name, step):
     for method in methods:
         assert np.isfinite(getattr(model, method)(X).astype(float)).all()
     assert pickle.loads(pickle.dumps(model)).transform(X).shape[0] == N
+
+
+FITTED = ("encoder", "regressor", "classifier")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FITTED)
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_faults_at_random_steps(monkeypatch, name, error):
+    model, methods = MODELS[name]
+    steps = itertools.count()
+    with monkeypatch.context() as patch:
+        count_calls(patch, -1, error, steps)
+        expected = getattr(clone(model).fit(X, target(name)), methods[0])(X)
+    rng, n_steps, threads = np.random.default_rng(0), next(steps), blas_threads()
+    for step in rng.integers(1, n_steps, 15):
+        broken = clone(model)
+        with monkeypatch.context() as patch:
+            count_calls(patch, step, error)
+            with pytest.raises(error):
+                broken.fit(X, target(name))
+        if error is MemoryError:
+            with pytest.raises(NotFittedError):
+                broken.transform(X)
+        else:
+            assert np.isfinite(getattr(broken, methods[0])(X).astype(float)).all()
+        assert blas_threads() == threads
+        again = broken.fit(X, target(name))
+        np.testing.assert_array_equal(getattr(again, methods[0])(X), expected)
+
+
+@pytest.fixture
+def alarm():
+    """Let the alarm clock raise what Control-C raises."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("alarm")
+@pytest.mark.parametrize("name", FITTED)
+def test_interrupts_at_random_moments(name):
+    """The signal of a keyboard, which comes between any two instructions."""
+    model, methods = MODELS[name]
+    model = clone(model).set_params(max_iter=20)
+    start = time.perf_counter()
+    expected = getattr(clone(model).fit(X, target(name)), methods[0])(X)
+    duration, rng, threads = time.perf_counter() - start, np.random.default_rng(0), blas_threads()
+    n_interrupted = 0
+    for delay in rng.uniform(0.001, duration, 60):
+        broken = clone(model)
+        signal.setitimer(signal.ITIMER_REAL, delay)
+        try:
+            broken.fit(X, target(name))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except KeyboardInterrupt:
+            n_interrupted += 1
+        assert blas_threads() == threads
+        if hasattr(broken, "embeddings_"):
+            assert np.isfinite(getattr(broken, methods[0])(X).astype(float)).all()
+    assert n_interrupted > 30
+    np.testing.assert_array_equal(getattr(broken.fit(X, target(name)), methods[0])(X), expected)
 
 
 def test_a_splitter_that_breaks_is_heard_before_anything_is_learned():

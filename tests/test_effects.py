@@ -197,6 +197,26 @@ def test_the_order_of_rows_and_inputs_do_not_change():
         np.testing.assert_allclose(values, others, rtol=1e-8, atol=1e-10)
 
 
+def test_estimated_pseudo_counts_stay_in_bounds():
+    """Means that are known to a billionth and do not differ; effects without any noise."""
+    codes = np.array([1, 1, 2, 2])[:, None]
+    for y, weight, bound in (([1, -1, 1, -1], 1e9, 1e6), ([1, 1, -1, -1], 1.0, 1e-3)):
+        y = np.array(y, dtype=float)[:, None]
+        assert joint_effects(codes, (3,), y, np.full(4, weight)).pseudo_counts == bound
+
+
+def test_a_column_of_empty_bags_changes_nothing_for_the_others():
+    codes, y, weight = sample(weighted=True)
+    alone = joint_effects(codes, N_CODES, y, weight)
+    nothing = Bags(np.zeros(0, np.int32), np.zeros(0), np.zeros(len(y) + 1, np.int32))
+    cells = np.column_stack([np.arange(len(y)), codes])
+    found = joint_effects(cells, (4, *N_CODES), y, weight, bags={0: nothing})
+    np.testing.assert_array_equal(found.values[0], np.zeros((4, 1)))
+    np.testing.assert_allclose(found.pseudo_counts[1:], alone.pseudo_counts, rtol=1e-10)
+    for values, others in zip(found.values[1:], alone.values, strict=True):
+        np.testing.assert_allclose(values, others, rtol=1e-10)
+
+
 @pytest.mark.parametrize("m", [None, 0.0, 10.0])
 @pytest.mark.parametrize(
     ("codes", "y"),
@@ -249,9 +269,11 @@ def solved_with_bags(designs, y, weight, m):
         means.append(np.append(weight @ design, 0))
     design, n = np.hstack(blocks), len(blocks)
     residual = y - np.average(y, axis=0, weights=weight)
-    left = design.T @ (weight[:, None] * design) + m * np.eye(design.shape[1])
-    border = np.zeros((n, design.shape[1]))
     ends = np.cumsum([block.shape[1] for block in blocks])
+    penalty = np.full(design.shape[1], m)
+    penalty[ends - 1] = min(m, 10.0)  # what all elements have in common is not shrunken by more
+    left = design.T @ (weight[:, None] * design) + np.diag(penalty)
+    border = np.zeros((n, design.shape[1]))
     for j, (mean, end) in enumerate(zip(means, ends, strict=True)):
         border[j, end - len(mean) : end] = mean
     equations = np.block([[left, border.T], [border, np.zeros((n, n))]])
@@ -262,7 +284,7 @@ def solved_with_bags(designs, y, weight, m):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("n_outputs", [1, 3])
-@pytest.mark.parametrize("m", [0.5, 10.0])
+@pytest.mark.parametrize("m", [0.5, 10.0, 60.0])
 @pytest.mark.parametrize(
     "kind", [{"least": 3, "most": 3}, {}, {"least": 0}, {"least": 0, "total": True}]
 )

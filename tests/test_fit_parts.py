@@ -1,8 +1,9 @@
 """Fits to rows in parts, against ordinary fits to the same rows."""
 
+import sys
 from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from skembed._learning import to_data
 from skembed._read_parts import read_parts
 from skembed._rounds import Rounds, train_in_rounds, train_part
 from skembed._training_input import read_training_input
+from skembed.nn import _training
 from skembed.nn._network import Network, table_views
 from skembed.nn._parts import Tables, add, cut, part_parameters
 from skembed.nn._relearn import find_bases, relearn
@@ -356,3 +358,99 @@ def test_declared_categories_that_do_not_suffice():
     X, y = make_rows()
     with pytest.raises(ValueError, match=r"unknown categories \['h'\] in column 'city'"):
         fit_encoder(encoder(categories={"city": list("abcdefg")}), split(X, y, 3), 100)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"shrinkage": 5.0}, {"target_effect": False}, {"shrinkage": 5.0, "target_effect": False}],
+)
+def test_given_shrinkage_and_no_effects(parameters):
+    X, y = make_rows()
+    expected = encoder(**parameters).fit(X, y)
+    found, _ = fit_encoder(encoder(**parameters), split(X, y, 3), 100)
+    names = expected.get_feature_names_out().tolist()
+    assert found.get_feature_names_out().tolist() == names
+    effects = [k for k, name in enumerate(names) if name.endswith("_effect")]
+    assert bool(effects) == parameters.get("target_effect", True)
+    np.testing.assert_allclose(
+        found.transform(X)[:, effects], expected.transform(X)[:, effects], atol=1e-5
+    )
+    linear = Ridge().fit(found.transform(X), y)
+    assert linear.score(found.transform(X), y) > 0.3
+
+
+def test_a_predictor_without_effects_predicts():
+    X, y = make_rows()
+    found, _ = fit_predictor(
+        EmbeddingRegressor(random_state=0, target_effect=False), split(X, y, 2), 300
+    )
+    assert not any(name.endswith("_effect") for name in found.get_feature_names_out())
+    assert r2_score(y, found.predict(X)) > 0.3
+
+
+def test_weighted_rows_have_the_effects_of_an_ordinary_fit():
+    X, y = make_rows()
+    weight = np.random.default_rng(3).integers(1, 4, len(y)) * 0.5
+    expected = encoder().fit(X, y, sample_weight=weight)
+    found, _ = fit_encoder(encoder(), split(X, y, 3, weight), 100)
+    np.testing.assert_allclose(
+        found.transform(X)[:, 0], expected.transform(X)[:, 0], rtol=1e-4, atol=1e-5
+    )
+    assert np.isfinite(found.transform(X)).all()
+
+
+def test_an_interrupt_keeps_the_rounds_before_it(monkeypatch):
+    X, y = make_rows()
+    calls, real = count(1), _training._run_epoch
+
+    def stop_in_the_second_round(*args):
+        if next(calls) == 5:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_training, "_run_epoch", stop_in_the_second_round)
+        found, interrupted = fit_encoder(encoder(), split(X, y, 3), 100)
+    assert interrupted
+    assert len(found.loss_curve_) == found.n_iter_ == 1
+    assert np.isfinite(found.transform(X)).all()
+
+
+def test_categories_of_another_type_in_each_part():
+    X, y = make_rows(400)
+    left, right = X[:200].assign(city=np.arange(200) % 3), X[200:].assign(city="Rome")
+    parts = LocalParts([(left, y[:200], None), (right, y[200:], None)])
+    found, _ = fit_encoder(encoder(), parts, 200)
+    expected = encoder().fit(pd.concat([left, right]), y)
+    assert found.categories_[0].tolist() == expected.categories_[0].tolist() == [0, 1, 2, "Rome"]
+
+
+def test_labels_that_say_that_they_are_labels():
+    """So many integers alone might be numbers."""
+    X, _ = make_rows()
+    y = X["shop"]
+    with pytest.raises(ValueError, match="25 distinct integers, which may be classes"):
+        fit_encoder(encoder(), split(X, y.to_numpy(), 2), 300)
+    found, _ = fit_encoder(encoder(), split(X, y.astype("category"), 2), 300)
+    assert found.classes_.tolist() == [*range(25)]
+
+
+def test_labels_of_two_types_are_refused():
+    X, _ = make_rows()
+    mixed = np.array(["a", 1] * 300, dtype=object)
+    with pytest.raises(TypeError, match=r"labels of one type. Got \['int', 'str'\]"):
+        fit_encoder(encoder(), split(X, mixed, 2), 300)
+
+
+def test_vectors_to_start_from_need_a_target():
+    X, _ = make_rows()
+    model = encoder(task="none", initial_embeddings={"city": {"a": [1.0]}}, embedding_dim=1)
+    with pytest.raises(ValueError, match="'initial_embeddings' parameter must be None"):
+        fit_encoder(model, split(X, None, 2), 300)
+
+
+def test_what_is_moved_between_machines_tells_its_size():
+    """A scheduler weighs it; without a size of its own an object counts as some bytes."""
+    X, y = make_rows()
+    part = read_parts(encoder(), split(X, y, 2), 300).parts.parts[0]
+    assert sys.getsizeof(part) >= part.codes.nbytes + part.data.y.nbytes + part.weight.nbytes

@@ -698,3 +698,17 @@ def test_numbers_beyond_the_dtype_are_refused(value, dtype, sparse_output):
     prepare = InputEmbedding(dtype=dtype, sparse_output=sparse_output)
     with pytest.raises(ValueError, match=r"cannot hold\. Use a wider dtype"):
         prepare.fit_transform([[value, "a"], [3.0, "b"]])
+
+
+def test_nothing_of_a_table_is_padding():
+    table = pd.DataFrame({"town": list("aab"), "size": [1.0, np.nan, 2.0]})
+    mask = InputEmbedding().fit(table).mask(table)
+    assert mask.shape == (3, 2)
+    assert mask.dtype == bool and not mask.any()
+
+
+def test_an_output_that_is_not_chosen_stays_as_it_is():
+    table = pd.DataFrame({"town": list("aab")})
+    embedding = InputEmbedding().set_output(transform="pandas")
+    assert embedding.set_output(transform=None) is embedding
+    assert isinstance(embedding.fit_transform(table), pd.DataFrame)

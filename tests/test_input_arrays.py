@@ -337,3 +337,27 @@ def test_pickle_of_sequences():
     copy = pickle.loads(pickle.dumps(embedding))
     np.testing.assert_array_equal(copy.transform(X), embedding.transform(X))
     assert copy.vocabulary_ == embedding.vocabulary_
+
+
+def test_nothing_of_an_array_is_padding():
+    X = np.arange(24.0).reshape(2, 3, 4)
+    mask = InputEmbedding().fit(X).mask(X)
+    assert mask.shape == (2, 3)
+    assert mask.dtype == bool and not mask.any()
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinity_in_an_array_is_refused(value):
+    X = np.arange(24.0).reshape(2, 3, 4)
+    embedding = InputEmbedding().fit(X)
+    X[1, 2, 3] = value
+    for call in (embedding.transform, InputEmbedding().fit):
+        with pytest.raises(ValueError, match="X holds infinity"):
+            call(X)
+
+
+def test_sequences_that_all_are_empty_are_refused():
+    X = np.empty(2, dtype=object)
+    X[:] = [[], []]
+    with pytest.raises(ValueError, match="only empty sequences"):
+        InputEmbedding().fit(X)

@@ -3,9 +3,11 @@ that says what to do. And the same bits wherever they are promised.
 """
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import pytest
 
 from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor, InputEmbedding
 
+TESTS = Path(__file__).parent
 N = 240
 RNG = np.random.default_rng(0)
 X = pd.DataFrame({"town": RNG.choice(list("abcdef"), N), "size": RNG.normal(size=N)})
@@ -197,9 +200,9 @@ print(hashlib.sha256(found).hexdigest())
 """
 
 
-def run(jobs=0, **environment):
-    """The hash of everything that is learned, in a process of its own."""
-    command = [sys.executable, "-W", "error", "-c", PROGRAM, str(jobs)]
+def run(*program, **environment):
+    """What a program prints, in a process of its own."""
+    command = [sys.executable, "-W", "error", *program]
     free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
     path = os.pathsep.join(p for p in sys.path if p)
     done = subprocess.run(
@@ -214,8 +217,19 @@ def run(jobs=0, **environment):
 
 
 def test_every_process_finds_the_same_bits_whatever_the_threads_and_the_hash_seed():
-    first = run(OMP_NUM_THREADS="1", PYTHONHASHSEED="0")
+    alone, parallel = ("-c", PROGRAM, "0"), ("-c", PROGRAM, "2")
+    first = run(*alone, OMP_NUM_THREADS="1", PYTHONHASHSEED="0")
     assert len(first) == len(hashlib.sha256().hexdigest())
-    assert run(PYTHONHASHSEED="1") == first
-    assert run(OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2") == first
-    assert run(OPENBLAS_NUM_THREADS="1", jobs=2) == first
+    assert run(*alone, PYTHONHASHSEED="1") == first
+    assert run(*alone, OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2") == first
+    assert run(*parallel, OPENBLAS_NUM_THREADS="1") == first
+
+
+def test_vectors_of_a_shipped_table_are_those_on_record():
+    """On a platform without a record two processes still find the same."""
+    program = str(TESTS / "make_vector_hashes.py")
+    platform, vectors = json.loads(run(program, OMP_NUM_THREADS="1", PYTHONHASHSEED="0"))
+    assert json.loads(run(program, PYTHONHASHSEED="1")) == [platform, vectors]
+    record = json.loads((TESTS / "data" / "vector_hashes.json").read_text())
+    # If this change of the vectors is meant: python tests/make_vector_hashes.py --write
+    assert record.get(platform, vectors) == vectors

@@ -214,6 +214,7 @@ DIFFERENT = {
     "numeric_features": "chosen by dtype in predictors, named in the encoder",
     "hidden_layer_sizes": "larger in predictors",
     "dropout": "larger in predictors",
+    "learning_rate_init": "larger in predictors",
     "shrinkage": "the encoder's vectors are shrunken, too",
     "n_jobs": "folds, networks",
 }

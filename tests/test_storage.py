@@ -6,7 +6,9 @@ import copy
 import datetime as dt
 import decimal
 import enum
+import gzip
 import hashlib
+import io
 import json
 import pickle
 import random
@@ -310,9 +312,18 @@ def assign(*path):
     return with_header(change)
 
 
+def zip_bomb():
+    """10 MB of zeros in an archive of some 10 KB, as numpy.savez_compressed writes it."""
+    file = io.BytesIO()
+    np.savez_compressed(file, np.zeros(10_000_000, np.uint8))
+    return file.getvalue()
+
+
 BAD_FILES = {
     "empty": (lambda data: b"", "does not begin"),
     "text": (lambda data: b"Rome 1.0 2.0\n", "does not begin"),
+    "a zip bomb": (lambda data: zip_bomb(), "does not begin"),
+    "a gzipped file": (gzip.compress, "does not begin"),
     "a pickle": (lambda data: pickle.dumps({"a": 1}), "does not begin"),
     "magic only": (lambda data: data[:8], "incomplete"),
     "magic and version": (lambda data: data[:30], "incomplete"),

@@ -15,7 +15,10 @@ from skembed._frames import as_objects, encode_values, read
 from skembed._vocabulary import (
     UNKNOWN,
     ColumnVocabulary,
+    add_counts,
     learn_vocabulary,
+    moved_codes,
+    pool_infrequent,
     sort_order,
     stack_columns,
 )
@@ -305,6 +308,16 @@ def test_columns_below_each_other_are_one(columns, expected):
     assert vocabulary.counts.sum() == sum(cell is not None for cell in cells)
 
 
+def test_one_column_alone_is_left_as_it_is():
+    column = encode_values(objects(["b", None, "a"]))
+    assert stack_columns([column]) is column
+
+
+def test_missing_cells_of_columns_below_each_other_stay_missing():
+    coded = [encode_values(objects(values)) for values in (["a", None], [None, "b"])]
+    assert stack_columns(coded).codes.tolist() == [0, -1, -1, 1]
+
+
 def test_dates_and_other_values_below_each_other_stay_what_they_are():
     """NumPy would make nanoseconds since 1970 of the dates."""
     coded = [encode_values(np.array(["2020-01-01"], "M8[ns]")), encode_values(objects(["x"]))]
@@ -312,6 +325,58 @@ def test_dates_and_other_values_below_each_other_stay_what_they_are():
     assert vocabulary.encode(coded[0]).tolist() == [1]
     assert vocabulary.encode(coded[1]).tolist() == [2]
     assert vocabulary.values_of_codes().tolist() == [None, pd.Timestamp("2020-01-01"), "x", None]
+
+
+# More rows
+
+
+def test_more_rows_are_counted_and_new_categories_take_their_place():
+    vocabulary = learn(["b", "d", "d", None], min_frequency=2)
+    column = encode_values(objects(["c", "b", None, "a", "c", "x"])).take(np.arange(5))
+    grown = add_counts(vocabulary, column, may_grow=True)
+    assert grown.categories.tolist() == ["a", "b", "c", "d"]
+    assert grown.counts.tolist() == [1, 2, 2, 2]
+    assert grown.infrequent.tolist() == [False, True, False, False]
+    kept = add_counts(vocabulary, column, may_grow=False)
+    assert kept.categories.tolist() == ["b", "d"]
+    assert kept.counts.tolist() == [2, 2]
+    assert kept.infrequent.tolist() == [True, False]
+    assert vocabulary.counts.tolist() == [1, 2]
+
+
+def test_codes_move_to_those_of_the_same_categories():
+    before, now = learn(["b", "d"]), learn(["a", "b", "c", "d"])
+    assert moved_codes(before, now).tolist() == [UNKNOWN, 2, 4, 5]
+
+
+def test_infrequent_categories_are_pooled_afterwards_as_at_once():
+    values = ["a"] * 5 + ["b"] + ["c"] * 3 + ["d"] * 2 + [None] * 9
+    for rules in ({"min_frequency": 3}, {"min_frequency": 0.2}, {"max_categories": 2}):
+        arguments = len(values), rules.get("min_frequency"), rules.get("max_categories")
+        pooled = pool_infrequent(learn(values), *arguments)
+        assert pooled.infrequent.tolist() == learn(values, **rules).infrequent.tolist()
+        assert pooled.counts.tolist() == [5, 1, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "dtype", "expected"),
+    [
+        ([3, 1], [2.0, 3.0], np.int64, [1, 2, 3]),
+        ([3, 1], [2.5], object, [1, 2.5, 3]),
+        ([0.5], [2], np.float64, [0.5, 2.0]),
+        ([0.5], [2**53 + 1], object, [0.5, 2**53 + 1]),
+        ([0.5], ["a"], object, [0.5, "a"]),
+        ([True], [2], object, [True, 2]),
+        (["b"], ["a"], object, ["a", "b"]),
+        ([], [2, 1], np.int64, [1, 2]),
+    ],
+)
+def test_new_categories_are_of_the_type_that_holds_all(first, more, dtype, expected):
+    start = encode_values(np.array(first) if first else objects([None]))
+    grown = add_counts(learn_vocabulary(start), encode_values(np.array(more)), may_grow=True)
+    assert grown.categories.tolist() == expected
+    assert grown.categories.dtype == dtype
+    assert [type(value) for value in as_objects(grown.categories)] == list(map(type, expected))
 
 
 # The way back
@@ -379,3 +444,24 @@ def test_narrow_codes_have_room_for_one_more_than_the_last(n_values):
     np.testing.assert_array_equal(narrow, codes)
     np.testing.assert_array_equal(narrow + 1, codes + 1)
     assert narrow.dtype.itemsize == 1 + (n_values > 127) + 2 * (n_values > 32767)
+
+
+@pytest.mark.parametrize(
+    ("values", "is_array"),
+    [
+        (np.array([3, 1]), True),
+        (np.array([0.5, 1]), True),
+        (np.array(["2020-01-01"], "M8[s]"), True),
+        (objects(["b", "a"]), True),
+        (objects([10**30, "a", 1]), True),
+        (objects([len, "a"]), True),
+        (objects([b"x", "a"]), False),
+        (objects([(1, 2), "a"]), False),
+    ],
+    ids=repr,
+)
+def test_the_state_holds_an_array_of_what_skops_keeps_and_json_of_the_rest(values, is_array):
+    vocabulary = learn_vocabulary(encode_values(values))
+    kept = vocabulary.__getstate__()["categories"]
+    assert isinstance(kept, np.ndarray) == is_array
+    assert is_array or isinstance(kept, list)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ._embedding import Embedding
 from ._indices import check_range, read_indices
 from ._row_gradient import RowGradient
+from ._shapes import read_shape
 from ._table import Array, RandomState, check_grad, check_integer, make_rng
 
 
@@ -186,8 +187,7 @@ class QuotientRemainderEmbedding:
 
     def output_shape(self, input_shape: int | tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the output for indices of a given shape."""
-        axes = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-        return (*axes, self.embedding_dim)
+        return (*read_shape(input_shape), self.embedding_dim)
 
     def __repr__(self) -> str:
         """The sizes and the operation."""

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from ._indices import check_range, read_indices
 from ._row_gradient import RowGradient
 from ._rows import clip_norms, lookup
+from ._shapes import read_shape
 from ._table import RandomState, Table, Weight, check_grad, pretrained
 
 
@@ -200,8 +201,7 @@ class Embedding(Table):
         >>> Embedding(10, 3).output_shape((None, 5))
         (None, 5, 3)
         """
-        axes = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-        return (*axes, self.embedding_dim)
+        return (*read_shape(input_shape), self.embedding_dim)
 
     @classmethod
     def from_pretrained(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ._bags import Bags, reduce_bags
 from ._indices import Indices, read_indices
 from ._row_gradient import RowGradient
+from ._shapes import read_shape
 from ._table import Array, RandomState, Table, Weight, check_grad, pretrained
 
 MODES = ("sum", "mean", "max")
@@ -219,7 +220,7 @@ class EmbeddingBag(Table):
         tuple of int
             ``(n_bags, embedding_dim)``.
         """
-        return (input_shape[0], self.embedding_dim)
+        return (read_shape(input_shape, n_axes=1)[0], self.embedding_dim)
 
     @classmethod
     def from_pretrained(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._row_gradient import RowGradient
-from ._simple import Array, Back, Found, Gradient
+from ._simple import Array, Back, Found, Gradient, Input
 
 
 class Concatenate:
@@ -35,6 +35,7 @@ class Concatenate:
     def __init__(self, *branches: Any) -> None:
         if not branches:
             raise ValueError("Concatenate needs at least one branch. Got none.")
+        _check_layers("Concatenate", branches)
         self.layers = branches
 
     def __call__(self, inputs: Any = None) -> NDArray[Any]:
@@ -44,11 +45,7 @@ class Concatenate:
 
     def run(self, inputs: Any) -> tuple[NDArray[Any], Back]:
         """Return the output, and the function that leads back."""
-        parts = [None] * len(self.layers) if inputs is None else list(inputs)
-        if len(parts) != len(self.layers):
-            raise ValueError(
-                f"This network takes {len(self.layers)} inputs, one per branch. Got {len(parts)}."
-            )
+        parts = [None] * len(self.layers) if inputs is None else self._per_branch("inputs", inputs)
         outputs, backs = zip(*map(run_layer, self.layers, parts), strict=True)
         ends = np.cumsum([np.shape(output)[-1] for output in outputs])
 
@@ -60,9 +57,18 @@ class Concatenate:
 
     def output_shape(self, input_shapes: Any) -> tuple[int | None, ...]:
         """Return the shape of the output for one input shape per branch."""
-        pairs = zip(self.layers, input_shapes, strict=True)
+        pairs = zip(self.layers, self._per_branch("shapes", input_shapes), strict=True)
         shapes = [layer.output_shape(shape) for layer, shape in pairs]
         return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+
+    def _per_branch(self, what: str, given: Any) -> list[Any]:
+        """The inputs or shapes given, one for each branch."""
+        parts = list(given) if np.iterable(given) else [given]
+        if len(parts) != len(self.layers):
+            raise ValueError(
+                f"This network takes {len(self.layers)} {what}, one per branch. Got {len(parts)}."
+            )
+        return parts
 
 
 class Sequential:
@@ -86,6 +92,8 @@ class Sequential:
 
     Raises
     ------
+    TypeError
+        If something is neither a layer nor a callable.
     ValueError
         If two layers have the same name, a pattern takes no number, or what passes no gradient back
         (an embedding, branches, a plain callable) stands behind a layer with parameters.
@@ -106,6 +114,7 @@ class Sequential:
     def __init__(self, *layers: Any) -> None:
         if not layers:
             raise ValueError("Sequential needs at least one layer. Got none.")
+        _check_layers("Sequential", layers)
         trained = False
         for layer in layers:
             if trained and _is_first(layer):
@@ -193,7 +202,12 @@ def run_layer(layer: Any, inputs: Any) -> tuple[Any, Back]:
     if hasattr(layer, "run"):
         output, back = layer.run(inputs)
         return output, back
-    output = layer() if inputs is None else layer(inputs)
+    if inputs is None and not isinstance(layer, Input):
+        raise ValueError(
+            f"There is nothing to give to {layer!r}: call the network on data, or begin it with an "
+            "Input that holds some."
+        )
+    output = layer(inputs)
 
     def back_to_rows(grad: Any) -> tuple[None, Found]:
         gradient = layer.backward(inputs, grad) if hasattr(layer, "backward") else None
@@ -204,6 +218,12 @@ def run_layer(layer: Any, inputs: Any) -> tuple[Any, Back]:
         return None, [(layer, name, part) for name, part in gradient.items()]
 
     return output, back_to_rows
+
+
+def _check_layers(owner: str, layers: tuple[Any, ...]) -> None:
+    for layer in layers:
+        if isinstance(layer, type) or not callable(layer):
+            raise TypeError(f"{owner} takes layers and callables. Got {layer!r} instead.")
 
 
 def number_names(layers: Iterator[Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._indices import check_range
+from ._optimizer_checks import check_setting, check_step
 from ._row_gradient import RowGradient
 from ._rows import add_to_rows
 
@@ -32,8 +32,6 @@ Multipliers = Mapping[str, Array]
 _NO_MULTIPLIERS: Multipliers = MappingProxyType({})
 
 
-_NUMBERS = (int, float, np.integer, np.floating)
-
 # Numbers moved at a time: the five arrays of a block stay in the cache of a core.
 _BLOCK = 2**16
 
@@ -43,40 +41,6 @@ def _split(gradient: Gradient) -> tuple[Any, Array]:
     if isinstance(gradient, RowGradient):
         return gradient.rows, gradient.values
     return slice(None), gradient
-
-
-def _check_fit(
-    parameters: Mapping[str, Array], gradients: Mapping[str, Gradient], learning_rate: Any
-) -> None:
-    """Refuse what would end in a wrong step, before any parameter has moved."""
-    if not (isinstance(learning_rate, _NUMBERS) and 0 <= learning_rate < math.inf):
-        raise ValueError(
-            f"learning_rate must be a finite number of at least 0. Got {learning_rate!r} instead."
-        )
-    for name, gradient in gradients.items():
-        if name not in parameters:
-            raise ValueError(
-                f"There is a gradient of {name!r}, but the parameters are {list(parameters)!r}."
-            )
-        shape = parameters[name].shape
-        if isinstance(gradient, RowGradient):
-            check_range(gradient.rows, shape[0])
-            shape = (len(gradient.rows), *shape[1:])
-            gradient = gradient.values
-        if np.shape(gradient) != shape:
-            raise ValueError(
-                f"The gradient of {name!r} must have shape {shape}. Got {np.shape(gradient)}."
-            )
-
-
-def _check_setting(owner: object, name: str, low: float, high: float = math.inf) -> None:
-    """Refuse a setting of an optimiser outside ``[low, high)``."""
-    value = getattr(owner, name)
-    if not (isinstance(value, _NUMBERS) and low <= value < high):
-        raise ValueError(
-            f"The {name!r} parameter of {type(owner).__name__} must be a number in "
-            f"[{low}, {high}). Got {value!r} instead."
-        )
 
 
 @dataclass(frozen=True)
@@ -116,7 +80,7 @@ class SGD:
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        _check_setting(self, "momentum", 0, 1)
+        check_setting(self, "momentum", 0, 1)
 
     def init(self, parameters: Mapping[str, Array]) -> State:
         """State for ``parameters``: one velocity per parameter."""
@@ -133,7 +97,8 @@ class SGD:
         multipliers: Multipliers = _NO_MULTIPLIERS,
     ) -> None:
         """Move ``parameters`` one step against ``gradients``, in place."""
-        _check_fit(parameters, gradients, learning_rate)
+        n_arrays = 1 if self.momentum else 0
+        check_step(parameters, gradients, state, learning_rate, multipliers, n_arrays)
         for name, gradient in gradients.items():
             where, values = _split(gradient)
             if isinstance(gradient, RowGradient) and not self.momentum and name not in multipliers:
@@ -191,9 +156,9 @@ class Adam:
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        _check_setting(self, "beta_1", 0, 1)
-        _check_setting(self, "beta_2", 0, 1)
-        _check_setting(self, "epsilon", 0)
+        check_setting(self, "beta_1", 0, 1)
+        check_setting(self, "beta_2", 0, 1)
+        check_setting(self, "epsilon", 0)
 
     def init(self, parameters: Mapping[str, Array]) -> State:
         """State for ``parameters``: two running sums per parameter and the number of steps."""
@@ -211,7 +176,7 @@ class Adam:
         multipliers: Multipliers = _NO_MULTIPLIERS,
     ) -> None:
         """Move ``parameters`` one step against ``gradients``, in place."""
-        _check_fit(parameters, gradients, learning_rate)
+        check_step(parameters, gradients, state, learning_rate, multipliers, 2, ("step",))
         state["step"] += 1
         for name, gradient in gradients.items():
             value, (mean, square) = parameters[name], state[name]
@@ -319,8 +284,8 @@ class Adagrad:
     epsilon: float = 1e-10
 
     def __post_init__(self) -> None:
-        _check_setting(self, "initial", 0)
-        _check_setting(self, "epsilon", 0)
+        check_setting(self, "initial", 0)
+        check_setting(self, "epsilon", 0)
 
     def init(self, parameters: Mapping[str, Array]) -> State:
         """State for ``parameters``: one sum of squares per number."""
@@ -335,7 +300,7 @@ class Adagrad:
         multipliers: Multipliers = _NO_MULTIPLIERS,
     ) -> None:
         """Move ``parameters`` one step against ``gradients``, in place."""
-        _check_fit(parameters, gradients, learning_rate)
+        check_step(parameters, gradients, state, learning_rate, multipliers, 1)
         for name, gradient in gradients.items():
             where, values = _split(gradient)
             number = values.dtype.type

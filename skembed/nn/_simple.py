@@ -6,6 +6,7 @@ function that leads back; what that function needs is not kept on the layer.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from ._initializers import initialize
 from ._layers import ACTIVATIONS, dense, dense_backward
 from ._row_gradient import RowGradient
+from ._shapes import Shape, read_array, read_numbers, read_shape
 from ._table import RandomState, Weight, check_dtype, check_grad, check_integer, make_rng
 
 Array = NDArray[np.floating]
@@ -113,16 +115,19 @@ class Flatten:
 
     def __call__(self, inputs: Any) -> NDArray[Any]:
         """Return `inputs` as a matrix with the same first axis."""
-        array = np.asarray(inputs)
-        return array.reshape(len(array), int(np.prod(array.shape[1:])))
+        return self.run(inputs)[0]
 
     def run(self, inputs: Any) -> tuple[NDArray[Any], Back]:
         """Return the output, and the function that leads back."""
-        return self(inputs), lambda grad: (np.reshape(grad, np.shape(inputs)), [])
+        array = read_array("Flatten", inputs)
+        output = array.reshape(len(array), math.prod(array.shape[1:]))
+        return output, lambda grad: (np.reshape(grad, array.shape), [])
 
-    def output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the output: the first axis and the product of the others."""
-        return (input_shape[0], int(np.prod(input_shape[1:])))  # type: ignore[arg-type]
+        first, *others = read_shape(input_shape, n_axes=1)
+        lengths = [axis for axis in others if axis is not None]
+        return (first, math.prod(lengths) if len(lengths) == len(others) else None)
 
 
 class Dense:
@@ -198,7 +203,7 @@ class Dense:
 
     def run(self, inputs: Any) -> tuple[Array, Back]:
         """Return the output, and the function that leads back."""
-        values = np.asarray(inputs, dtype=self.dtype)
+        values = read_numbers("Dense", inputs, self.dtype)
         if values.ndim != 2 or values.shape[1] != len(self.weight):
             raise ValueError(
                 f"The inputs of Dense must have shape (n, {len(self.weight)}). "
@@ -221,6 +226,6 @@ class Dense:
         """Return the trainable arrays by name: "weight" and "bias"; not copies."""
         return {"weight": self.weight, "bias": self.bias}
 
-    def output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the output: that of the input with `n_units` at the end."""
-        return (*input_shape[:-1], len(self.bias))
+        return (*read_shape(input_shape, n_axes=1)[:-1], len(self.bias))

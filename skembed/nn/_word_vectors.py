@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -14,6 +15,8 @@ from ._symbols import Vocabulary
 from ._table import check_dtype, check_integer
 
 Array = NDArray[np.floating]
+
+_LONGEST_LINE = 2**22  # characters: a vector of several hundred thousand coordinates
 
 
 def read_word_vectors(
@@ -63,7 +66,8 @@ def read_word_vectors(
     ------
     ValueError
         If a line has another number of values than the first one, or a value is not a finite
-        number; the message names the line. If the file holds no vector.
+        number; the message names the line. If the file holds no vector, or its text is not in the
+        encoding given, or it is a damaged ".gz" file.
 
     References
     ----------
@@ -92,11 +96,19 @@ def read_word_vectors(
         check_integer("read_word_vectors", "limit", limit, 1)
     open_text = gzip.open if os.fspath(path).endswith(".gz") else open
     words: dict[str, Array] = {}
-    with open_text(path, "rt", encoding=encoding, newline="\n") as file:
-        for word, values in _read_lines(file, os.fspath(path), np.dtype(dtype)):
-            words.setdefault(word, values)
-            if len(words) == limit:
-                break
+    try:
+        with open_text(path, "rt", encoding=encoding, newline="\n") as file:
+            for word, values in _read_lines(file, os.fspath(path), np.dtype(dtype)):
+                words.setdefault(word, values)
+                if len(words) == limit:
+                    break
+    except UnicodeError as error:
+        raise ValueError(
+            f"{os.fspath(path)} holds text that is not in {encoding!r}: {error}. Give the "
+            "encoding of the file, such as encoding='latin-1'."
+        ) from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{os.fspath(path)} cannot be unpacked: {error}.") from error
     if not words:
         raise ValueError(f"{os.fspath(path)} holds no vectors.")
     vocabulary = Vocabulary(
@@ -111,7 +123,10 @@ def read_word_vectors(
 def _read_lines(file: TextIO | Any, path: str, dtype: np.dtype[Any]) -> Iterator[tuple[str, Array]]:
     """Yield the word and the vector of each line."""
     dim = 0
-    for number, line in enumerate(file, start=1):
+    # Read piece by piece: a small archive may unpack to one line that no memory holds.
+    for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
+        if len(line) == _LONGEST_LINE:
+            raise ValueError(f"Line {number} of {path} is longer than {_LONGEST_LINE} characters.")
         fields = line.rstrip().split(" ")
         if number == 1 and len(fields) == 2 and all(field.isdigit() for field in fields):
             dim = int(fields[1])

@@ -139,6 +139,41 @@ def test_symmetric_equations_are_solved(by_column):
     np.testing.assert_allclose(again, found, rtol=1e-7)
 
 
+def test_systems_of_their_own_are_solved_in_as_many_steps_as_each_needs():
+    """A step for each of two distinct eigenvalues, which are others in the other column."""
+    values = np.array([[1.0, 20.0], [3.0, 70.0], [1.0, 20.0]])
+    right = np.array([[1.0, 2.0], [4.0, -1.0], [2.0, 3.0]])
+    arguments = lambda x: values * x, right, lambda x: x, np.zeros((3, 2)), 2
+    found = solve_symmetric(*arguments, by_column=True)
+    np.testing.assert_allclose(found, right / values, rtol=1e-12)
+    assert np.abs(solve_symmetric(*arguments) - right / values).max() > 1e-3
+
+
+def test_one_system_may_tie_the_columns_together():
+    rng = np.random.default_rng(0)
+    root, right = rng.normal(size=(12, 6)), rng.normal(size=(3, 2))
+    matrix = root.T @ root + np.eye(6)
+
+    def product(x):
+        return (matrix @ x.ravel()).reshape(x.shape)
+
+    found = solve_symmetric(product, right, lambda x: x, 0 * right, 20)
+    expected = np.linalg.solve(matrix, right.ravel()).reshape(right.shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+
+
+def test_a_solution_is_not_worked_on():
+    calls = []
+
+    def product(x):
+        calls.append(x)
+        return 2 * x
+
+    found = solve_symmetric(product, np.full((2, 1), 6.0), lambda x: x / 2, np.full((2, 1), 3.0), 9)
+    assert found.tolist() == [[3], [3]]
+    assert len(calls) == 1
+
+
 def test_nothing_is_divided_by_zero_where_there_is_nothing_to_solve():
     zero = np.zeros((4, 2))
     found = solve_symmetric(lambda x: 0 * x, zero, lambda x: x, zero, 5, by_column=True)

@@ -278,9 +278,17 @@ def test_from_pretrained():
     assert not Embedding.from_pretrained(TABLE, freeze=False).frozen
     assert Embedding.from_pretrained(TABLE).dtype == np.float64
     assert Embedding.from_pretrained([[1, 2]]).dtype == np.float32
-    for wrong in ([1.0, 2.0], np.zeros((0, 3)), np.zeros((2, 0))):
+    for wrong in ([1.0, 2.0], np.zeros((0, 3)), np.zeros((2, 0)), np.zeros((2, 1, 3))):
         with pytest.raises(ValueError, match=re.escape(str(np.shape(wrong)))):
             Embedding.from_pretrained(wrong)
+
+
+def test_defaults():
+    for layer in (Embedding(6, 3), Embedding.from_pretrained(TABLE, freeze=False)):
+        assert (layer.padding_idx, layer.max_norm, layer.norm_type) == (None, None, 2)
+        assert (layer.learning_rate_multiplier, layer.name) == (1, None)
+        assert not layer.scale_grad_by_freq
+    assert Embedding(6, 3).dtype == np.float32
 
 
 def test_a_frozen_table_does_not_move():

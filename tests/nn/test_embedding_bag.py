@@ -168,6 +168,15 @@ def test_frozen():
     assert not EmbeddingBag.from_pretrained(TABLE, freeze=False, max_norm=1.0).frozen
 
 
+def test_defaults():
+    layer = EmbeddingBag(4, DIM)
+    assert (layer.mode, layer.learning_rate_multiplier, layer.dtype) == ("mean", 1, np.float32)
+    assert (layer.max_norm, layer.norm_type, layer.padding_idx) == (None, 2, None)
+    assert not layer.scale_grad_by_freq
+    given = EmbeddingBag.from_pretrained(TABLE)
+    assert (given.mode, given.padding_idx, given.frozen) == ("mean", None, True)
+
+
 def test_num_embeddings_is_inferred():
     layer = EmbeddingBag(None, DIM)
     assert layer([[1, 2], [7]]).shape == (2, DIM)
@@ -193,6 +202,7 @@ def test_report():
         (dict(indices=[[0], [1, 2]], offsets=[0]), ValueError, "vector of indices"),
         (dict(indices=[[[0]], [[1], [2]]]), ValueError, "sequences of integers"),
         (dict(indices=[0, 1, 2], offsets=[0, 2, 1]), ValueError, "2 at position 1, .* offset 1"),
+        (dict(indices=[0, 1, 2], offsets=[0, 0, 2, 1]), ValueError, "2 at position 2, .* offset 1"),
         (dict(indices=[0, 1], offsets=[0, 3]), ValueError, r"in \[0, 2\]. Got 3 at position 1"),
         (dict(indices=[0, 1], offsets=[1]), ValueError, "start with 0. Got 1"),
         (dict(indices=[0, 1], offsets=[-1, 1]), ValueError, "start with 0. Got -1"),

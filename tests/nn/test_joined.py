@@ -244,3 +244,8 @@ def test_several_columns_in_one_table():
     for wrong in ([[0, 1]], [0, 1, 2], [[0], [0, 1]]):
         with pytest.raises(ValueError, match=r"shape \(n_samples, 3\)"):
             offset_columns(wrong, sizes)
+    for wrong in (True, -1, 2.0):
+        with pytest.raises(TypeError, match=rf"ints of at least 0, one per column. Got {wrong}"):
+            offset_columns(codes, [3, wrong, 5])
+    with pytest.raises(ValueError, match="a table that can exist"):
+        offset_columns(codes, [3, 2**62, 2**62])

@@ -269,6 +269,15 @@ def test_initial_parameters_predict_the_baseline_and_repeat_with_the_seed(archit
     assert np.abs(raw - baseline).max() < 1
 
 
+def test_the_output_layer_starts_at_a_tenth_of_the_others():
+    network = Network(Architecture((3,), (2,), (0,), 198, (300,), 50), make_loss("squared_error"))
+    parameters = network.initial_parameters(np.random.default_rng(0), np.zeros(50))
+    (hidden, _), (output, bias) = network.dense.flat(parameters["dense"]).layers
+    assert hidden.std() == pytest.approx(np.sqrt(2 / 200), rel=0.03)
+    assert output.std() == pytest.approx(0.1 * np.sqrt(2 / 300), rel=0.03)
+    assert not bias.any()
+
+
 def minimised(network, parameters, data):
     """Parameters at a minimum of the loss, found by a general optimiser from SciPy."""
     names = sorted(parameters)

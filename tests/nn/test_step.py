@@ -97,6 +97,26 @@ def test_the_halves_of_a_large_batch_add_up_to_it(architecture, monkeypatch):
         np.testing.assert_allclose(value, expected[name], rtol=1e-8, atol=1e-10)
 
 
+def test_a_batch_of_one_row_has_no_halves(monkeypatch):
+    """Only its step is to be the same: where halves are, dropout draws other numbers."""
+    architecture = replace(ARCHITECTURES["three widths"], dropout=0.0)
+    monkeypatch.setitem(globals(), "BATCH", 1)
+    _, expected = walk(FusedStep, architecture)
+    monkeypatch.setattr(_step, "_LARGE", 0)
+    _, parameters = walk(FusedStep, architecture)
+    for name, value in parameters.items():
+        np.testing.assert_array_equal(value, expected[name])
+
+
+def test_small_networks_start_no_thread(monkeypatch):
+    def refuse():
+        raise AssertionError("a thread for a small batch")
+
+    monkeypatch.setattr(_step, "Pair", refuse)
+    losses, _ = walk(FusedStep, ARCHITECTURES["one width"])
+    assert np.isfinite(losses).all()
+
+
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 def test_halves_have_the_same_bits_with_one_processor_and_two(dropout, monkeypatch):
     architecture = replace(ARCHITECTURES["dropout"], dropout=dropout)

@@ -212,6 +212,21 @@ def test_broken_files(write, text, message):
         read_word_vectors(write(text))
 
 
+def test_case_is_kept_unless_asked_for(write):
+    assert Vocabulary.fit(["The the"], tokens="whitespace").symbols[-2:] == ("The", "the")
+    vocabulary, _ = read_word_vectors(write("The 1\nthe 2\n"))
+    assert vocabulary.symbols == ("The", "the")
+    assert vocabulary("the The").tolist() == [1, 0]
+
+
+def test_long_vectors_and_words_that_are_numbers(write):
+    numbers = np.arange(600.0).reshape(2, 300)
+    lines = [f"{word} {' '.join(map(str, own))}\n" for word, own in zip("a1", numbers, strict=True)]
+    vocabulary, vectors = read_word_vectors(write("".join(lines)))
+    assert vocabulary.symbols == ("a", "1")
+    np.testing.assert_array_equal(vectors, numbers)
+
+
 def test_bad_arguments(write):
     with pytest.raises(ValueError, match=r"'limit' .* Got 0"):
         read_word_vectors(write(GLOVE), limit=0)

@@ -1,0 +1,84 @@
+"""What optimisers refuse before any parameter has moved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ._row_gradient import RowGradient
+
+_NUMBERS = (int, float, np.integer, np.floating)
+_STATE = "state must be what init of this optimiser returned for these parameters."
+
+
+def check_setting(owner: object, name: str, low: float, high: float = math.inf) -> None:
+    """Refuse a setting of an optimiser outside ``[low, high)``."""
+    value = getattr(owner, name)
+    if not (isinstance(value, _NUMBERS) and low <= value < high):
+        raise ValueError(
+            f"The {name!r} parameter of {type(owner).__name__} must be a number in "
+            f"[{low}, {high}). Got {value!r} instead."
+        )
+
+
+def check_step(
+    parameters: Mapping[str, Any],
+    gradients: Mapping[str, Any],
+    state: Any,
+    learning_rate: Any,
+    multipliers: Mapping[str, Any],
+    n_arrays: int,
+    counters: tuple[str, ...] = (),
+) -> None:
+    """Refuse what would end in a wrong step.
+
+    The state holds `n_arrays` arrays per parameter, and the numbers called `counters`.
+    """
+    if not (isinstance(learning_rate, _NUMBERS) and 0 <= learning_rate < math.inf):
+        raise ValueError(
+            f"learning_rate must be a finite number of at least 0. Got {learning_rate!r} instead."
+        )
+    if not isinstance(state, dict) or not all(isinstance(state.get(k), int) for k in counters):
+        raise ValueError(f"{_STATE} Got {state!r}.")
+    for name, gradient in gradients.items():
+        if name not in parameters:
+            raise ValueError(
+                f"There is a gradient of {name!r}, but the parameters are {list(parameters)!r}."
+            )
+        shape = _check_floats(f"The parameter {name!r}", parameters[name])
+        _check_gradient(name, gradient, shape)
+        if n_arrays:
+            _check_state(name, state, shape, n_arrays)
+        if name in multipliers and np.shape(multipliers[name]) != shape[:1]:
+            raise ValueError(
+                f"The multipliers of {name!r} must have shape {shape[:1]}. "
+                f"Got {np.shape(multipliers[name])} instead."
+            )
+
+
+def _check_gradient(name: str, gradient: Any, shape: tuple[int, ...]) -> None:
+    if isinstance(gradient, RowGradient):
+        gradient.check(shape[0])
+        shape = (len(gradient.rows), *shape[1:])
+        gradient = gradient.values
+    found = _check_floats(f"The gradient of {name!r}", gradient)
+    if found != shape:
+        raise ValueError(f"The gradient of {name!r} must have shape {shape}. Got {found}.")
+
+
+def _check_state(name: str, state: dict[str, Any], shape: tuple[int, ...], n_arrays: int) -> None:
+    held = state.get(name)
+    arrays = held if isinstance(held, tuple) else (held,)
+    if len(arrays) != n_arrays or any(np.shape(array) != shape for array in arrays):
+        raise ValueError(f"{_STATE} It holds nothing that fits {name!r}, which has shape {shape}.")
+
+
+def _check_floats(what: str, array: Any) -> tuple[int, ...]:
+    """The shape of an array of floats; everything else is refused."""
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+        got = f"dtype {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise TypeError(f"{what} must be an array of floats. Got {got} instead.")
+    return array.shape
