@@ -384,8 +384,9 @@ import numpy as np, pandas as pd
 from skembed import EmbeddingEncoder
 n_rows, n_categories, n_columns, options = json.loads(sys.argv[1])
 rng = np.random.default_rng(0)
-X = pd.DataFrame({f"c{j}": rng.integers(0, n_categories, n_rows, dtype=np.int32)
-                  for j in range(n_columns)})
+# Without a copy, whose memory a fit would find free.
+codes = rng.integers(0, n_categories, (n_columns, n_rows), dtype=np.int32)
+X = pd.DataFrame(codes.T, columns=[f"c{j}" for j in range(n_columns)], copy=False)
 y = rng.standard_normal(n_rows)
 few = EmbeddingEncoder(max_iter=1, cv=None, random_state=0, **options)
 few.fit(X[:1000], y[:1000])

@@ -22,9 +22,14 @@ class Coded(Record):
     def __len__(self) -> int:
         return len(self.codes)
 
-    def take(self, rows: NDArray[np.integer]) -> Coded:
+    def take(self, rows: NDArray[np.integer] | slice) -> Coded:
         """Some of the rows."""
         return Coded(self.values, self.codes[rows])
+
+    def narrowed(self) -> Coded:
+        """The same with codes of the smallest type, in which one more than the last has room."""
+        smallest = np.min_scalar_type(-len(self.values) - 1)
+        return Coded(self.values, self.codes.astype(smallest, copy=False))
 
     def missing_rows(self) -> NDArray[np.integer]:
         """Rows that are missing."""
@@ -48,7 +53,7 @@ class CodedBags(Record):
     def __len__(self) -> int:
         return len(self.bags)
 
-    def take(self, rows: NDArray[np.integer]) -> CodedBags:
+    def take(self, rows: NDArray[np.integer] | slice) -> CodedBags:
         """Some of the rows."""
         return CodedBags(self.values, self.bags[rows])
 

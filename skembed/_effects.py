@@ -18,7 +18,7 @@ membership multiple classification (MMMC) models, doi:10.1177/1471082X0100100202
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,8 @@ _PSEUDO_COUNT_RANGE = (1e-3, 1e6)
 _SMALLEST = 1e-300
 # The most rows of the mean that shrink what all elements of a column have in common.
 _COMMON_PSEUDO_COUNT = 10.0
+# Rows that are worked on at a time.
+_PART = 2**14
 # Sizes of bags that differ by less are the same, but for rounding.
 _LEAST_DIFFERENCE = 1e-9
 
@@ -60,31 +62,47 @@ class Effects(Record):
 
 
 class _Column:
-    """One column's codes as a matrix that sums rows by category, and its counts.
+    """One column's codes and their counts.
 
     ``weight`` has shape ``(n,)``, or ``(n, k)`` for ``k`` problems that weigh the rows differently.
     """
 
     def __init__(self, codes: NDArray[np.integer], n_codes: int, weight: Array) -> None:
-        n = len(codes)
         self.codes = codes
-        ones = np.ones(n)
-        parts = (ones if weight.ndim == 2 else weight, codes, np.arange(n + 1))
-        self._sum = sparse.csc_matrix(parts, shape=(n_codes, n))
-        self._weight = weight if weight.ndim == 2 else 1.0
-        self.counts = self._sum @ (weight if weight.ndim == 2 else ones[:, None])
-
-    def contribution(self, effects: Array) -> Array:
-        """What the effects add to each row, ``(n, n_outputs)``."""
-        return effects[self.codes]
+        self._weight = weight if weight.ndim == 2 else weight[:, None]
+        self.counts = np.zeros((n_codes, self._weight.shape[1]))
+        for part in _parts(len(codes)):
+            _add_by_code(self.counts, codes[part], self._weight[part])
 
     def deviations(self, effects: Array) -> Array:
         """What was shrunken towards 0."""
         return effects
 
-    def shrunken_mean(self, residual: Array, m: Array) -> Array:
-        """Effect of every code, ``(n_codes, n_outputs)``, with mean 0 over the rows."""
-        return shrink(self._sum @ (residual * self._weight), self.counts, m)
+    def learn(self, residual: Array, effects: Array, m: Array) -> Array:
+        """Effect of every code, ``(n_codes, n_outputs)``, with mean 0 over the rows, in place of
+        those that the ``residual`` is without; it is changed in place.
+        """
+        total = np.zeros(effects.shape)
+        for part in _parts(len(residual)):
+            own, codes = residual[part], self.codes[part]
+            own += effects.take(codes, axis=0)
+            _add_by_code(total, codes, own * self._weight[part])
+        effects = shrink(total, self.counts, m)
+        for part in _parts(len(residual)):
+            residual[part] -= effects.take(self.codes[part], axis=0)
+        return effects
+
+
+def _parts(n_rows: int) -> Iterator[slice]:
+    """Rows that are worked on at a time: arrays of them stay in the cache."""
+    return (slice(start, start + _PART) for start in range(0, n_rows, _PART))
+
+
+def _add_by_code(total: Array, codes: NDArray[np.integer], values: Array) -> None:
+    """Add ``values[i]`` to ``total[codes[i]]``, one row after the other."""
+    rows = codes.astype(np.intp)
+    for own, column in zip(total.T, values.T, strict=True):
+        np.add.at(own, rows, column)
 
 
 def shrink(total: Array, counts: Array, m: Array) -> Array:
@@ -130,13 +148,19 @@ class _BagColumn:
         self._common = 0.0
         self._last: Array | None = None
 
-    def contribution(self, effects: Array) -> Array:
+    def _contribution(self, effects: Array) -> Array:
         return self._shares @ effects - self._mean @ effects
 
     def deviations(self, effects: Array) -> Array:
         return effects - self._common
 
-    def shrunken_mean(self, residual: Array, m: Array) -> Array:
+    def learn(self, residual: Array, effects: Array, m: Array) -> Array:
+        residual += self._contribution(effects)
+        effects = self._shrunken_mean(residual, m)
+        residual -= self._contribution(effects)
+        return effects
+
+    def _shrunken_mean(self, residual: Array, m: Array) -> Array:
         """Effect of every code, ``(n_codes, n_outputs)``; those of the categories have mean 0 over
         the rows.
         """
@@ -202,7 +226,7 @@ def joint_effects(
             m = estimate_pseudo_counts(
                 [column.counts for column in columns],
                 [c.deviations(table) for c, table in zip(columns, values, strict=True)],
-                weight @ residual**2,
+                np.einsum("n,nk,nk->k", weight, residual, residual),
                 weight.sum(),
                 m,
             )
@@ -279,9 +303,7 @@ def _visit(
 ) -> None:
     """One sweep over the columns; ``values`` and ``residual`` are changed in place."""
     for column, table, m_column in zip(columns, values, m, strict=True):
-        residual += column.contribution(table)
-        table[...] = column.shrunken_mean(residual, m_column)
-        residual -= column.contribution(table)
+        table[...] = column.learn(residual, table, m_column)
 
 
 def estimate_pseudo_counts(

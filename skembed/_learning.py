@@ -176,7 +176,7 @@ def train_network(
     equal = sample.weight.min() == sample.weight.max()
     mean_one = None if equal else (sample.weight / sample.weight.mean()).astype(np.float32)
     data = to_data(sample, architecture, mean_one)
-    kept = np.arange(len(data))
+    kept: Rows = slice(None)
     if recipe.validation_fraction is not None:
         kept, held_out = _hold_out(len(data), recipe.validation_fraction, rng)
     counts = code_counts(architecture, sample)
@@ -188,9 +188,9 @@ def train_network(
     def draw(rows: Rows, rng: np.random.Generator) -> Data:
         before_epoch()
         if not inputs_of:
-            return replace_some(training.take(rows), rng)
-        drawn = replace_some(without_inputs.take(rows), rng)
-        return replace(drawn, numeric=inputs_of(next(epochs), kept[rows]))
+            return replace_some(training, rows, rng)
+        drawn = replace_some(without_inputs, rows, rng)
+        return replace(drawn, numeric=inputs_of(next(epochs), np.arange(len(data))[kept][rows]))
 
     parameters, history = train(
         network,
@@ -377,7 +377,7 @@ def unit_of(sample: Sample, network: Network) -> float:
 
 def to_data(sample: Sample, architecture: Architecture, weight: Array | None) -> Data:
     return Data(
-        codes=place_codes(architecture, sample.codes, sample.bags),
+        codes=place_codes(architecture, sample.codes, sample.bags, later=True),
         numeric=sample.numeric,
         y=sample.target.values,
         weight=weight,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +120,7 @@ def train_part(
             rules=table_rules(
                 architecture, counts, rounds.multipliers, priors, settings.batch_size
             ),
-            draw=lambda rows, rng: replace_some(data.take(rows), rng),
+            draw=partial(replace_some, data),
         )
     if history.interrupted:
         raise KeyboardInterrupt

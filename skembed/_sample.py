@@ -17,10 +17,13 @@ from ._coded import CodedBags, Column
 from ._frames import Frame, is_frame, read
 from ._numeric import NumericScaler
 from ._sequences import read_bags, weigh_bags
-from ._targets import Target, read_target
+from ._targets import Target, read_target, used_rows
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import Bags
 from .nn._record import Record
+
+Rows = NDArray[np.intp] | slice
+Codes = NDArray[np.unsignedinteger]
 
 _SMALLEST_PART = 1e-300
 
@@ -43,7 +46,8 @@ class Columns(Record):
     def read(self, frame: Frame) -> list[Column]:
         """The categorical columns of a frame."""
         return [
-            read_bags(frame, j) if j in self.sequences else frame.coded(j) for j in self.categorical
+            read_bags(frame, j) if j in self.sequences else frame.coded(j).narrowed()
+            for j in self.categorical
         ]
 
 
@@ -52,10 +56,11 @@ class Sample(Record):
 
     Attributes
     ----------
-    rows : ndarray of shape (n,)
-        Positions of the rows in the input.
-    codes : ndarray of shape (n, n_columns), dtype int32
-        Rows of the tables; in a column of sequences, numbers of bags of such rows.
+    rows : ndarray of shape (n,) or slice
+        Positions of the rows in the input; a slice if all are here.
+    codes : ndarray of shape (n, n_columns)
+        Rows of the tables; in a column of sequences, numbers of bags of such rows. Of the smallest
+        unsigned type that holds them.
     numeric : ndarray of shape (n, n_numeric), dtype float32
     target : Target
     weight : ndarray of shape (n,), dtype float64
@@ -63,21 +68,21 @@ class Sample(Record):
         Those of each column of sequences.
     """
 
-    rows: NDArray[np.intp]
-    codes: NDArray[np.int32]
+    rows: Rows
+    codes: Codes
     numeric: NDArray[np.float32]
     target: Target
     weight: NDArray[np.float64]
     bags: Mapping[int, Bags] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.codes)
 
     def take(self, rows: NDArray[np.integer]) -> Sample:
         """Some of the rows."""
         return replace(
             self,
-            rows=self.rows[rows],
+            rows=rows if isinstance(self.rows, slice) else self.rows[rows],
             codes=self.codes[rows],
             numeric=self.numeric[rows],
             target=self.target.take(rows),
@@ -190,7 +195,8 @@ def per_column(value: Any, columns: Columns, parameter: str, default: Any) -> li
 def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     """Weights of the rows: finite, not negative, not all zero."""
     if sample_weight is None:
-        return np.ones(n_rows)
+        # One number that is read again for every row.
+        return np.broadcast_to(1.0, n_rows)
     try:
         weight = np.asarray(sample_weight)
         # Strings and other objects that are numbers pass, as everywhere in scikit-learn.
@@ -235,11 +241,15 @@ def encode_columns(
     handle_unknown: str,
     handle_missing: str,
     pooling: str,
-) -> tuple[NDArray[np.int32], dict[int, Bags]]:
+) -> tuple[Codes, dict[int, Bags]]:
     """Codes of all rows and categorical columns, ``(n, n_columns)``, and the bags of those that are
     sequences, one for each row.
     """
-    codes = np.empty((n_rows, len(coded)), dtype=np.int32)
+    sizes = [
+        n_rows if isinstance(column, CodedBags) else vocabulary.n_codes
+        for column, vocabulary in zip(coded, vocabularies, strict=True)
+    ]
+    codes = np.empty((n_rows, len(coded)), dtype=np.min_scalar_type(max(sizes, default=1) - 1))
     bags = {}
     for j, (column, vocabulary, name) in enumerate(zip(coded, vocabularies, names, strict=True)):
         if handle_missing == "error" and len(rows := column.missing_rows()):
@@ -274,7 +284,7 @@ def numeric_matrix(frame: Frame, columns: Columns) -> NDArray[np.float64]:
 def make_sample(
     frame: Frame,
     columns: Columns,
-    codes_of: Callable[[list[Column], int], tuple[NDArray[np.int32], dict[int, Bags]]],
+    codes_of: Callable[[list[Column], int], tuple[Codes, dict[int, Bags]]],
     y: Any,
     task: str,
     sample_weight: Any,
@@ -282,12 +292,12 @@ def make_sample(
 ) -> tuple[Sample, NDArray[np.float64], NumericScaler]:
     """All of the input as plain arrays, its numbers before scaling, and what scaled them."""
     weight = read_weight(sample_weight, frame.n_rows)
-    rows = np.flatnonzero(weight)
+    rows = used_rows(weight)
     target = read_target(y, task, weight, classes)
     numbers = numeric_matrix(frame, columns)[rows]
     scaler = NumericScaler().fit(numbers)
     coded = [column.take(rows) for column in columns.read(frame)]
-    codes, bags = codes_of(coded, len(rows))
+    codes, bags = codes_of(coded, len(numbers))
     sample = Sample(
         rows=rows,
         codes=codes,

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +136,7 @@ class Stream(Record):
             rules=table_rules(
                 self.architecture, counts, multipliers, recipe.priors, recipe.settings.batch_size
             ),
-            draw=lambda rows, rng: replace_some(data.take(rows), rng),
+            draw=partial(replace_some, data),
             memory=after.memory,
         )
         step = -(-len(data) // _MEASURED_ROWS)

@@ -15,6 +15,7 @@ from ._vocabulary import UNKNOWN
 from .nn._bags import count
 from .nn._network import Architecture, Data, map_places
 from .nn._touched import TableRules
+from .nn._training import Rows
 
 Array = NDArray[np.floating]
 
@@ -86,9 +87,9 @@ def rates_alone(
 
 def unknown_replacement(
     architecture: Architecture, counts: Sequence[Array]
-) -> Callable[[Data, np.random.Generator], Data]:
-    """Turn some codes into the unknown code, the rarer the likelier: it is trained where it would
-    stand. ``counts`` are those of each table's codes.
+) -> Callable[[Data, Rows, np.random.Generator], Data]:
+    """What takes rows, and turns some of their codes into the unknown code, the rarer the likelier:
+    it is trained where it would stand. ``counts`` are those of each table's codes.
     """
     # Chances as multiples of 2**-16, which bits of the generator are compared with.
     chances = _per_row_of_stack(
@@ -103,17 +104,19 @@ def unknown_replacement(
         for table, start in zip(stack.tables, stack.offsets, strict=True):
             unknown[stack.name][start : start + architecture.n_codes[table]] += start
 
-    def replace_some(data: Data, rng: np.random.Generator) -> Data:
+    def replace_some(data: Data, rows: Rows, rng: np.random.Generator) -> Data:
+        # Rows by their numbers are copied when they are taken, and may be changed.
+        data = data.take(np.arange(len(data))[rows] if isinstance(rows, slice) else rows)
+
         def replace_in(name: str, placed: NDArray[np.integer]) -> NDArray[np.integer]:
-            replaced = placed.copy()
-            flat = replaced.reshape(-1)
+            flat = placed.reshape(-1)
             # Some at a time: what is drawn for all would take as much memory again.
             for start in range(0, len(flat), _AT_ONCE):
                 part = flat[start : start + _AT_ONCE]
                 bits = rng.bit_generator.random_raw(-(-len(part) // 4)).view(np.uint16)
                 chosen = np.flatnonzero(bits[: len(part)] < thresholds[name].take(part))
                 part[chosen] = unknown[name][part[chosen]]
-            return replaced
+            return placed
 
         codes = tuple(
             map_places(partial(replace_in, stack.name), placed)

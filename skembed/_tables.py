@@ -56,6 +56,8 @@ def count_rows(
     codes: NDArray[np.integer], bags: Bags | None, n_codes: int, weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Weight of the rows of each code, those of a bag in its shares, ``(n_codes,)``."""
+    if bags is None:
+        return np.bincount(codes, weight, n_codes)
     return add_up(weight[:, None], codes, bags, n_codes)[:, 0]
 
 

@@ -86,12 +86,17 @@ def read_target(
             f"requires y to be passed, but the target y is None: task={task!r} learns from a "
             "target. Pass y."
         )
-    array, weight = target_rows(y, weight), weight[weight > 0]
+    array, weight = target_rows(y, weight), weight[used_rows(weight)]
     if task == "auto":
         task = "classification" if has_categories(y) else _infer_task(array)
     if task == "regression":
         return _regression(array, weight)
     return _classification(array, classes)
+
+
+def used_rows(weight: NDArray[np.float64]) -> NDArray[np.intp] | slice:
+    """The rows of positive weight; a slice, which copies nothing, if all are."""
+    return slice(None) if weight.all() else np.flatnonzero(weight)
 
 
 def target_rows(y: Any, weight: NDArray[np.float64]) -> NDArray[Any]:
@@ -102,8 +107,8 @@ def target_rows(y: Any, weight: NDArray[np.float64]) -> NDArray[Any]:
             "Found input variables with inconsistent numbers of samples: "
             f"X has {len(weight)} rows, y has {len(array)}."
         )
-    rows = np.flatnonzero(weight > 0)
-    _reject_missing(array[rows], rows)
+    rows = used_rows(weight)
+    _reject_missing(array, rows)
     array = _as_numbers(array[rows])
     if array.dtype.kind == "f":
         assert_all_finite(array, input_name="y")
@@ -141,14 +146,15 @@ def _as_array(y: Any) -> NDArray[Any]:
     return array
 
 
-def _reject_missing(array: NDArray[Any], rows: NDArray[np.intp]) -> None:
-    """Raise for a null among objects; ``rows`` are the positions of the values in y."""
+def _reject_missing(array: NDArray[Any], rows: NDArray[np.intp] | slice) -> None:
+    """Raise for a null among objects in some of the rows."""
     if array.dtype != object:
         return
-    missing = find_missing(array).reshape(len(array), -1).any(axis=1)
+    used = np.arange(len(array))[rows]
+    missing = find_missing(array[rows]).reshape(len(used), -1).any(axis=1)
     if missing.any():
         raise ValueError(
-            f"Input y contains NaN or None (first in row {rows[missing][0]}). Drop these rows."
+            f"Input y contains NaN or None (first in row {used[missing][0]}). Drop these rows."
         )
 
 
@@ -197,7 +203,7 @@ def _infer_task(array: NDArray[Any]) -> str:
 def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
     try:
         with np.errstate(over="ignore"):  # Infinity is refused below.
-            numbers = array.astype(np.float64)
+            numbers = array.astype(np.float64, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"y must hold numbers in a regression. Got dtype {array.dtype} such as "
@@ -326,9 +332,10 @@ def weigh_classes(
 def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """The outputs ``(n, n_outputs)`` with mean 0 and standard deviation 1."""
     y = target.columns()
-    centred = y - np.average(y, axis=0, weights=weight)
-    deviation = np.sqrt(np.average(centred**2, axis=0, weights=weight))
-    return centred / np.where(deviation > 0, deviation, 1)
+    y -= np.average(y, axis=0, weights=weight)
+    deviation = np.sqrt(np.average(y**2, axis=0, weights=weight))
+    y /= np.where(deviation > 0, deviation, 1)
+    return y
 
 
 def for_loss(target: Target, loss: str) -> Target:

@@ -28,7 +28,7 @@ from ._vocabulary import ColumnVocabulary
 from .nn._bags import Bags
 from .nn._record import Record
 
-Codes = tuple[NDArray[np.int32], dict[int, Bags]]
+Codes = tuple[NDArray[np.unsignedinteger], dict[int, Bags]]
 
 
 class TrainingInput(Record):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skembed._coded import Coded
 from skembed._frames import as_objects, encode_values, read
 from skembed._vocabulary import (
     UNKNOWN,
@@ -434,6 +435,15 @@ def test_a_pickle_holds_no_hash_map_and_finds_the_same(values):
     assert isinstance(again, ColumnVocabulary)
     assert encode(again, [*values, None, "new"]) == encode(vocabulary, [*values, None, "new"])
     assert set(vocabulary.__getstate__()) == {"categories", "counts", "infrequent"}
+
+
+@pytest.mark.parametrize("n_values", [1, 126, 127, 128, 32766, 32767])
+def test_narrow_codes_have_room_for_one_more_than_the_last(n_values):
+    codes = np.array([-1, 0, n_values - 1])
+    narrow = Coded(np.arange(n_values), codes).narrowed().codes
+    np.testing.assert_array_equal(narrow, codes)
+    np.testing.assert_array_equal(narrow + 1, codes + 1)
+    assert narrow.dtype.itemsize == 1 + (n_values > 127) + 2 * (n_values > 32767)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,8 @@ NO_BAGS: Mapping[int, Bags] = MappingProxyType({})
 
 def bags_of_one(codes: Integers) -> Bags:
     """Every code as a bag that holds it alone."""
-    return Bags(codes, np.ones(len(codes)), np.arange(len(codes) + 1, dtype=np.int32))
+    indices = codes.astype(np.int32, copy=False)
+    return Bags(indices, np.ones(len(codes)), np.arange(len(codes) + 1, dtype=np.int32))
 
 
 def join_bags(parts: list[Bags], offsets: list[int]) -> Bags:

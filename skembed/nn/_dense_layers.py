@@ -146,6 +146,22 @@ class DenseLayers:
                 gradient *= slope
         return gradient
 
+    def slopes_of_inputs(self, flat: Flat, saved: Saved, output: int, buffers: Buffers) -> Array:
+        """The gradient of an output by the first layer's wanted inputs."""
+        n = len(saved[0][0])
+        gradient = np.broadcast_to(flat.layers[-1][0][:, output], (n, len(flat.layers[-1][0])))
+        for k in reversed(range(len(saved))):
+            slope = saved[k][1]
+            if slope is not None:
+                own = buffers.get(("gradient", k), slope.shape, slope.dtype)
+                gradient = np.multiply(gradient, slope, out=own)
+            if k:
+                weight = flat.layers[k - 1][0]
+                n_wanted = len(weight) if k > 1 else self.n_wanted
+                below = buffers.get(("by input", k, output), (n, n_wanted), weight.dtype)
+                gradient = np.dot(gradient, weight[:n_wanted].T, out=below)
+        return gradient[:, : self.n_wanted]
+
     def add_penalty(self, flat: Flat, flat_gradient: Flat, n_rows: int, buffers: Buffers) -> float:
         """Add the gradient of the L2 penalty in place; return its value."""
         if self._strength is None:

@@ -4,36 +4,41 @@ solution table by table.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bags import Bags, add_up, count, gather
+from ._bags import Bags, add_up
+from ._memory import Buffers
 from ._network import Data, Network
-from ._rows import distinct_rows, sum_by_row
+from ._parallel import in_halves, slices
+from ._ridge import UNKNOWN, add_penalty, ridge, square, times
 from ._solve import solve_symmetric
 
 Array = NDArray[np.floating]
-Codes = NDArray[np.int32]
+Codes = NDArray[np.integer]
 
 # Bags tie their categories together: those of a table are then solved for by so many steps.
 _N_SOLVER_STEPS = 10
-# What is added to a diagonal at least, as a share of its sum, so that a matrix can be inverted.
-_LEAST_CONDITION = 1e-12
 
-# Rows that are worked on at a time, and how many numbers of each.
-_PART = 2**14
-_PART_WIDTH = 64
-
-UNKNOWN = 0
+# Rows that go through the network at a time, and those that are added up: what is made of them
+# stays in the cache.
+_NETWORK_PART = 2**11
+_PART = 2**13
+# Bytes of slopes, or as many times those of the codes, that are kept at least. Where those of all
+# tables take more they are kept in half precision, and those of a few tables at a time are made
+# again whenever they are needed.
+_ROOM = 2**27
+_ROOM_OF_CODES = 1.5
 
 
 def row_weight(data: Data) -> NDArray[np.float64]:
-    return np.ones(len(data)) if data.weight is None else data.weight.astype(np.float64)
+    if data.weight is None:
+        return np.broadcast_to(1.0, len(data))
+    return data.weight.astype(np.float64, copy=False)
 
 
 def least_curvature(network: Network, data: Data) -> NDArray[np.float64]:
@@ -48,17 +53,19 @@ def least_curvature(network: Network, data: Data) -> NDArray[np.float64]:
 
 
 def gradients_by_part(
-    network: Network, parameters: Mapping[str, Array], data: Data
-) -> Iterator[tuple[slice, Array, NDArray[np.float64], list[Array]]]:
-    """Part by part of the rows, which bounds the memory: the rows, their raw predictions and
-    curvatures, and the gradient of each output by the vectors.
+    network: Network, parameters: Mapping[str, Array], data: Data, among: slice
+) -> Iterator[tuple[slice, Array, list[Array]]]:
+    """Part by part of some rows, which bounds the memory: the rows, their raw predictions, and the
+    gradient of each output by the vectors. The next part takes the place of these arrays.
     """
-    least = least_curvature(network, data)
-    for start in range(0, len(data), _PART):
-        rows = slice(start, min(start + _PART, len(data)))
-        raw, gradients = network.input_gradients(parameters, data.take(rows))
-        curvature = np.maximum(network.loss.curvature(raw.astype(np.float64)), least)
-        yield rows, raw, curvature, gradients
+    buffers = Buffers()
+    for rows in slices(among, _NETWORK_PART):
+        yield rows, *network.input_gradients(parameters, data.take(rows), buffers)
+
+
+def curvature_of(network: Network, raw: Array, least: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Curvature of the loss of rows, ``(n, n_outputs)``."""
+    return np.maximum(network.loss.curvature(raw.astype(np.float64)), least)
 
 
 class Linearised:
@@ -76,6 +83,10 @@ class Linearised:
         Their codes before they were placed in stacks, and the bags of some columns.
     coordinates : list of ndarray of shape (n_codes, width)
         The present ones of each table.
+    counts : list of ndarray of shape (n_codes,)
+        Weight of the rows that hold each code.
+    in_parts : bool, default=False
+        Whether the slopes of a few tables at a time may be made again, rather than all be kept.
     """
 
     def __init__(
@@ -87,130 +98,182 @@ class Linearised:
         codes: Codes,
         bags: Mapping[int, Bags],
         coordinates: Sequence[Array],
+        counts: Sequence[Array],
+        in_parts: bool = False,
     ) -> None:
-        architecture = network.architecture
-        slices, n_outputs = architecture.input_slices(), architecture.n_outputs
-        dtype = parameters["dense"].dtype
-        raw = np.empty((len(data), n_outputs), dtype)
-        curvature = np.empty(raw.shape)
-        # slopes[j][k]: gradient of output k by the coordinates of column j, (n, width).
-        self._slopes = [
-            [np.empty((len(data), len(axes[t])), dtype) for _ in range(n_outputs)]
-            for t in architecture.columns
-        ]
-        for rows, raw[rows], curvature[rows], gradients in gradients_by_part(
-            network, parameters, data
-        ):
-            for j, t in enumerate(architecture.columns):
-                for k, gradient in enumerate(gradients):
-                    self._slopes[j][k][rows] = gradient[:, slices[j]] @ axes[t].T
-        self._row_weight = row_weight(data)
-        self._weight = curvature * self._row_weight[:, None]
-        # What is still missing from each raw prediction, were the loss quadratic.
-        self._residual = -network.loss.rows(raw, data.y)[1] / curvature
-        self._coordinates = list(coordinates)
-        self._columns: list[list[int]] = [[] for _ in axes]
-        for j, table in enumerate(architecture.columns):
-            self._columns[table].append(j)
+        self._at = network, parameters, axes, data
         self._codes = codes
         self._bags = bags
-        self._normal = [self._normal_matrices(t) for t in range(len(axes))]
+        self._coordinates = list(coordinates)
+        self._counts = counts
+        self._columns: list[list[int]] = [[] for _ in axes]
+        for j, table in enumerate(network.architecture.columns):
+            self._columns[table].append(j)
+        least = least_curvature(network, data)
+        dtype, n_outputs = parameters["dense"].dtype, network.architecture.n_outputs
+        numbers = [len(own) * len(of) for own, of in zip(axes, self._columns, strict=True)]
+        room = max(_ROOM, _ROOM_OF_CODES * codes.nbytes) / max(len(data) * n_outputs, 1)
+        if not in_parts or sum(numbers) * dtype.itemsize <= room:
+            self._groups, kept = [list(range(len(axes)))], dtype
+        else:
+            self._groups, kept = _groups(numbers, room / 2), np.dtype(np.float16)
+        most = max(sum(numbers[t] for t in group) for group in self._groups)
+        self._kept = np.empty((most, n_outputs, len(data)), kept)
+        # What is still missing from each raw prediction, were the loss quadratic.
+        self._residual = np.empty((n_outputs, len(data)), dtype)
+        self._weight = np.empty_like(self._residual)
+        self._normal: dict[int, Array] = {}
+        self._load(self._groups[0], least)
 
-    def _moments(self, column: int, wanted: Array, n_codes: int) -> Array:
-        """Sum of the slopes per code, times what is wanted of the outputs of each row."""
-        moments = np.zeros((len(wanted), self._slopes[column][0].shape[1]))
-        for k, slope in enumerate(self._slopes[column]):
-            moments += wanted[:, k, None] * slope
-        return add_up(moments, self._codes[:, column], self._bags.get(column), n_codes)
-
-    def _counts(self, table: int) -> Array:
-        """Weight of the rows that hold each code."""
-        counts = np.zeros(len(self._coordinates[table]))
-        for j in self._columns[table]:
-            counts += count(self._codes[:, j], self._bags.get(j), len(counts), self._row_weight)
-        return counts
-
-    def _normal_matrices(self, table: int) -> Array:
-        """Upper triangles of the sums of weighted outer products of the slopes per code,
-        ``(n_codes, width * (width + 1) / 2)``.
+    def _load(self, group: Sequence[int], least: NDArray[np.float64] | None = None) -> None:
+        """Make the slopes of a group of tables; with the ``least`` curvature what else is known of
+        the rows, too.
         """
-        n_codes, width = self._coordinates[table].shape
-        first, second = np.triu_indices(width)
-        total = np.zeros((n_codes, len(first)))
-        scratch = np.empty(n_codes, dtype=np.intp)
-        n_rows = max(_PART * _PART_WIDTH // max(len(first), 1), 1)
-        for j in self._columns[table]:
-            bags = self._bags.get(j)
-            if bags is not None:
-                # Bags hold the codes of many rows together, and are added up over all of them.
-                squares = replace(bags, shares=bags.shares**2)
-                products = self._products(j, slice(None), first, second)
-                total += add_up(products, self._codes[:, j], squares, n_codes)
-                continue
-            for start in range(0, len(self._codes), n_rows):
-                rows = slice(start, start + n_rows)
-                seen, places = distinct_rows(self._codes[rows, j], scratch)
-                products = self._products(j, rows, first, second)
-                total[seen] += sum_by_row(places, products, len(seen))
+        network, parameters, axes, data = self._at
+        inputs, weight = network.architecture.input_slices(), row_weight(data)
+        # Where those of a column lie, ``(width, n_outputs, n)``: of each output by the coordinates.
+        self._places: dict[int, slice] = {}
+        start = 0
+        for table in group:
+            for j in self._columns[table]:
+                self._places[j] = slice(start, start + len(axes[table]))
+                start += len(axes[table])
+
+        def fill(among: slice) -> None:
+            for rows, raw, gradients in gradients_by_part(network, parameters, data, among):
+                for table in group:
+                    to_axes = axes[table].astype(raw.dtype, copy=False)
+                    for j in self._columns[table]:
+                        for k, gradient in enumerate(gradients):
+                            self._kept[self._places[j], k, rows] = (
+                                to_axes @ gradient[:, inputs[j]].T
+                            )
+                if least is not None:
+                    curvature = curvature_of(network, raw, least)
+                    self._weight[:, rows] = (curvature * weight[rows, None]).T
+                    gradient = network.loss.rows(raw, data.y[rows])[1]
+                    self._residual[:, rows] = (-gradient / curvature).T
+
+        in_halves(fill, len(data))
+
+    def _slopes_of(self, table: int) -> list[tuple[int, Array]]:
+        """The columns of a table and their slopes."""
+        if not all(j in self._places for j in self._columns[table]):
+            self._load(next(group for group in self._groups if table in group))
+        return [(j, self._kept[self._places[j]]) for j in self._columns[table]]
+
+    def _normal_of(self, table: int) -> Array:
+        """Upper triangles of the sums of weighted outer products of the slopes per code,
+        ``(width * (width + 1) / 2, n_codes)``.
+        """
+        if table not in self._normal:
+            n_codes, width = self._coordinates[table].shape
+            pairs = list(zip(*np.triu_indices(width), strict=True))
+            self._normal[table] = np.zeros((len(pairs), n_codes))
+            for j, slopes in self._slopes_of(table):
+                bags = self._bags.get(j)
+                if bags is not None:
+                    bags = replace(bags, shares=bags.shares**2)
+
+                def products(rows: slice, slopes: Array = slopes) -> Iterator[Array]:
+                    own = slopes[..., rows].astype(np.float64)
+                    weighted = own * self._weight[:, rows]
+                    for a, b in pairs:
+                        yield np.einsum("kn,kn->n", weighted[a], own[b])
+
+                self._add_up(self._normal[table], j, bags, products)
+        return self._normal[table]
+
+    def _moments(self, table: int, residual: Array) -> Array:
+        """Sum of the slopes per code, times the weighted residuals of the outputs,
+        ``(width, n_codes)``.
+        """
+        total = np.zeros(self._coordinates[table].shape[::-1])
+        for j, slopes in self._slopes_of(table):
+
+            def moments(rows: slice, slopes: Array = slopes) -> Iterator[Array]:
+                wanted = np.multiply(self._weight[:, rows], residual[:, rows], dtype=np.float64)
+                for slope in slopes[..., rows].astype(np.float64):
+                    yield np.einsum("kn,kn->n", wanted, slope)
+
+            self._add_up(total, j, self._bags.get(j), moments)
         return total
 
-    def _products(
-        self, column: int, rows: slice, first: NDArray[np.intp], second: NDArray[np.intp]
-    ) -> Array:
-        """Weighted products of the slopes of some rows by pairs of coordinates, over outputs."""
-        products = np.zeros((len(self._codes[rows]), len(first)))
-        for k, slope in enumerate(self._slopes[column]):
-            own = slope[rows]
-            products += self._weight[rows, k, None] * own[:, first] * own[:, second]
-        return products
+    def _add_up(
+        self,
+        total: Array,
+        column: int,
+        bags: Bags | None,
+        values: Callable[[slice], Iterable[Array]],
+    ) -> None:
+        """Add to ``total``, ``(n_sums, n_codes)``, the ``values`` of rows, one array per sum, by
+        their codes in a column.
+        """
+        codes = self._codes[:, column]
+        if bags is not None:
+            # Bags hold the codes of many rows together, and are added up over all of them.
+            for own, of_rows in zip(total, values(slice(0, len(codes))), strict=True):
+                own += add_up(of_rows[:, None], codes, bags, len(own))[:, 0]
+            return
 
-    def _contribution(self, column: int, coordinates: Array) -> Array:
-        """What a column's coordinates add to the raw predictions, ``(n, n_outputs)``."""
-        rows = gather(coordinates, self._codes[:, column], self._bags.get(column))
-        parts = [np.einsum("nd,nd->n", slope, rows) for slope in self._slopes[column]]
-        return np.stack(parts, axis=1)
+        def add(among: slice) -> Array:
+            sums = np.zeros_like(total) if among.start else total
+            for rows in slices(among, _PART):
+                own_codes = codes[rows].astype(np.intp)
+                for own, of_rows in zip(sums, values(rows), strict=True):
+                    np.add.at(own, own_codes, of_rows)
+            return sums
+
+        for of_second_half in in_halves(add, len(codes))[1:]:
+            total += of_second_half
+
+    def _contribution(self, column: int, of_codes: Array, rows: slice = slice(None)) -> Array:
+        """What coordinates of the codes of a column, ``(n_codes, width)``, add to the raw
+        predictions of rows, ``(n_outputs, n)``.
+        """
+        own = of_codes.take(self._codes[rows, column], axis=0)
+        slopes = self._kept[self._places[column], :, rows].astype(own.dtype, copy=False)
+        return np.einsum("dkn,nd->kn", slopes, own)
+
+    def _move(self, table: int, there: Array) -> None:
+        """Put a table elsewhere."""
+        way = (there - self._coordinates[table]).astype(self._residual.dtype)
+        self._coordinates[table] = there
+        for j, _ in self._slopes_of(table):
+            # Of whole bags, each once.
+            of_codes = self._bags[j].pool(way) if j in self._bags else way
+
+            def shift(among: slice, j: int = j, of_codes: Array = of_codes) -> None:
+                for rows in slices(among, _PART):
+                    self._residual[:, rows] -= self._contribution(j, of_codes, rows)
+
+            in_halves(shift, len(self._codes))
 
     def solve(self, table: int, penalty: float) -> Array:
         """Best coordinates of one table while the others stay."""
-        columns, present = self._columns[table], self._coordinates[table]
-        if any(j in self._bags for j in columns):
+        if any(j in self._bags for j in self._columns[table]):
             return self._solve_bags(table, penalty)
-        before = {j: self._contribution(j, present) for j in columns}
-        right = self._right_side(table, before)
-        solved = ridge(self._normal[table], right, self._counts(table), penalty, len(columns))
-        self._coordinates[table] = solved
-        for j in columns:
-            self._residual += before[j] - self._contribution(j, solved)
+        normal, right = self._normal_of(table).T, self.sum_moments(table)
+        n_columns = len(self._columns[table])
+        solved = ridge(normal, right, self._counts[table], penalty, n_columns)
+        self._move(table, solved)
         return solved
-
-    def _right_side(self, table: int, before: Mapping[int, Array]) -> Array:
-        """Of the equations of each code, from what the table's columns contribute at present."""
-        right = np.zeros(self._coordinates[table].shape)
-        # Columns that share a table move at once: each may close its part of the gap, or else
-        # together they would overshoot.
-        parts = len(before)
-        for j, own in before.items():
-            wanted = self._weight * (self._residual + parts * own)
-            right += self._moments(j, wanted, len(right))
-        return right
 
     def sum_moments(self, table: int) -> Array:
         """Right-hand side of the equations of each code of a table without bags, ``(n_codes,
         width)``.
         """
-        present = self._coordinates[table]
-        return self._right_side(
-            table, {j: self._contribution(j, present) for j in self._columns[table]}
-        )
+        # Columns that share a table move at once: each may close its part of the gap, or else
+        # together they would overshoot.
+        present = self._coordinates[table].T
+        own = times(self._normal_of(table), present) * len(self._columns[table])
+        return (self._moments(table, self._residual) + own).T
 
     def sum_products(self) -> list[Array]:
         """Upper triangles of the left-hand side of these equations for each table, ``(n_codes,
         width * (width + 1) / 2)``.
         """
-        return [
-            len(columns) * normal
-            for columns, normal in zip(self._columns, self._normal, strict=True)
-        ]
+        return [len(own) * self._normal_of(t).T for t, own in enumerate(self._columns)]
 
     def moved(self, coordinates: Sequence[Array | None]) -> Linearised:
         """The same linear model with some tables elsewhere; those of None stay."""
@@ -219,87 +282,53 @@ class Linearised:
         other._residual = self._residual.copy()
         for table, there in enumerate(coordinates):
             if there is not None:
-                other._coordinates[table] = there
-                for j in self._columns[table]:
-                    other._residual -= self._contribution(j, there - self._coordinates[table])
+                other._move(table, there)
         return other
 
     def __sizeof__(self) -> int:
         # What a scheduler weighs before it moves this to another machine.
-        slopes = sum(slope.nbytes for column in self._slopes for slope in column)
-        return slopes + sum(normal.nbytes for normal in self._normal) + self._weight.nbytes
+        normal = sum(own.nbytes for own in self._normal.values())
+        return self._kept.nbytes + normal + self._weight.nbytes + self._residual.nbytes
 
     def _solve_bags(self, table: int, penalty: float) -> Array:
         """The same where the categories of a bag share one prediction and have to be found
         together.
         """
-        columns, present = self._columns[table], self._coordinates[table]
-        normal, counts = _square(self._normal[table]), self._counts(table)
-        blocks = np.linalg.inv(_penalised(normal, penalty))
+        present, counts = self._coordinates[table], self._counts[table]
+        normal = square(self._normal_of(table))
+        penalised = normal.copy()
+        add_penalty(penalised, penalty)
+        blocks = np.linalg.inv(penalised.T)
+        columns = [j for j, _ in self._slopes_of(table)]
 
         def contribution(coordinates: Array) -> Array:
-            parts = [self._contribution(j, coordinates) for j in columns]
-            return np.sum(parts, axis=0, dtype=np.float64)
-
-        def moments(residual: Array) -> Array:
-            wanted = self._weight * residual
-            parts = [self._moments(j, wanted, len(present)) for j in columns]
-            return np.sum(parts, axis=0, dtype=np.float64)
+            bags = [self._bags.get(j) for j in columns]
+            pooled = [coordinates if own is None else own.pool(coordinates) for own in bags]
+            pairs = zip(columns, pooled, strict=True)
+            return np.sum([self._contribution(*pair) for pair in pairs], axis=0)
 
         step = solve_symmetric(
-            lambda x: moments(contribution(x)) + penalty * x,
-            moments(self._residual) - penalty * present,
+            lambda x: self._moments(table, contribution(x)).T + penalty * x,
+            self._moments(table, self._residual).T - penalty * present,
             lambda x: np.einsum("ncd,nd->nc", blocks, x),
             np.zeros(present.shape),
             _N_SOLVER_STEPS,
         )
         # What is left for each category once all others have had their part.
         solved = present + step
-        left = moments(self._residual - contribution(step))
-        left += np.einsum("ncd,nd->nc", normal, solved)
-        solved[UNKNOWN] = ridge(self._normal[table], left, counts, penalty)[UNKNOWN]
+        left = self._moments(table, self._residual - contribution(step)).T
+        left += np.einsum("cdn,nd->nc", normal, solved)
+        solved[UNKNOWN] = ridge(self._normal_of(table).T, left, counts, penalty)[UNKNOWN]
         solved[counts == 0] = solved[UNKNOWN]
-        self._coordinates[table] = solved
-        self._residual += contribution(present - solved)
+        self._move(table, solved)
         return solved
 
 
-def _square(upper: Array) -> Array:
-    """Symmetric matrices ``(n, width, width)`` from their upper triangles, row by row."""
-    width = (math.isqrt(8 * upper.shape[1] + 1) - 1) // 2
-    first, second = np.triu_indices(width)
-    square = np.empty((len(upper), width, width))
-    square[:, first, second] = upper
-    square[:, second, first] = upper
-    return square
-
-
-def _penalised(normal: Array, penalty: float) -> Array:
-    """The normal matrices with the penalty on their diagonals."""
-    strength = np.maximum(penalty, _LEAST_CONDITION * np.trace(normal, axis1=1, axis2=2))
-    return normal + strength[:, None, None] * np.eye(normal.shape[1])
-
-
-def ridge(normal: Array, right: Array, counts: Array, penalty: float, factor: float = 1.0) -> Array:
-    """Penalised solution per code from the upper triangles of the normal matrices, times a factor;
-    the unknown code learns from the rare ones, and stands in for the unseen.
-    """
-    # A category that was seen once is the best model of one that was never seen.
-    rarity = np.where(counts > 0, 1 / (1 + counts), 0)
-    rarity[UNKNOWN] = 1
-    of_unknown, right = rarity @ normal, right.copy()
-    right[UNKNOWN] = rarity @ right
-    solved = np.empty_like(right)
-    # Whole matrices of a few codes at a time: those of all would be many times the table.
-    n_codes = max(_PART * _PART_WIDTH // max(right.shape[1], 1) ** 2, 1)
-    for start in range(0, len(right), n_codes):
-        part = slice(start, start + n_codes)
-        upper = factor * normal[part]
-        if start <= UNKNOWN < start + n_codes:
-            upper[UNKNOWN - start] = factor * of_unknown
-        matrices = _penalised(_square(upper), penalty)
-        solved[part] = np.linalg.solve(matrices, right[part, :, None])[:, :, 0]
-    unseen = counts == 0
-    unseen[UNKNOWN] = False
-    solved[unseen] = solved[UNKNOWN]
-    return solved
+def _groups(numbers: Sequence[int], room: float) -> list[list[int]]:
+    """Neighbouring tables together for as long as their ``numbers`` fit into the ``room``."""
+    groups: list[list[int]] = [[]]
+    for table, own in enumerate(numbers):
+        if groups[-1] and sum(numbers[t] for t in groups[-1]) + own > room:
+            groups.append([])
+        groups[-1].append(table)
+    return groups

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +32,51 @@ from ._row_gradient import RowGradient
 from ._rows import distinct_rows, lookup, sum_by_row
 
 Array = NDArray[np.floating]
-# Rows of the tables of one width, one for each column of a row or a bag of them.
-Places = NDArray[np.integer] | Bags
+# Codes placed at a time.
+_AT_ONCE = 2**16
 Parameters = dict[str, Array]
 
 # Vectors start small beside standardised numeric inputs.
 _TABLE_SCALE = 0.1
+
+
+class Unplaced(Record):
+    """Rows of the tables of one width in the making: codes are placed when rows of them are taken.
+    All at once would take as much memory again.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n, n_columns_of_all)
+        Codes of all columns.
+    columns : tuple of int
+        Those of this width.
+    offsets : ndarray of shape (n_columns,)
+        First row of the table of each.
+    n_rows : int
+        Rows of all tables of this width.
+    """
+
+    codes: NDArray[np.integer]
+    columns: tuple[int, ...]
+    offsets: NDArray[np.integer]
+    n_rows: int
+
+    def __getitem__(self, rows: NDArray[np.integer] | slice) -> NDArray[np.integer]:
+        """The places of some rows of the data, in the order given; a new array."""
+        among, order = (self.codes[rows], None) if isinstance(rows, slice) else (self.codes, rows)
+        n = len(among) if order is None else len(order)
+        placed = np.empty((n, len(self.columns)), dtype=np.min_scalar_type(self.n_rows - 1))
+        for start in range(0, n, _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            own = among[part if order is None else order[part]]
+            if len(self.columns) < own.shape[1]:
+                own = own[:, self.columns]
+            np.add(own, self.offsets, out=placed[part], casting="unsafe")
+        return placed
+
+
+# Rows of the tables of one width, one for each column of a row or a bag of them.
+Places = NDArray[np.integer] | Bags
 
 
 class Stack(NamedTuple):
@@ -143,9 +182,15 @@ class Batch(NamedTuple):
 
 
 def place_codes(
-    architecture: Architecture, codes: NDArray[np.integer], bags: Mapping[int, Bags] = NO_BAGS
+    architecture: Architecture,
+    codes: NDArray[np.integer],
+    bags: Mapping[int, Bags] = NO_BAGS,
+    *,
+    later: bool = False,
 ) -> tuple[Places, ...]:
-    """Codes ``(n, n_columns)``, with the bags of some columns, as rows of the stacks."""
+    """Codes ``(n, n_columns)``, with the bags of some columns, as rows of the stacks; ``later``
+    those of plain columns are placed when rows of them are taken.
+    """
     placed: list[Places] = []
     for stack in architecture.stacks():
         starts = dict(zip(stack.tables, stack.offsets, strict=True))
@@ -157,8 +202,9 @@ def place_codes(
             ]
             placed.append(join_bags(parts, offsets))
         else:
-            rows = codes[:, stack.columns] + np.asarray(offsets, dtype=np.int32)
-            placed.append(rows.astype(np.int32, copy=False))
+            unplaced = Unplaced(codes, stack.columns, np.asarray(offsets), stack.n_rows)
+            # Of places in the making only rows are ever taken, which are an array.
+            placed.append(cast("NDArray[np.integer]", unplaced) if later else unplaced[:])
     return tuple(placed)
 
 
@@ -253,20 +299,15 @@ class Network:
         )
 
     def input_gradients(
-        self, parameters: Mapping[str, Array], data: Data
+        self, parameters: Mapping[str, Array], data: Data, buffers: Buffers | None = None
     ) -> tuple[Array, list[Array]]:
         """Raw prediction, and the gradient of each output by the vectors in the first layer's
-        input, ``(n, n_vector_inputs)``.
+        input, ``(n, n_vector_inputs)``, which lie in ``buffers`` if they are given.
         """
-        flat, buffers = self.dense.flat(parameters["dense"]), NewArrays()
+        flat, buffers = self.dense.flat(parameters["dense"]), buffers or NewArrays()
         raw, saved = self.dense.forward(flat, self.inputs(parameters, data), None, buffers)
-        unused = self.dense.flat(np.empty_like(flat.array))
-        gradients = []
-        for output in range(raw.shape[1]):
-            one = np.zeros_like(raw)
-            one[:, output] = 1
-            gradients.append(self.dense.backward(flat, unused, saved, one, buffers))
-        return raw, gradients
+        outputs = range(raw.shape[1])
+        return raw, [self.dense.slopes_of_inputs(flat, saved, k, buffers) for k in outputs]
 
     def value_and_gradient(
         self,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 First = TypeVar("First")
 Second = TypeVar("Second")
+
+# Work on so few rows (about 1 ms) is done before a thread has begun.
+_FEW_ROWS = 2**14
 
 
 class Pair:
@@ -39,6 +43,23 @@ class Pair:
         """End the thread."""
         if self._pool is not None:
             self._pool.shutdown()
+
+
+def in_halves(work: Callable[[slice], First], n_rows: int) -> list[First]:
+    """What ``work`` gives for both halves of the rows; for few rows it is called once."""
+    if n_rows < _FEW_ROWS:
+        return [work(slice(0, n_rows))]
+    middle, pair = n_rows // 2, Pair()
+    try:
+        return list(pair(partial(work, slice(0, middle)), partial(work, slice(middle, n_rows))))
+    finally:
+        pair.close()
+
+
+def slices(among: slice, n_rows: int) -> Iterator[slice]:
+    """Slices of at most so many rows, one after the other."""
+    for start in range(among.start, among.stop, n_rows):
+        yield slice(start, min(start + n_rows, among.stop))
 
 
 def n_processors() -> int:

@@ -32,13 +32,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bags import NO_BAGS, Bags, count
-from ._linearised import Linearised, gradients_by_part, row_weight
+from ._linearised import (
+    Linearised,
+    curvature_of,
+    gradients_by_part,
+    least_curvature,
+    row_weight,
+)
 from ._network import Architecture, Data, Network, Parameters, table_views
+from ._parallel import in_halves, slices
 from ._record import Record
-from ._training import predict
 
 Array = NDArray[np.floating]
-Codes = NDArray[np.int32]
+Codes = NDArray[np.integer]
+
+# Rows whose loss is added up at a time.
+_PART = 2**11
 
 N_STEPS = 3
 N_SWEEPS = 2
@@ -93,15 +102,23 @@ def find_bases(
     """
     architecture = network.architecture
     variations = find_variations(network, parameters, data)
-    counts = [np.zeros(n) for n in architecture.n_codes]
-    for j, table in enumerate(architecture.columns):
-        counts[table] += count(codes[:, j], bags.get(j), len(counts[table]), row_weight(data))
+    counts = _counts(architecture, data, codes, bags)
     bases, trained = make_bases(architecture, parameters, variations, counts, priors)
     problem = _Problem(network, parameters, bases, data, codes, pseudo_counts, frozen, bags)
     found = problem.solve()
     if not _explains_enough(problem, found, parameters):
         return trained
     return [replace(basis, found=own) for basis, own in zip(bases, found, strict=True)]
+
+
+def _counts(
+    architecture: Architecture, data: Data, codes: Codes, bags: Mapping[int, Bags]
+) -> list[Array]:
+    """Weight of the rows of each table's codes."""
+    counts: list[Array] = [np.zeros(n) for n in architecture.n_codes]
+    for j, table in enumerate(architecture.columns):
+        counts[table] += count(codes[:, j], bags.get(j), len(counts[table]), row_weight(data))
+    return counts
 
 
 def find_variations(network: Network, parameters: Parameters, data: Data) -> list[Array]:
@@ -117,8 +134,9 @@ def sum_variations(network: Network, parameters: Parameters, data: Data) -> list
     slices = architecture.input_slices()
     weight_of_rows, total = row_weight(data), np.zeros((1, 1))
     by_column = [np.zeros((part.stop - part.start,) * 2) for part in slices]
-    for rows, _, curvature, gradients in gradients_by_part(network, parameters, data):
-        weight = curvature * weight_of_rows[rows, None]
+    least = least_curvature(network, data)
+    for rows, raw, gradients in gradients_by_part(network, parameters, data, slice(0, len(data))):
+        weight = curvature_of(network, raw, least) * weight_of_rows[rows, None]
         total += weight.sum() / len(gradients)
         for part, variation in zip(slices, by_column, strict=True):
             for k, g in enumerate(gradients):
@@ -249,48 +267,73 @@ class _Problem:
         # What one pseudo-count weighs: the mean curvature of a row at the best constant.
         curvature = network.loss.curvature(constant[None, :].astype(np.float64))
         self._penalties = np.maximum(pseudo_counts, LEAST_PSEUDO_COUNT) * curvature.mean()
-        # Codes without rows are filled in, and cost nothing.
-        self._seen = [np.zeros(len(basis.start), dtype=bool) for basis in bases]
-        for j, table in enumerate(network.architecture.columns):
-            self._seen[table] |= count(codes[:, j], bags.get(j), len(self._seen[table])) > 0
+        self._counts = _counts(network.architecture, data, codes, bags)
 
     def _place(self, coordinates: Sequence[Array]) -> None:
         for table, (view, basis) in enumerate(zip(self._views, self.bases, strict=True)):
             if not self._frozen[table]:
-                view[...] = basis.origin + coordinates[table] @ basis.axes
+                vectors = coordinates[table] @ basis.axes
+                np.add(basis.origin, vectors, out=view, casting="same_kind")
 
     def loss(self, parameters: Mapping[str, Array]) -> float:
         """Sum of the loss over the rows."""
-        raw = predict(self._network, parameters, self._data)
-        return float(self._network.loss.rows(raw, self._data.y)[0] @ row_weight(self._data))
+        return sum_of_losses(self._network, parameters, self._data)
 
     def objective(self, coordinates: Sequence[Array]) -> float:
         """Sum of the loss over the rows, and the penalty."""
         self._place(coordinates)
-        squares = [np.sum(c[seen] ** 2) for c, seen in zip(coordinates, self._seen, strict=True)]
+        # Codes without rows are filled in, and cost nothing.
+        pairs = zip(coordinates, self._counts, strict=True)
+        squares = [np.einsum("nd,nd,n->", c, c, own > 0) for c, own in pairs]
         return self.loss(self._moving) + 0.5 * float(self._penalties @ squares)
 
     def solve(self) -> list[Array]:
         """Coordinates after all steps."""
         present = [basis.start for basis in self.bases]
-        axes = [basis.axes for basis in self.bases]
         for _ in range(N_STEPS):
-            self._place(present)
-            step = Linearised(
-                self._network, self._moving, axes, self._data, self._codes, self._bags, present
-            )
-            wanted = list(present)
-            # A table that is alone has found its best in one sweep.
-            for _ in range(N_SWEEPS if len(wanted) > 1 else 1):
-                for table in range(len(self.bases)):
-                    if not self._frozen[table]:
-                        wanted[table] = step.solve(table, self._penalties[table])
-            present = self._search(present, wanted)
+            present = self._search(present, self._step(present))
         return present
+
+    def _step(self, present: Sequence[Array]) -> list[Array]:
+        """Where a full step leads."""
+        self._place(present)
+        linearised = Linearised(
+            self._network,
+            self._moving,
+            [basis.axes for basis in self.bases],
+            self._data,
+            self._codes,
+            self._bags,
+            present,
+            self._counts,
+            in_parts=True,
+        )
+        wanted = list(present)
+        # A table that is alone has found its best in one sweep.
+        for _ in range(N_SWEEPS if len(wanted) > 1 else 1):
+            for table in range(len(self.bases)):
+                if not self._frozen[table]:
+                    wanted[table] = linearised.solve(table, self._penalties[table])
+        return wanted
 
     def _search(self, present: Sequence[Array], wanted: Sequence[Array]) -> list[Array]:
         tried = ((own, self.objective(own)) for own in partial_steps(present, wanted))
         return best_step(present, tried)
+
+
+def sum_of_losses(network: Network, parameters: Mapping[str, Array], data: Data) -> float:
+    """Sum of the loss over the rows."""
+    weight = row_weight(data)
+
+    def add_up(among: slice) -> float:
+        total = 0.0
+        for rows in slices(among, _PART):
+            part = data.take(rows)
+            raw = network.raw_prediction(parameters, part)
+            total += float(network.loss.rows(raw, part.y)[0] @ weight[rows])
+        return total
+
+    return sum(in_halves(add_up, len(data)))
 
 
 def partial_steps(present: Sequence[Array], wanted: Sequence[Array]) -> Iterator[list[Array]]:

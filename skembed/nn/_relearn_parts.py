@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ._linearised import Linearised, ridge, row_weight
+from ._linearised import Linearised
 from ._losses import Loss
 from ._network import Architecture, Network, Parameters, table_views
 from ._parts import CodeSums, Part, Parts, Tables, join_parameters, part_parameters
@@ -25,9 +25,10 @@ from ._relearn import (
     make_bases,
     mean_variations,
     partial_steps,
+    sum_of_losses,
     sum_variations,
 )
-from ._training import predict
+from ._ridge import ridge
 
 Array = NDArray[np.floating]
 
@@ -168,8 +169,7 @@ def _variations(part: Part, loss: Loss, dense: Array, tables: list[Array]) -> li
 def _loss(part: Part, loss: Loss, dense: Array, tables: list[Array]) -> float:
     """Sum of the loss over the rows."""
     parameters = join_parameters(part.architecture, dense, tables)
-    raw = predict(Network(part.architecture, loss), parameters, part.data)
-    return float(loss.rows(raw, part.data.y)[0] @ row_weight(part.data))
+    return sum_of_losses(Network(part.architecture, loss), parameters, part.data)
 
 
 def _losses(part: Part, loss: Loss, dense: Array, *candidates: list[Array]) -> Array:
@@ -187,7 +187,8 @@ def _linearise(
     """The loss of a part's rows around present vectors."""
     network = Network(part.architecture, loss)
     parameters = join_parameters(part.architecture, dense, tables)
-    return part, Linearised(network, parameters, axes, part.data, part.codes, {}, coordinates)
+    step = Linearised(network, parameters, axes, part.data, part.codes, {}, coordinates, [])
+    return part, step
 
 
 def _products(linearised: tuple[Part, Linearised]) -> list[CodeSums]:

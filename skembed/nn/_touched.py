@@ -228,7 +228,8 @@ class TouchedRows:
         flat = self._buffers.get("codes", (sum(own.size for own in codes),), np.intp)
         begin = 0
         for place, own in zip(self._places, codes, strict=True):
-            np.add(own.reshape(-1), place.first_row, out=flat[begin : begin + own.size])
+            part = flat[begin : begin + own.size]
+            np.add(own.reshape(-1), place.first_row, out=part, dtype=np.intp)
             begin += own.size
         return flat
 

@@ -137,13 +137,17 @@ def train(
     step = make_step(
         network, parameters, settings.make_optimizer(), rules or {}, batch_size, memory
     )
+
+    def rows_of_epoch() -> Data:
+        # No name is left that would hold the order, or the rows in it, beyond their epoch.
+        rows = rng.permutation(len(data)) if settings.shuffle else slice(None)
+        return draw(rows, rng) if draw else data.take(rows)
+
     try:
         for epoch in range(settings.max_iter):
-            rows = rng.permutation(len(data)) if settings.shuffle else slice(None)
-            drawn = draw(rows, rng) if draw else data.take(rows)
             # A loss that overflows is reported below, in words.
             with np.errstate(over="ignore", invalid="ignore"):
-                loss = _run_epoch(step, drawn, settings.batch_size, schedule, rng)
+                loss = _run_epoch(step, rows_of_epoch(), settings.batch_size, schedule, rng)
                 _check_finite(loss, epoch, settings)
                 step.settle(schedule.total)
                 held_out = None if validation is None else evaluate(network, parameters, validation)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from skembed.nn import RowGradient
+from skembed.nn import RowGradient, _network
 from skembed.nn._losses import make_loss
 from skembed.nn._network import Architecture, Data, Network, place_codes, table_views
 
@@ -340,3 +340,23 @@ def test_taking_rows_takes_them_from_all_parts():
     np.testing.assert_array_equal(part.y, data.y[rows])
     np.testing.assert_array_equal(part.weight, data.weight[rows])
     assert some_data(architecture).take(rows).weight is None
+
+
+@pytest.mark.parametrize("n_codes", [(5, 6, 7), (300, 6, 70_000)])
+@pytest.mark.parametrize(
+    "rows", [slice(None), slice(2, 9, 3), np.array([7, 0, 7]), np.arange(0)], ids=str
+)
+def test_places_in_the_making_are_those_of_the_rows_that_are_taken(n_codes, rows, monkeypatch):
+    monkeypatch.setattr(_network, "_AT_ONCE", 4)
+    architecture = Architecture(n_codes, (2, 3, 2), (0, 1, 2, 0), 0, (), 1)
+    sizes = [n_codes[table] for table in architecture.columns]
+    codes = np.random.default_rng(0).integers(0, sizes, (11, 4)).astype(np.uint32)
+    later = place_codes(architecture, codes, later=True)
+    starts = {"table_2": ([0, 2, 3], [0, n_codes[0], 0]), "table_3": ([1], [0])}
+    for stack, own in zip(architecture.stacks(), later, strict=True):
+        columns, offsets = starts[stack.name]
+        taken = own[rows]
+        np.testing.assert_array_equal(taken, (codes[:, columns] + np.array(offsets))[rows])
+        assert taken.dtype == np.min_scalar_type(stack.n_rows - 1)
+        taken += 1
+        assert not np.shares_memory(taken, codes)

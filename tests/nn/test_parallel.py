@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from skembed.nn import _parallel
-from skembed.nn._parallel import Pair, n_processors
+from skembed.nn._parallel import Pair, in_halves, n_processors, slices
 
 
 @pytest.fixture(params=[1, 2])
@@ -62,3 +62,17 @@ def test_processors_are_those_of_the_process_and_limited_by_the_user(
     assert available >= 1
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
     assert n_processors() == (expected or available)
+
+
+@pytest.mark.parametrize("n_processors", [1, 2])
+def test_halves_are_all_rows_and_do_not_depend_on_the_machine(n_processors, monkeypatch):
+    monkeypatch.setattr(_parallel, "n_processors", lambda: n_processors)
+    monkeypatch.setattr(_parallel, "_FEW_ROWS", 5)
+    assert in_halves(lambda rows: rows, 7) == [slice(0, 3), slice(3, 7)]
+    assert in_halves(lambda rows: rows, 4) == [slice(0, 4)]
+    assert in_halves(lambda rows: rows, 0) == [slice(0, 0)]
+
+
+def test_slices_follow_each_other():
+    assert list(slices(slice(3, 8), 2)) == [slice(3, 5), slice(5, 7), slice(7, 8)]
+    assert not list(slices(slice(3, 3), 2))

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skembed.nn import _linearised as linearised
+from skembed.nn import _parallel
 from skembed.nn import _relearn as module
-from skembed.nn._linearised import UNKNOWN
 from skembed.nn._losses import make_loss
 from skembed.nn._network import Architecture, Data, Network, place_codes, table_views
 from skembed.nn._relearn import find_bases, relearn
+from skembed.nn._ridge import UNKNOWN
 from skembed.nn._training import TrainingSettings, train
 
 N_ROWS = 120
@@ -355,6 +357,32 @@ def test_a_part_may_lack_the_last_classes(n_lacking):
     rows = np.flatnonzero(case.data.y < 4 - n_lacking)
     for table in case.relearn(rows=rows):
         assert np.isfinite(table).all()
+
+
+# As much in memory as there is room for
+
+
+@pytest.mark.parametrize("architecture", [NONLINEAR, *COUPLED.values()])
+@pytest.mark.parametrize("loss", ["squared_error", "multinomial_cross_entropy"])
+def test_slopes_that_are_made_again_give_the_vectors_of_those_that_are_kept(
+    architecture, loss, monkeypatch
+):
+    case = Case(replace(architecture, n_outputs=3), loss, weighted=True)
+    bases = case.from_the_mean()
+    kept = case.relearn(bases=bases)
+    monkeypatch.setattr(linearised, "_ROOM", 0)
+    monkeypatch.setattr(linearised, "_ROOM_OF_CODES", 0)
+    for again, expected in zip(case.relearn(bases=bases), kept, strict=True):
+        # They are kept in half precision.
+        assert 0 < np.abs(again - expected).max() < 2e-3 * np.abs(expected).max()
+
+
+def test_halves_of_the_rows_add_up_to_all(monkeypatch):
+    case = Case(NONLINEAR, weighted=True)
+    whole = case.relearn()
+    monkeypatch.setattr(_parallel, "_FEW_ROWS", 10)
+    for halves, expected in zip(case.relearn(), whole, strict=True):
+        np.testing.assert_allclose(halves, expected, rtol=1e-9, atol=1e-12)
 
 
 # Towards the optimum of any loss
