@@ -195,8 +195,7 @@ def per_column(value: Any, columns: Columns, parameter: str, default: Any) -> li
 def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     """Weights of the rows: finite, not negative, not all zero."""
     if sample_weight is None:
-        # One number that is read again for every row.
-        return np.broadcast_to(1.0, n_rows)
+        return _ones(n_rows)
     try:
         weight = np.asarray(sample_weight)
         # Strings and other objects that are numbers pass, as everywhere in scikit-learn.
@@ -231,6 +230,11 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     if not total > _SMALLEST_PART:
         raise ValueError("sample_weight must not be all zero: no row is left to learn from.")
     return weight
+
+
+def _ones(n_rows: int) -> NDArray[np.float64]:
+    # One number that is read again for every row.
+    return np.broadcast_to(1.0, n_rows)
 
 
 def encode_columns(
@@ -294,6 +298,8 @@ def make_sample(
     weight = read_weight(sample_weight, frame.n_rows)
     rows = used_rows(weight)
     target = read_target(y, task, weight, classes)
+    # How arrays lie decides the last bits of sums: equal weights give those of no weights.
+    own_weight = _ones(len(weight[rows])) if (weight[rows] == 1).all() else weight[rows]
     numbers = numeric_matrix(frame, columns)[rows]
     scaler = NumericScaler().fit(numbers)
     coded = [column.take(rows) for column in columns.read(frame)]
@@ -303,7 +309,7 @@ def make_sample(
         codes=codes,
         numeric=scaler.transform(numbers),
         target=target,
-        weight=weight[rows],
+        weight=own_weight,
         bags=bags,
     )
     return sample, numbers, scaler
