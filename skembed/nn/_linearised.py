@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -194,48 +193,13 @@ class Linearised:
             right += self._moments(j, wanted, len(right))
         return right
 
-    def sum_moments(self, table: int) -> Array:
-        """Right-hand side of the equations of each code of a table without bags, ``(n_codes,
-        width)``.
-        """
-        present = self._coordinates[table]
-        return self._right_side(
-            table, {j: self._contribution(j, present) for j in self._columns[table]}
-        )
-
-    def sum_products(self) -> list[Array]:
-        """Upper triangles of the left-hand side of these equations for each table, ``(n_codes,
-        width * (width + 1) / 2)``.
-        """
-        return [
-            len(columns) * normal
-            for columns, normal in zip(self._columns, self._normal, strict=True)
-        ]
-
-    def moved(self, coordinates: Sequence[Array | None]) -> Linearised:
-        """The same linear model with some tables elsewhere; those of None stay."""
-        other = copy(self)
-        other._coordinates = list(self._coordinates)
-        other._residual = self._residual.copy()
-        for table, there in enumerate(coordinates):
-            if there is not None:
-                other._coordinates[table] = there
-                for j in self._columns[table]:
-                    other._residual -= self._contribution(j, there - self._coordinates[table])
-        return other
-
-    def __sizeof__(self) -> int:
-        # What a scheduler weighs before it moves this to another machine.
-        slopes = sum(slope.nbytes for column in self._slopes for slope in column)
-        return slopes + sum(normal.nbytes for normal in self._normal) + self._weight.nbytes
-
     def _solve_bags(self, table: int, penalty: float) -> Array:
         """The same where the categories of a bag share one prediction and have to be found
         together.
         """
         columns, present = self._columns[table], self._coordinates[table]
         normal, counts = _square(self._normal[table]), self._counts(table)
-        blocks = np.linalg.inv(_penalised(normal, penalty))
+        blocks = np.linalg.inv(penalised(normal, penalty))
 
         def contribution(coordinates: Array) -> Array:
             parts = [self._contribution(j, coordinates) for j in columns]
@@ -274,10 +238,10 @@ def _square(upper: Array) -> Array:
     return square
 
 
-def _penalised(normal: Array, penalty: float) -> Array:
+def penalised(normal: Array, penalty: float) -> Array:
     """The normal matrices with the penalty on their diagonals."""
-    strength = np.maximum(penalty, _LEAST_CONDITION * np.trace(normal, axis1=1, axis2=2))
-    return normal + strength[:, None, None] * np.eye(normal.shape[1])
+    strength = np.maximum(penalty, _LEAST_CONDITION * np.trace(normal, axis1=-2, axis2=-1))
+    return normal + strength[..., None, None] * np.eye(normal.shape[-1])
 
 
 def ridge(normal: Array, right: Array, counts: Array, penalty: float, factor: float = 1.0) -> Array:
@@ -297,7 +261,7 @@ def ridge(normal: Array, right: Array, counts: Array, penalty: float, factor: fl
         upper = factor * normal[part]
         if start <= UNKNOWN < start + n_codes:
             upper[UNKNOWN - start] = factor * of_unknown
-        matrices = _penalised(_square(upper), penalty)
+        matrices = penalised(_square(upper), penalty)
         solved[part] = np.linalg.solve(matrices, right[part, :, None])[:, :, 0]
     unseen = counts == 0
     unseen[UNKNOWN] = False
