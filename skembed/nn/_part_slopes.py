@@ -160,8 +160,9 @@ def equations_of_unknown(
     """
     columns = known.part.architecture.columns
     missing = known.missing(known.flat(step))
+    dtype = known.slopes.dtype
     there = [
-        own if moved is None else own + moved
+        (own if moved is None else own + moved).astype(dtype)
         for own, moved in zip(known.coordinates, step, strict=True)
     ]
     sides = [(np.zeros((own.shape[1],) * 2), np.zeros(own.shape[1])) for own in there]
@@ -170,11 +171,12 @@ def equations_of_unknown(
         start = 0
         for own, table in zip(known.part.codes[rows].T, columns, strict=True):
             (left, right), stop = sides[table], start + there[table].shape[1]
+            slopes = known.slopes[:, rows, start:stop]
             # What the other columns leave over.
-            without = known.slopes[:, rows, start:stop]
-            gap = missing[:, rows] + np.einsum("knd,nd->kn", without, there[table][own])
-            weight = known.weight[:, rows] * rarity[table][own]
-            left += np.einsum("kn,knd,kne->de", weight, without, without, optimize=True)
-            right += np.einsum("kn,knd->d", weight * gap, without)
+            gap = missing[:, rows] + np.einsum("knd,nd->kn", slopes, there[table][own])
+            weighted = (known.weight[:, rows] * rarity[table][own])[:, :, None] * slopes
+            over_rows = ((0, 1), (0, 1))
+            left += np.tensordot(weighted, slopes, over_rows)
+            right += np.tensordot(weighted, gap, over_rows)
             start = stop
     return sides

@@ -101,7 +101,7 @@ class _Problem:
         rarity = [np.where(own > 0, 1 / (1 + own), 0) for own in counts]
         for own in rarity:
             own[UNKNOWN] = 1
-        self._rarity = Tables(rarity)
+        self._rarity = Tables([own.astype(np.float32) for own in rarity])
 
     def _place(self, bases: Sequence[Basis], coordinates: Sequence[Array]) -> Tables:
         placed = [
@@ -150,7 +150,7 @@ class _Problem:
             self._dense,
             [basis.axes for basis in bases],
             self._place(bases, present),
-            Tables(list(present)),
+            Tables([own.astype(np.float32) for own in present]),
         )
         right, diagonal, loss = rows.total(gradient)
         equations = _Equations(rows, present, self._penalties, self._frozen)
