@@ -54,7 +54,10 @@ def read(file: Path | None) -> tuple[pd.DataFrame, pd.Series]:
     return X.iloc[order].reset_index(drop=True), y.iloc[order].reset_index(drop=True).astype(float)
 
 
-ALLOCATION = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**30}
+ALLOCATION = {
+    f"distributed.nanny.pre-spawn-environ.MALLOC_{name}_THRESHOLD_": size
+    for name, size in (("MMAP", 2**25), ("TRIM", 2**26))
+}
 
 
 def timed(action: Callable[[], Any]) -> tuple[Any, float, float]:
