@@ -102,15 +102,15 @@ def formulas(d: int) -> dict[str, tuple[int, float, float]]:
     """Exchanges of each kind in all but training, bytes down and up per code of a block."""
     return {
         "linearise": (N_STEPS, 8 * d, 0),
-        "gradient": (N_STEPS, 0, 16 * d + 4),
+        "gradient": (N_STEPS, 0, 8 * d + 4),
         "_losses": (N_STEPS, 8 * d, 0),
-        "image": (N_STEPS * N_INNER_STEPS, 4 * d, 8 * d + 4),
+        "image": (N_STEPS * N_INNER_STEPS, 4 * d, 4 * d + 4),
         "equations_of_unknown": (N_STEPS, 4 * d + 4, 0),
     }
 
 
 def compare_bytes(log: Log, n_codes: int, d: int, n_rounds: int) -> None:
-    expected = {"train_part": (n_rounds, 4 * d + 8, 8 * (d + 1) + 4), **formulas(d)}
+    expected = {"train_part": (n_rounds, 4 * d + 8, 4 * (d + 1) + 4), **formulas(d)}
     print("| call | times | down, formula | down, weighed | up, formula | up, weighed |")
     print("|---|---|---|---|---|---|")
     for name, (times, down, up) in expected.items():

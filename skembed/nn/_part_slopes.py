@@ -78,7 +78,8 @@ class PartSlopes:
         return np.concatenate(own).astype(self.slopes.dtype)
 
     def sums(self, flat: Array) -> list[CodeSums]:
-        """Of each table, from sums by place."""
+        """Of each table, from sums by place, in the type that travels."""
+        flat = flat.astype(self.slopes.dtype)
         ends = np.cumsum([own.size for own in self.coordinates])[:-1]
         pairs = zip(np.split(flat, ends), self.coordinates, strict=True)
         return self.part.tables([own.reshape(there.shape) for own, there in pairs])
