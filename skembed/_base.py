@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -31,18 +30,18 @@ from ._resting import Resting, rest
 from ._sample import read_input
 from ._sequences import pooled_vectors
 from ._streaming_counts import CountStream, start_counts
-from ._tables import count_rows, fill_reserved_rows
+from ._tables import count_rows, fill_reserved_rows, take_vectors
 from ._targets import Target, read_classes, read_target
 from ._training_input import TrainingInput, encode_input, read_training_input
 from ._vectors import LearnedVectors
 from ._vocabularies import extend_vocabularies
 from ._vocabulary import ColumnVocabulary
 from ._warm_start import start_from
+from .nn._record import Record
 from .nn._training import History
 
 
-@dataclass(frozen=True)
-class Units:
+class Units(Record):
     """What scaled the numeric columns and the target of the first rows."""
 
     scaler: NumericScaler
@@ -58,6 +57,8 @@ class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, Bas
     _needs_categories: ClassVar = True
     # Learned coordinates of a column of many categories, where that is left to us.
     _auto_dim: ClassVar = 4
+    # Of the vectors that are given out; a parameter of the encoder.
+    dtype: ClassVar = np.float32
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TrainingInput:
         """What the fit works with."""
@@ -295,7 +296,7 @@ class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, Bas
         self._vocabularies = first_pass.vocabularies
         return self
 
-    def transform(self, X: Any) -> NDArray[np.float32]:
+    def transform(self, X: Any) -> NDArray[np.floating]:
         """Look up the vectors of all categories.
 
         Parameters
@@ -305,7 +306,7 @@ class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, Bas
 
         Returns
         -------
-        X_out : ndarray of shape (n_samples, n_features_out), dtype float32
+        X_out : ndarray of shape (n_samples, n_features_out), dtype float32 or the given ``dtype``
             Vectors of the categorical columns side by side.
 
         Raises
@@ -317,16 +318,16 @@ class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, Bas
         check_is_fitted(self)
         return self._gather(X)
 
-    def _gather(self, X: Any) -> NDArray[np.float32]:
+    def _gather(self, X: Any) -> NDArray[np.floating]:
         """`transform` without its wrapper, which may make a frame of the result."""
         frame = read_input(self, X, reset=False)
         codes, bags = encode_input(self, frame, self._columns, self._vocabularies)
-        output = np.empty((frame.n_rows, self._starts()[-1]), dtype=np.float32)
+        output = np.empty((frame.n_rows, self._starts()[-1]), dtype=self.dtype)
         for j, (table, columns) in enumerate(zip(self.embeddings_, self._slices(), strict=True)):
             if j in bags:
                 output[:, columns] = pooled_vectors(table, codes[:, j], bags[j], self.pooling)
             else:
-                np.take(table, codes[:, j], axis=0, out=output[:, columns], mode="clip")
+                take_vectors(table, codes[:, j], output[:, columns])
         return output
 
     def __sklearn_is_fitted__(self) -> bool:

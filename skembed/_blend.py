@@ -7,7 +7,7 @@ prediction the networks and how much the linear model should give.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from .nn._bags import Bags
 from .nn._linear import Linear, fit_linear
 from .nn._losses import Loss, make_loss
 from .nn._network import Data, Network, place_codes
+from .nn._record import Record
 from .nn._training import History, predict, train
 
 Array = NDArray[np.floating]
@@ -35,8 +36,7 @@ _LINEAR_PENALTY = 10.0
 _LEAST_STEPS = 500
 
 
-@dataclass(frozen=True)
-class Blend:
+class Blend(Record):
     """``share`` times the mean of the networks, the rest from the linear model.
 
     Attributes
@@ -77,8 +77,7 @@ class Blend:
         return np.sum(parts, axis=0)
 
 
-@dataclass(frozen=True)
-class _Fitted:
+class _Fitted(Record):
     """A member with what it and a linear model say about the rows it has not seen."""
 
     member: FittedNetwork

@@ -7,8 +7,10 @@ of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+from .nn._record import Record
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -43,8 +45,7 @@ __all__ = ["CallbackSupportMixin", "Task", "begin_fit", "with_callbacks"]
 Attributes = Callable[[], dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(Record):
     """A part of a fit: the whole, a network, an epoch, a fold.
 
     Attributes

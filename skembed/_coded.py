@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .nn._bags import Bags
+from .nn._record import Record
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Coded:
+class Coded(Record):
     """A column of categories: ``values[codes]`` is the column, a code of -1 a missing cell."""
 
     values: Array
@@ -37,8 +36,7 @@ class Coded:
         return self
 
 
-@dataclass(frozen=True)
-class CodedBags:
+class CodedBags(Record):
     """A column of bags of categories: ``values[bags.indices]`` are the elements of all cells, -1
     stands for a missing one. The elements of a bag are distinct, their shares say how often they
     occur.

@@ -12,7 +12,7 @@ row's category of one column adds to the sums of the other is the mean of its ef
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from scipy import sparse
 
 from ._effects import FIRST_ESTIMATE, N_SWEEPS, Effects, estimate_pseudo_counts, shrink
 from .nn._growth import Moves, move_rows
+from .nn._record import Record
 
 Array = NDArray[np.float64]
 Pairs = dict[tuple[int, int], sparse.csr_array]
@@ -28,8 +29,7 @@ Pairs = dict[tuple[int, int], sparse.csr_array]
 _MOST_PAIRS = 5_000_000
 
 
-@dataclass(frozen=True)
-class EffectSums:
+class EffectSums(Record):
     """Sums over rows.
 
     Attributes

@@ -19,13 +19,13 @@ membership multiple classification (MMMC) models, doi:10.1177/1471082X0100100202
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from .nn._bags import NO_BAGS, Bags, count, gather
+from .nn._record import Record
 from .nn._solve import solve_symmetric
 
 Array = NDArray[np.float64]
@@ -43,8 +43,7 @@ _COMMON_PSEUDO_COUNT = 10.0
 _LEAST_DIFFERENCE = 1e-9
 
 
-@dataclass(frozen=True)
-class Effects:
+class Effects(Record):
     """Effects of the categories of several columns on several outputs.
 
     Attributes

@@ -131,6 +131,9 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
     n_jobs : int or None, default=None
         Folds of ``fit_transform`` learned at the same time; -1 for all processors. The result does
         not depend on it.
+    dtype : {numpy.float16, numpy.float32, numpy.float64}, default=numpy.float32
+        Type of the output. ``embeddings_`` are float32 whatever it is; float16 rounds their values
+        to three digits on the way out, and makes those above 65504 infinite.
 
     Attributes
     ----------
@@ -211,6 +214,7 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
         "task": p.one_of("auto", "regression", "classification", "none"),
         "cv": p.none | p.integer(2) | p.splits,
         **p.NETWORK_RULES,
+        "dtype": p.float_dtype,
     }
 
     def __init__(
@@ -253,6 +257,7 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
         random_state: Any = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
+        dtype: Any = np.float32,
     ) -> None:
         self.embedding_dim = embedding_dim
         self.target_effect = target_effect
@@ -291,6 +296,7 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
         self.random_state = random_state
         self.verbose = verbose
         self.n_jobs = n_jobs
+        self.dtype = dtype
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> EmbeddingEncoder:
@@ -332,7 +338,7 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
     @with_callbacks
     def fit_transform(
         self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[np.floating]:
         """Learn the vectors and return out-of-fold vectors of the training rows.
 
         Not the same as ``fit(X, y).transform(X)``: here the vector of a row was learned without it
@@ -347,7 +353,7 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
 
         Returns
         -------
-        X_out : ndarray of shape (n_samples, n_features_out), dtype float32
+        X_out : ndarray of shape (n_samples, n_features_out), of the parameter ``dtype``
         """
         with single_blas_thread():
             read = self._read(X, y, sample_weight)

@@ -9,7 +9,7 @@ the effects of all rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -26,6 +26,7 @@ from ._targets import standardised
 from ._terms import Codes, Cross, Part, Term, cross_of
 from .nn._bags import Bags
 from .nn._growth import Moves, move_rows
+from .nn._record import Record
 
 Array = NDArray[np.float64]
 
@@ -48,8 +49,7 @@ _LEAST_SPREAD_OF_COUNTS = 0.5
 _SEARCH_ROWS = 100_000
 
 
-@dataclass(frozen=True)
-class FeatureSettings:
+class FeatureSettings(Record):
     """Which features to make.
 
     Attributes
@@ -79,8 +79,7 @@ class FeatureSettings:
     shrinkage: float | None
 
 
-@dataclass(frozen=True)
-class Features:
+class Features(Record):
     """Fitted features: a function of codes and numbers.
 
     Attributes
@@ -131,8 +130,7 @@ class Features:
         return self.assemble(columns, self.scaler.transform(numbers))
 
 
-@dataclass(frozen=True)
-class Draws:
+class Draws(Record):
     """Features of the training rows.
 
     Attributes

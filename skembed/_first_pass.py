@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ._frames import Frame
@@ -11,10 +10,10 @@ from ._recipe import share_tables
 from ._sample import Columns, choose_columns
 from ._vocabularies import extend_vocabularies, learn_vocabularies
 from ._vocabulary import ColumnVocabulary, pool_infrequent
+from .nn._record import Record
 
 
-@dataclass(frozen=True)
-class FirstPass:
+class FirstPass(Record):
     """What a first pass has seen so far.
 
     Attributes

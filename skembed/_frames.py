@@ -11,7 +11,6 @@ Missing is every null of every library: ``None``, NaN, NaT, ``pandas.NA``, a pol
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
@@ -20,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ._coded import Coded
+from .nn._record import Record
 
 Array = NDArray[Any]
 
@@ -32,8 +32,7 @@ _ONE_VALUE = (
 )
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(Record):
     """Columns of a frame or a 2-D array, still in the form in which they came."""
 
     names: tuple[Hashable, ...]
@@ -205,7 +204,8 @@ def _factorize(values: Any, name: Hashable) -> Coded:
 
 def hashable(values: Any) -> Any:
     """The same values in a form that pandas can hash."""
-    if not isinstance(values.dtype, np.dtype):
+    held_as_objects = getattr(values.dtype, "storage", None) == "python"  # strings of pandas
+    if not isinstance(values.dtype, np.dtype) and not held_as_objects:
         return getattr(values, "array", values)
     # pandas hashes a bare array twice as fast as its wrapper.
     array = np.asarray(values)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 from weakref import WeakSet
 
 from ._threads import single_blas_thread
 from .nn._parts import add, cut
+from .nn._record import Record
 
 # Results that are added up by one task.
 _BRANCHES = 8
 
 
-@dataclass(frozen=True)
-class Futures:
+class Futures(Record):
     """Parts that are futures, held by the workers; see ``Parts``.
 
     Tasks are pure and their inputs are other tasks, down to those that load the tables. So what is

@@ -6,19 +6,19 @@ All operators used mean the same from opset 13 on, so that the graph fits into a
 from __future__ import annotations
 
 from collections.abc import Container, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .nn._record import Record
 
 Array = NDArray[Any]
 # What an operator takes: the name of a value, or a constant.
 Operand = str | Array | float | int
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Record):
     """One operator with one output.
 
     Attributes

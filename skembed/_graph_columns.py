@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ._graph import Graph
 from ._vocabulary import UNKNOWN, ColumnVocabulary
+from .nn._record import Record
 
 STRING = np.dtype(object)
 
@@ -25,8 +25,7 @@ _TOKENS = {
 }
 
 
-@dataclass(frozen=True)
-class InputColumn:
+class InputColumn(Record):
     """A column ``(n, 1)`` that the graph takes.
 
     Attributes
@@ -215,8 +214,7 @@ def _number_floats(
     return graph.number(flat, *_at_least_one(keys, codes, 0.0), "floats")
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(Record):
     """A numeric column in the graph.
 
     Attributes

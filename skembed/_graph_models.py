@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,12 +29,12 @@ from ._regressor import EmbeddingRegressor
 from ._terms import Cross, Part, Term
 from .nn._losses import make_loss
 from .nn._network import Network, table_views
+from .nn._record import Record
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(Record):
     """What a graph gives.
 
     Attributes
@@ -72,10 +71,11 @@ def write_model(
         for j, vocabulary in zip(own.categorical, estimator._vocabularies, strict=True)
     ]
     if isinstance(estimator, EmbeddingEncoder):
-        pairs = zip(estimator.embeddings_, codes, strict=True)
+        tables = [table.astype(estimator.dtype, copy=False) for table in estimator.embeddings_]
+        pairs = zip(tables, codes, strict=True)
         vectors = graph.beside([graph.rows(table, own) for table, own in pairs])
-        width = sum(table.shape[1] for table in estimator.embeddings_)
-        return [Output("variable", vectors, np.dtype(np.float32), width)]
+        width = sum(table.shape[1] for table in tables)
+        return [Output("variable", vectors, np.dtype(estimator.dtype), width)]
     numbers = [write_number(graph, columns[j]) for j in own.numeric]
     raw = _write_raw_prediction(graph, estimator, codes, numbers)
     if isinstance(estimator, EmbeddingClassifier):

@@ -8,7 +8,6 @@ last.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,12 +20,12 @@ from ._input_settings import InputSettings
 from ._input_table import check_dtype, check_missing, is_encoded
 from ._one_hot import ZEROS, OneHot, decode, learn_one_hot, to_dense
 from ._scaling import Range, extremes, make_range
+from .nn._record import Record
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Record):
     """Shape of the samples.
 
     Attributes
@@ -52,8 +51,7 @@ class Layout:
         return math.prod(size for size in self.shape if size is not None)
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Record):
     """What was learned of an array: the layout and what becomes of its numbers or symbols."""
 
     layout: Layout

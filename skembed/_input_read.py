@@ -7,7 +7,6 @@ becomes one array, and sequences of unequal length become :class:`Ragged`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 from numbers import Number
 from typing import Any
@@ -18,13 +17,13 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from ._frames import is_frame, n_rows_of
+from .nn._record import Record
 
 Array = NDArray[Any]
 _NESTED = list | tuple | np.ndarray
 
 
-@dataclass(frozen=True)
-class Ragged:
+class Ragged(Record):
     """Sequences of unequal length.
 
     Attributes

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from . import _params
 from ._splitting import relative_sizes
+from .nn._record import Record
 
 
 def _is_dtype(value: Any) -> bool:
@@ -41,8 +41,7 @@ RULES = {
 }
 
 
-@dataclass(frozen=True)
-class InputSettings:
+class InputSettings(Record):
     """The parameters that say what becomes of a value, under their own names."""
 
     scale: Any

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,12 @@ from ._frames import Frame
 from ._input_settings import InputSettings
 from ._one_hot import ZEROS, OneHot, decode, fill_dense, learn_one_hot, mean_rows, where
 from ._scaling import Range, extremes, make_range
+from .nn._record import Record
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(Record):
     """A column that stays a number, scaled if there is a range."""
 
     name: Hashable
@@ -29,8 +28,7 @@ class Number:
     width: int = 1
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Record):
     """What was learned of a table: one entry per column, and the dtype of the output."""
 
     columns: tuple[Number | OneHot, ...]

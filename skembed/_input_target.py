@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,12 @@ from numpy.typing import NDArray
 from ._frames import Lookup
 from ._input_read import to_array
 from ._labels import is_one_hot, read_labels
+from .nn._record import Record
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Record):
     """The classes of a target; for one that came as one-hot vectors, their positions."""
 
     classes: Array

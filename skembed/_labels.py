@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,12 @@ from numpy.typing import NDArray
 from ._frames import encode_values
 from ._input_read import to_array
 from ._vocabulary import learn_vocabulary
+from .nn._record import Record
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Labels:
+class Labels(Record):
     """``classes[codes]`` are the labels; the classes are sorted and occur."""
 
     classes: Array

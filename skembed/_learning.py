@@ -8,7 +8,7 @@ once more with the network at rest
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import count as count_up
 
@@ -23,6 +23,7 @@ from ._targets import standardised
 from .nn._growth import Moves, grow_parameters
 from .nn._losses import make_loss
 from .nn._network import Architecture, Data, Network, Parameters, place_codes, table_views
+from .nn._record import Record
 from .nn._relearn import Basis, find_bases, relearn
 from .nn._training import History, Rows, TrainingSettings, train
 
@@ -36,8 +37,7 @@ _PSEUDO_COUNT_RANGE = (5.0, 500.0)
 _LEAST_COORDINATE = 1e-6
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(Record):
     """Everything that says how to learn, as plain values.
 
     Attributes
@@ -87,8 +87,7 @@ class Recipe:
         return [self.tables.index(table) for table in range(max(self.tables, default=-1) + 1)]
 
 
-@dataclass(frozen=True)
-class FittedNetwork:
+class FittedNetwork(Record):
     """A trained network as plain values."""
 
     architecture: Architecture
@@ -114,8 +113,7 @@ def grow_network(
     return FittedNetwork(new, parameters)
 
 
-@dataclass(frozen=True)
-class Trained:
+class Trained(Record):
     """A trained network, with what learning tables in its space needs.
 
     The shrinkage of the effects belongs to it: estimated from all rows, so that every part of them

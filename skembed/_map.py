@@ -5,7 +5,6 @@ draws.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -18,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._frames import as_objects, find_missing
 from ._vectors import LearnedVectors
+from .nn._record import Record
 
 # Name on the axes, and the transformer for so many categories.
 _PROJECTIONS: dict[str, tuple[str, Callable[[int], Any]]] = {
@@ -34,8 +34,7 @@ _COLORED_SHARE = 0.98
 _LARGEST, _SMALLEST = 400.0, 6.0
 
 
-@dataclass(frozen=True)
-class CategoryMap:
+class CategoryMap(Record):
     """The categories of a column in a plane, the most frequent first."""
 
     categories: NDArray[Any]

@@ -8,7 +8,6 @@ vectors that are not one-hot.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from scipy import sparse
 
 from ._coded import Coded
 from ._vocabulary import UNKNOWN, ColumnVocabulary, learn_vocabulary
+from .nn._record import Record
 
 Array = NDArray[Any]
 Places = NDArray[np.int32]
@@ -28,8 +28,7 @@ def where(name: Hashable) -> str:
     return "X" if name is None else f"Column {name!r}"
 
 
-@dataclass(frozen=True)
-class OneHot:
+class OneHot(Record):
     """The one-hot vectors of one vocabulary.
 
     Attributes

@@ -7,17 +7,17 @@ from __future__ import annotations
 import numbers
 import operator
 from collections.abc import Callable, Collection, Mapping, Set
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from .nn._record import Record
 
 # Collections without an order, or of characters.
 _NO_SEQUENCES = (str, bytes, bytearray, Mapping, Set)
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Record):
     """What a parameter must be, in words and as a test."""
 
     words: str
@@ -40,6 +40,13 @@ def check_parameters(estimator: Any, rules: Mapping[str, Rule]) -> None:
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
+
+
+def _is_float_dtype(value: Any) -> bool:
+    try:
+        return np.dtype(value) in (np.float16, np.float32, np.float64) and value is not None
+    except TypeError:
+        return False
 
 
 def integer(low: int, high: float = np.inf) -> Rule:
@@ -114,6 +121,7 @@ class_weights = Rule(
     "a dict label -> float in [0, inf)",
     lambda v: isinstance(v, dict) and all(map(real("[0, inf)").holds, v.values())),
 )
+float_dtype = Rule("one of {numpy.float16, numpy.float32, numpy.float64}", _is_float_dtype)
 random_state = none | Rule(
     "an int in [0, 2**32 - 1], a numpy.random.RandomState",
     lambda v: (_is_integer(v) and 0 <= v < 2**32) or isinstance(v, np.random.RandomState),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,6 +36,7 @@ from ._vocabulary import ColumnVocabulary
 from .nn._losses import Loss, make_loss
 from .nn._network import Architecture, Data, place_codes
 from .nn._parts import CodeSums, Part, Parts, present_codes, renumber, with_codes
+from .nn._record import Record
 
 Array = NDArray[Any]
 
@@ -44,8 +44,7 @@ Array = NDArray[Any]
 _SAMPLED_ROWS = 100_000
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(Record):
     """The numeric block of the network: scaled numbers, and pieces for a predictor."""
 
     scaler: NumericScaler
@@ -58,8 +57,7 @@ class Inputs:
         return np.hstack([scaled, self.bins.transform(numbers)])
 
 
-@dataclass(frozen=True)
-class BinInputs:
+class BinInputs(Record):
     """Numbers of quantile bins, of which co-occurrences are counted."""
 
     edges: list[NDArray[np.float64]]
@@ -68,8 +66,7 @@ class BinInputs:
         return bin_codes(numbers, self.edges).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Record):
     """How raw rows become a part: all that was learned from the survey."""
 
     vocabularies: list[ColumnVocabulary]
@@ -83,8 +80,7 @@ class Plan:
     architecture: Architecture
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Record):
     """What was read of all parts.
 
     Attributes

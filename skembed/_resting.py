@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,12 @@ from ._learning import Recipe, Trained
 from ._sample import Sample
 from ._streaming import REMEMBERED_ROWS, Stream
 from .nn._network import Architecture, table_views
+from .nn._record import Record
 
 Array = NDArray[np.floating]
 
 
-@dataclass(frozen=True)
-class Resting:
+class Resting(Record):
     """The network of a fit without its tables, which follow from the vectors.
 
     Attributes

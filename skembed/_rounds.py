@@ -12,7 +12,7 @@ al. 2022, Federated submodel optimization for hot and cold data features, NeurIP
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +24,13 @@ from ._vocabulary import UNKNOWN
 from .nn._losses import Loss
 from .nn._network import Architecture, Network, Parameters, table_views
 from .nn._parts import Part, Parts, Tables, join_parameters, part_parameters
+from .nn._record import Record
 from .nn._training import History, train
 
 Array = NDArray[np.floating]
 
 
-@dataclass(frozen=True)
-class Rounds:
+class Rounds(Record):
     """What is the same in all rounds.
 
     Attributes

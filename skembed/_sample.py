@@ -5,7 +5,7 @@ read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,12 @@ from ._sequences import read_bags, weigh_bags
 from ._targets import Target, read_target
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import Bags
+from .nn._record import Record
 
 _SMALLEST_PART = 1e-300
 
 
-@dataclass(frozen=True)
-class Columns:
+class Columns(Record):
     """Which columns of the input are categories and which are numbers, by position; in those of
     ``sequences`` a cell holds several categories.
     """
@@ -47,8 +47,7 @@ class Columns:
         ]
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(Record):
     """Rows to learn from, as plain arrays; rows of weight 0 are left out.
 
     Attributes

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .nn._record import Record
+
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(Record):
     """Smallest value and extent of the training data: scalars, or one number per column."""
 
     low: Array

@@ -199,17 +199,25 @@ def _to_content(encoder: Any, arrays: list[Array]) -> dict[str, Any]:
 def _plain_parameters(encoder: Any) -> dict[str, Any]:
     """The parameters that JSON can say."""
     plain = {}
-    for name, value in encoder.get_params(deep=False).items():
+    given = encoder.get_params(deep=False)
+    for name, value in (given | {"dtype": np.dtype(encoder.dtype).name}).items():
         with suppress(TypeError):
             plain[name] = to_json(value)
     return plain
+
+
+def _parameters_from_json(content: dict[str, Any]) -> dict[str, Any]:
+    parameters = {name: from_json(value) for name, value in content.items()}
+    if "dtype" in parameters:
+        parameters["dtype"] = np.dtype(parameters["dtype"]).type
+    return parameters
 
 
 # Reading
 
 
 def _from_content(cls: Callable[..., Any], content: Any, arrays: list[Array]) -> Any:
-    encoder = cls(**{name: from_json(value) for name, value in content["parameters"].items()})
+    encoder = cls(**_parameters_from_json(content["parameters"]))
     check_parameters(encoder, encoder._rules)
     columns = _read_columns(content["columns"])
     distinct = [_read_vocabulary(part, arrays) for part in content["vocabularies"]]

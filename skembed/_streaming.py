@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from ._vocabulary import UNKNOWN
 from .nn._growth import Moves, grow_memory
 from .nn._losses import make_loss
 from .nn._network import Architecture, Network, Parameters, table_views
+from .nn._record import Record
 from .nn._relearn import find_variations
 from .nn._step import Memory
 from .nn._training import History, train
@@ -46,8 +47,7 @@ _MEASURED_ROWS = 1024
 REMEMBERED_ROWS = 50_000
 
 
-@dataclass(frozen=True)
-class Stream:
+class Stream(Record):
     """What has been learned from the rows so far.
 
     Attributes

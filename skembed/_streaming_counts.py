@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,11 @@ from ._learning import FittedNetwork, Recipe
 from ._sample import Sample
 from ._tables import limit_norm
 from .nn._growth import Moves
+from .nn._record import Record
 from .nn._training import History
 
 
-@dataclass(frozen=True)
-class CountStream:
+class CountStream(Record):
     """Counts of the rows so far.
 
     Attributes

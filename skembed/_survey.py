@@ -5,7 +5,7 @@ values and their counts, a sample of numbers, the target's labels and moments.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -19,6 +19,7 @@ from ._sample import Columns, numeric_matrix, read_input, read_weight
 from ._targets import Target, for_loss, in_unit_of, read_target, target_rows
 from ._vocabularies import given_categories
 from ._vocabulary import ColumnVocabulary, vocabulary_of_counts
+from .nn._record import Record
 
 Array = NDArray[Any]
 
@@ -26,8 +27,7 @@ Array = NDArray[Any]
 _MOST_LABELS = 10_000
 
 
-@dataclass(frozen=True)
-class RawRows:
+class RawRows(Record):
     """Rows of a part as they were given, those of weight 0 left out.
 
     Attributes
@@ -75,8 +75,7 @@ def read_rows(given: tuple[Any, Any, Any], probe: Any, columns: Columns, task: s
     )
 
 
-@dataclass(frozen=True)
-class Values:
+class Values(Record):
     """Distinct values with numbers that add up, such as counts."""
 
     values: Array
@@ -94,8 +93,7 @@ class Values:
         return Values(merged.values, summed.astype(np.int64))
 
 
-@dataclass(frozen=True)
-class Labels:
+class Labels(Record):
     """Distinct values of the target with the weight of their rows; the first ones of many."""
 
     values: Array
@@ -122,8 +120,7 @@ class Labels:
         )
 
 
-@dataclass(frozen=True)
-class Moments:
+class Moments(Record):
     """Sums of a numeric target's columns around a center near the mean."""
 
     weight: float
@@ -141,8 +138,7 @@ class Moments:
         )
 
 
-@dataclass(frozen=True)
-class Survey:
+class Survey(Record):
     """Sums over rows.
 
     Attributes

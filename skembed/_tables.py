@@ -64,6 +64,14 @@ def mean_over_rows(table: Table, counts: NDArray[np.float64]) -> NDArray[np.floa
     return counts @ table.astype(np.float64) / (counts.sum() or 1)
 
 
+def take_vectors(table: Table, codes: NDArray[np.integer], out: Array) -> None:
+    """Write the vectors of codes to ``out``, in its dtype."""
+    if table.dtype != out.dtype and len(codes) < len(table):
+        out[:] = table[codes]
+    else:
+        np.take(table.astype(out.dtype, copy=False), codes, axis=0, out=out, mode="clip")
+
+
 def nearest_codes(vectors: Table, table: Table) -> NDArray[np.intp]:
     """Code with the least Euclidean distance to each vector."""
     return pairwise_distances_argmin(vectors, table)

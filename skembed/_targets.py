@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral, Number
 from typing import Any
 
@@ -15,13 +15,13 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import assert_all_finite
 
 from ._frames import find_missing, has_categories, is_array, to_array
+from .nn._record import Record
 
 # More classes than this in an integer target are more likely numbers than names.
 _MOST_INTEGER_CLASSES = 20
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Record):
     """A target ready for a loss.
 
     Attributes

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._bins import bin_codes, n_bin_codes
 from .nn._growth import Moves, move_rows
+from .nn._record import Record
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.integer]
@@ -18,8 +19,7 @@ Codes = NDArray[np.integer]
 _DENSE = 4
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Record):
     """A column of codes: a categorical column, or a numeric one cut into bins.
 
     Attributes
@@ -49,8 +49,7 @@ class Part:
         return bin_codes(numbers[:, self.column], self.edges)
 
 
-@dataclass(frozen=True)
-class Cross:
+class Cross(Record):
     """Combinations of the codes of several parts as codes of their own; 0 was not seen.
 
     Attributes
@@ -136,8 +135,7 @@ def cross_of(parts: Sequence[Part], codes: Sequence[Codes]) -> tuple[Cross, Code
     return cross, so_far
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(Record):
     """What is known per code of a cross.
 
     Attributes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,12 +26,12 @@ from ._sample import (
 from ._vocabularies import learn_vocabularies
 from ._vocabulary import ColumnVocabulary
 from .nn._bags import Bags
+from .nn._record import Record
 
 Codes = tuple[NDArray[np.int32], dict[int, Bags]]
 
 
-@dataclass(frozen=True)
-class TrainingInput:
+class TrainingInput(Record):
     """What a fit works with.
 
     Attributes

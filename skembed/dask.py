@@ -178,11 +178,11 @@ class _DaskModel:
 
         Returns
         -------
-        X_out : dask DataFrame or Array of dtype float32, or what the ordinary ``transform`` returns
+        X_out : dask DataFrame or Array, or what the ordinary ``transform`` returns
             Partitioned like ``X``.
         """
         check_is_fitted(self)
-        return self._lazily("transform", X, np.float32, list(self.get_feature_names_out()))
+        return self._lazily("transform", X, self.dtype, list(self.get_feature_names_out()))
 
     def _lazily(self, method: str, X: Any, dtype: Any, columns: list[Any] | None) -> Any:
         """A method of the ordinary estimator, partition by partition for a Dask collection.

@@ -329,6 +329,10 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     columns = _split_columns(graph, estimator, operator.inputs)
     missing = container.get_options(estimator, {"missing": ""}, fail=False).get("missing", "")
     outputs = write_model(graph, estimator, columns, missing)
+    values = [output.value for output in outputs]
+    if isinstance(estimator, EmbeddingEncoder) and estimator.dtype != np.float32:
+        # Rounded, but of the type that the operators of other models take.
+        values = [graph.cast(value, np.float32) for value in values]
     names = {name: scope.get_unique_variable_name(name) for name in graph.constants}
     for name, array in graph.constants.items():
         element = _element(array.dtype)
@@ -345,9 +349,9 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
             name=scope.get_unique_operator_name(node.operator),
             **_attributes(node),
         )
-    for output, variable in zip(outputs, operator.outputs, strict=True):
+    for value, variable in zip(values, operator.outputs, strict=True):
         name = scope.get_unique_operator_name("Identity")
-        container.add_node("Identity", [names[output.value]], [variable.full_name], name=name)
+        container.add_node("Identity", [names[value]], [variable.full_name], name=name)
 
 
 def _split_columns(

@@ -105,6 +105,15 @@ def test_transform_is_lazy_and_right(lib, client, rows):
     np.testing.assert_array_equal(model.transform(pandas), computed)
 
 
+def test_transform_gives_the_dtype(lib, client, rows):
+    pandas, _, X, y = rows
+    model = lib.Encoder(**PARAMETERS, dtype=np.float16).fit(X, y)
+    output = model.transform(X)
+    assert set(output.dtypes) == {np.dtype(np.float16)}
+    expected = lib.Encoder(**PARAMETERS).fit(X, y).to_local().transform(pandas)
+    np.testing.assert_array_equal(output.compute(), expected.astype(np.float16))
+
+
 def test_to_local_is_an_ordinary_estimator(lib, client, rows):
     pandas, _, X, y = rows
     local = lib.Encoder(**PARAMETERS).fit(X, y).to_local()

@@ -238,6 +238,39 @@ def test_set_output_makes_frames_with_names(shops, container):
         assert frame.index[0] == 5
 
 
+@pytest.mark.parametrize("dtype", [np.float16, "float32", np.dtype(float)])
+@pytest.mark.parametrize("pooling", [None, "mean"])
+def test_the_output_is_rounded_to_the_dtype(shops, dtype, pooling):
+    X, y, _ = shops
+    settings = dict(FAST)
+    if pooling:
+        X = X.assign(day=[[day, 7] for day in X["day"]])
+        settings |= {"sequence_features": ["day"], "pooling": pooling}
+    plain = EmbeddingEncoder(**settings)
+    encoder = EmbeddingEncoder(**settings, dtype=dtype)
+    expected = plain.fit_transform(X, y).astype(dtype)
+    output = encoder.fit_transform(X, y)
+    assert output.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(output, expected)
+    for table, other in zip(encoder.embeddings_, plain.embeddings_, strict=True):
+        assert table.dtype == np.float32
+        np.testing.assert_array_equal(table, other)
+    # One row, fewer than there are categories, and all.
+    for rows in (X[:1], X):
+        output = encoder.transform(rows)
+        assert output.dtype == np.dtype(dtype)
+        np.testing.assert_array_equal(output, plain.transform(rows).astype(dtype))
+    if not pooling:
+        np.testing.assert_array_equal(encoder.inverse_transform(output), X.to_numpy(dtype=object))
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_frames_have_the_dtype(shops, container):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST, dtype=np.float64).set_output(transform=container)
+    assert {str(dtype).lower() for dtype in encoder.fit_transform(X, y).dtypes} == {"float64"}
+
+
 def test_the_same_values_give_the_same_bits_whatever_their_dtype(shops):
     X, y, _ = shops
     X = X.assign(day=X["day"].astype(str))
@@ -591,6 +624,9 @@ Y = [1.5, 2.5, 3.5, 4.0]
         ({"hidden_layer_sizes": (8, 0)}, SHOPS, Y, ValueError, "'hidden_layer_sizes'"),
         ({"cv": 1}, SHOPS, Y, ValueError, "'cv'"),
         ({"max_iter": 2.5}, SHOPS, Y, ValueError, "'max_iter' .* Got 2.5"),
+        ({"dtype": np.int8}, SHOPS, Y, ValueError, "'dtype' .* numpy.float64}. Got <class"),
+        ({"dtype": None}, SHOPS, Y, ValueError, "'dtype' .* Got None"),
+        ({"dtype": "float99"}, SHOPS, Y, ValueError, "'dtype' .* Got 'float99'"),
         ({"learning_rate_init": np.inf}, SHOPS, Y, ValueError, "'learning_rate_init'"),
         ({"learning_rate_multipliers": {"shop": -1}}, SHOPS, Y, ValueError, "'shop' must be"),
         ({"categories": [["a", "b", "c"]]}, SHOPS, Y, ValueError, "expected 2 lists, got 1"),

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+import inspect
 import warnings
 
 import numpy as np
@@ -308,6 +309,25 @@ def test_extension_dtypes_of_pandas_are_read(values):
     assert cells(encode_values(values)) == values.tolist()
     with_missing = [*values.astype(object).tolist(), None]
     assert cells(encode_values(objects(with_missing)))[:2] == values.tolist()
+
+
+# pandas 2.2 has no missing value of strings but NA.
+NULLS_OF_STRINGS = (
+    [pd.NA, np.nan] if "na_value" in inspect.signature(pd.StringDtype).parameters else [None]
+)
+
+
+@pytest.mark.parametrize("missing", NULLS_OF_STRINGS)
+def test_strings_that_pandas_holds_as_objects_are_read_without_a_copy(missing, monkeypatch):
+    """With many rows too, where each object is hashed once; PyArrow is not needed for these."""
+    form = {} if missing is None else {"na_value": missing}
+    shared = np.array(["a", "b", None], dtype=object)
+    column = pd.Series(shared[np.arange(20_000) % 3], dtype=pd.StringDtype("python", **form))
+    hashed, factorize = [], pd.factorize
+    monkeypatch.setattr(pd, "factorize", lambda v: hashed.append(v) or factorize(v))
+    expected = column.astype(object).where(column.notna(), None).tolist()
+    assert cells(encode_values(column)) == expected
+    assert {type(values) for values in hashed} == {np.ndarray}
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,19 @@ def test_vectors_for_every_target(y):
     np.testing.assert_array_equal(outputs["variable"], fitted.transform(X_NEW))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, "float64"])
+def test_vectors_of_another_dtype(dtype):
+    fitted = encoder(dtype=dtype).fit(X_TRAIN, Y)
+    vectors = run(to_onnx(fitted), X_NEW)["variable"]
+    assert vectors.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(vectors, fitted.transform(X_NEW))
+    # Models of others take float32.
+    pipeline = make_pipeline(fitted, LinearRegression()).fit(X_TRAIN, Y)
+    prediction = run(to_onnx(pipeline), X_NEW)["variable"][:, 0]
+    expected = pipeline[-1].predict(vectors.astype(np.float32))
+    np.testing.assert_allclose(prediction, expected, atol=TOLERANCE * np.ptp(Y))
+
+
 def test_inputs_are_the_features():
     types = onnx.TensorProto
     model = to_onnx(encoder().fit(X_TRAIN, Y))

@@ -238,7 +238,7 @@ def test_every_parameter_is_documented_with_its_default(cls):
     found = documented(cls)
     assert list(found) == list(signature)
     for name, (kind, text) in found.items():
-        default = eval(kind.partition("default=")[2], {})
+        default = eval(kind.partition("default=")[2], {"numpy": np})
         assert default == signature[name].default, name
         assert text.endswith("."), name
 

@@ -59,6 +59,7 @@ ESTIMATORS = {
     **{f"encoder of {n}": (EmbeddingEncoder(**FAST), X[[n]], Y) for n in CATEGORIES},
     "encoder of sequences": (EmbeddingEncoder(**FAST, sequence_features=["tags"]), X[["tags"]], Y),
     "encoder that starts warm": (EmbeddingEncoder(**FAST, warm_start=True), X[["str"]], Y),
+    "encoder to half precision": (EmbeddingEncoder(**FAST, dtype=np.float16), X[["str"]], Y),
     "encoder without a target": (EmbeddingEncoder(task="none"), X[["str", "mixed"]], None),
     "pipeline": (make_pipeline(EmbeddingEncoder(**FAST), Ridge()), X[["str", "int"]], Y),
     "classifier": (EmbeddingClassifier(**MODEL), CROSSED, Y > 0),

@@ -125,6 +125,8 @@ def test_targets_of_all_types_come_back(kind, tmp_path):
         (["a", "b"], {"numeric_features": ["b"], "max_norm": np.inf}),
         ([("a", 1), 3], {"learning_rate_multipliers": {("a", 1): 0.5, 3: 1}}),
         ([0, 1], {"hidden_layer_sizes": [4, 3], "cv": None}),
+        (["a", "b"], {"dtype": np.float16}),
+        (["a", "b"], {"dtype": np.float64}),
     ],
 )
 def test_settings_and_names_come_back(names, parameters, tmp_path):

@@ -8,7 +8,7 @@ bags the code is the row, at the speed of a single lookup.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ._record import Record
 from ._rows import lookup, sum_by_row
 
 Array = NDArray[np.floating]
 Integers = NDArray[np.integer]
 
 
-@dataclass(frozen=True)
-class Bags:
+class Bags(Record):
     """Rows of a table in bags, as the rows of a sparse matrix.
 
     Parameters

@@ -45,7 +45,10 @@ def fit_linear(
     alpha : float
         Above 0.
     """
-    X = features.astype(np.float64)
+    n_features = features.shape[1]
+    # One feature of zeros in place of none, which SciPy 1.11 cannot solve for.
+    X = np.zeros((len(features), max(n_features, 1)))
+    X[:, :n_features] = features
     # Seen along the axes of the features' own covariance the problem is round, and L-BFGS needs a
     # few steps only; for the squared error, one.
     normal = (X * weight[:, None]).T @ X
@@ -79,4 +82,5 @@ def fit_linear(
         options={"maxiter": _MOST_STEPS, "ftol": 1e-9, "gtol": 1e-6 * np.sqrt(total)},
     )
     u, intercept = read(result.x)
-    return Linear(solve_triangular(factor, u, lower=True, trans="T"), intercept)
+    coef = solve_triangular(factor, u, lower=True, trans="T")
+    return Linear(coef[:n_features], intercept)

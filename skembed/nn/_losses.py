@@ -9,7 +9,7 @@ turns a raw prediction into a prediction: identity, logistic, softmax or exponen
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, log1p, logsumexp, softmax
+
+from ._record import Record
 
 Array = NDArray[Any]
 
@@ -26,8 +28,7 @@ _LARGEST_EXPONENT = 80.0
 _LEAST_SHARE = 1e-6
 
 
-@dataclass(frozen=True)
-class Loss:
+class Loss(Record):
     """A loss with its link and the constant raw prediction that is best without any feature.
 
     ``curvature`` is the second derivative of the loss of a row with respect to each of its raw

@@ -27,6 +27,7 @@ from ._initializers import normal
 from ._losses import Loss
 from ._memory import Buffers, NewArrays
 from ._optimizers import Gradient
+from ._record import Record
 from ._row_gradient import RowGradient
 from ._rows import distinct_rows, lookup, sum_by_row
 
@@ -51,8 +52,7 @@ class Stack(NamedTuple):
     pooled: bool
 
 
-@dataclass(frozen=True)
-class Architecture:
+class Architecture(Record):
     """Sizes of a network.
 
     Parameters
@@ -115,6 +115,7 @@ class Architecture:
         return tuple(pairwise(sizes))
 
 
+# One is made at each step, which is faster with what `dataclass` compiles than as a record.
 @dataclass(frozen=True)
 class Data:
     """Rows to learn from: codes per stack ``(n, n_columns)``, numeric block, target, weight."""

@@ -5,7 +5,6 @@ coordinates: what its sums over the rows are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from ._linearised import gradients_by_part, row_weight
 from ._losses import Loss
 from ._network import Network
 from ._parts import CodeSums, Part, join_parameters
+from ._record import Record
 
 Array = NDArray[Any]
 
@@ -26,8 +26,7 @@ _ROWS = 2**16
 _FEW_ROWS = 2**12
 
 
-@dataclass(frozen=True)
-class PartSlopes:
+class PartSlopes(Record):
     """The slopes of the raw predictions, and what is missing from these.
 
     Attributes

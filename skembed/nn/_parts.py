@@ -7,19 +7,19 @@ its own vocabulary and only rows that it touches travel.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._network import Architecture, Data, Parameters, table_views
+from ._record import Record
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Record):
     """Rows of one part.
 
     Attributes
@@ -88,8 +88,7 @@ class Parts(Protocol):
         """The sum of what a function gives for each part, added up in the order of a tree."""
 
 
-@dataclass(frozen=True)
-class CodeSums:
+class CodeSums(Record):
     """Sums by code, of which most are 0: ascending ``codes`` and ``values`` of as many rows."""
 
     codes: Array
@@ -109,8 +108,7 @@ class CodeSums:
         return dense
 
 
-@dataclass(frozen=True)
-class Tables:
+class Tables(Record):
     """Arrays with a row per code, one for each table; None for tables that are not sent."""
 
     arrays: Sequence[Array | None]

@@ -26,7 +26,7 @@ References: Fletcher 1987, "Practical Methods of Optimization", chapter 6 (Gauss
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from ._bags import NO_BAGS, Bags, count
 from ._linearised import Linearised, gradients_by_part, row_weight
 from ._network import Architecture, Data, Network, Parameters, table_views
+from ._record import Record
 from ._training import predict
 
 Array = NDArray[np.floating]
@@ -54,8 +55,7 @@ _LEAST_VARIATION = 0.1
 LEAST_PSEUDO_COUNT = 1e-6
 
 
-@dataclass(frozen=True)
-class Basis:
+class Basis(Record):
     """Coordinates of one table, ``vectors = origin + coordinates @ axes``.
 
     Attributes

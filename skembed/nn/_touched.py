@@ -11,7 +11,6 @@ it by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -20,14 +19,14 @@ from numpy.typing import NDArray
 
 from ._memory import Buffers
 from ._network import Stack
+from ._record import Record
 from ._rows import RowSums, distinct_rows, lookup, row_items
 
 Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
 
 
-@dataclass(frozen=True)
-class TableRules:
+class TableRules(Record):
     """What holds for the rows of one stack of tables.
 
     Parameters

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ._network import Data, Network, Parameters
 from ._optimizers import SCHEDULES, SGD, Adam
+from ._record import Record
 from ._step import Memory, Step, make_step
 from ._touched import TableRules
 
@@ -23,8 +24,7 @@ Rows = NDArray[np.integer] | slice
 _CHUNK = 8192
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
+class TrainingSettings(Record):
     """How to train.
 
     Parameters

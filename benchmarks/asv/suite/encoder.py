@@ -1,6 +1,9 @@
 """Time and memory of the encoder, commit by commit, on the networks of benchmarks/speed.py.
 
-usage: cd benchmarks/asv && asv run HASH1..HASH2 && asv compare HASH1 HASH2
+usage: cd benchmarks/asv && asv continuous main HEAD
+
+That installs both commits and names what became slower. ``asv run --quick -E existing:same`` runs
+everything once in the environment of asv, to see that it works.
 """
 
 import numpy as np
