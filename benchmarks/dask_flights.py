@@ -4,17 +4,25 @@
 ``arr_delay``; without it the 30000 rows that are shipped are used. Rows are shuffled, a fifth is
 held out. Vectors are scored by a ridge regression on them. The regressor is compared with an
 ordinary one of the same parts: one network, without effects, crosses, counts and linear model.
+
+Beside the time that passes, the seconds that processors worked are told: those of the ordinary fit,
+and those of each worker and of the client, which has the scheduler. They depend less on what else
+the machine does. Workers have imported skembed before, and allocate memory as the ordinary process
+does: Dask tells them to return it at once, and then every large array is made of new pages.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import dask
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -46,9 +54,16 @@ def read(file: Path | None) -> tuple[pd.DataFrame, pd.Series]:
     return X.iloc[order].reset_index(drop=True), y.iloc[order].reset_index(drop=True).astype(float)
 
 
-def timed(action: Callable[[], Any]) -> tuple[Any, float]:
-    start = time.perf_counter()
-    return action(), time.perf_counter() - start
+ALLOCATION = {
+    f"distributed.nanny.pre-spawn-environ.MALLOC_{name}_THRESHOLD_": size
+    for name, size in (("MMAP", 2**25), ("TRIM", 2**26))
+}
+
+
+def timed(action: Callable[[], Any]) -> tuple[Any, float, float]:
+    """What an action gives, its seconds, and those of the processor in this process."""
+    start, worked = time.perf_counter(), time.process_time()
+    return action(), time.perf_counter() - start, time.process_time() - worked
 
 
 def score_vectors(model: Any, train: tuple, test: tuple) -> float:
@@ -67,36 +82,53 @@ def peak_memory() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
-    X, y = read(parser.parse_args().data)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--encoder", action="store_true", help="leave out the regressors")
+    given = parser.parse_args()
+    X, y = read(given.data)
     numbers = [name for name in X if X[name].dtype.kind in "if"]
     n = len(X) * 4 // 5
     train, test = (X[:n], y[:n]), (X[n:], y[n:])
     parts = [dd.from_pandas(table, npartitions=N_PARTITIONS) for table in train]
     common = {"numeric_features": numbers, "random_state": 0}
-    print(f"{n} rows, {N_PARTITIONS} partitions, blocks of {DaskEmbeddingEncoder.block_rows} rows")
-    for ordinary, distributed, score in (
+    print(
+        f"{n} rows, {N_PARTITIONS} partitions, blocks of {DaskEmbeddingEncoder.block_rows} rows, "
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
+    pairs = [
         (EmbeddingEncoder(**common), DaskEmbeddingEncoder(**common), score_vectors),
         (
             EmbeddingRegressor(**common, **ALONE),
             DaskEmbeddingRegressor(**common),
             score_predictions,
         ),
-    ):
-        model, reference = timed(lambda fit=ordinary.fit: fit(*train))
+    ]
+    for ordinary, distributed, score in pairs[: 1 if given.encoder else 2]:
+        model, reference, worked = timed(lambda fit=ordinary.fit: fit(*train))
         name = type(ordinary).__name__
-        print(f"{name}: score {score(model, train, test):.4f}, {reference:.1f} s", flush=True)
-        for n_workers in (1, 2):
+        print(
+            f"{name}: score {score(model, train, test):.4f}, {reference:.1f} s, processor "
+            f"{worked:.1f} s",
+            flush=True,
+        )
+        for n_workers in given.workers:
             with (
+                dask.config.set(ALLOCATION),
                 LocalCluster(
                     n_workers=n_workers, threads_per_worker=1, dashboard_address=":0"
                 ) as cluster,
                 Client(cluster) as client,
             ):
-                model, seconds = timed(lambda fit=distributed.fit: fit(*parts))
+                client.run(import_module, "skembed.dask")
+                before = client.run(time.process_time)
+                model, seconds, own = timed(lambda fit=distributed.fit: fit(*parts))
+                after = client.run(time.process_time)
                 memory = max(client.run(peak_memory).values())
+            of_workers = ", ".join(f"{after[key] - before[key]:.1f}" for key in before)
             print(
                 f"  {n_workers} workers: score {score(model.to_local(), train, test):.4f}, "
-                f"{seconds:.1f} s, {seconds / reference:.2f} of it, {memory:.2f} GB per worker",
+                f"{seconds:.1f} s, {seconds / reference:.2f} of it, processor {of_workers} s and "
+                f"{own:.1f} s of the client, {memory:.2f} GB per worker",
                 flush=True,
             )
 

@@ -126,7 +126,7 @@ def train_part(
         raise KeyboardInterrupt
     weight = float(part.weight.sum())
     weighed = [
-        np.hstack([own[:, None] * table, own[:, None]])
+        np.hstack([own[:, None] * table, own[:, None]]).astype(table.dtype)
         for own, table in zip(
             code_weights(part), table_views(architecture, parameters), strict=True
         )

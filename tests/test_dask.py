@@ -309,3 +309,20 @@ def test_a_search_on_a_cluster(lib, client):
         search.fit(X, y)
     assert search.best_params_["embeddingencoder__embedding_dim"] in (1, 2)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.filterwarnings("default")
+def test_blocks_of_an_array_one_after_the_other(lib, client):
+    from dask_ml.wrappers import Incremental
+
+    X, y = make_rows()
+    X = X[["shop"]].to_numpy()
+    blocks = lib.da.from_array(X, chunks=(100, 1)), lib.da.from_array(y.to_numpy(), chunks=100)
+    # It asks for a score, which an encoder does not have.
+    model = Incremental(EmbeddingEncoder(random_state=0), scoring="r2", shuffle_blocks=False)
+    model.fit(*blocks)
+    expected = EmbeddingEncoder(random_state=0)
+    for start in range(0, len(X), 100):
+        expected.partial_fit(X[start : start + 100], y[start : start + 100])
+    assert same_bits(model.estimator_, expected)
+    np.testing.assert_array_equal(model.transform(blocks[0]).compute(), expected.transform(X))

@@ -54,8 +54,10 @@ SESSIONS = [name for name in RUNNABLE if ">>> " in PAGES[name]]
 
 def marked(name: str) -> Any:
     """A page as a parameter; one that starts a cluster runs with the tests that do so."""
-    clusters = pytest.mark.dask if "skembed.dask" in IMPORT.findall(PAGES[name]) else ()
-    return pytest.param(name, marks=clusters)
+    imported = IMPORT.findall(PAGES[name])
+    if "pyspark.sql" in imported:
+        return pytest.param(name, marks=[pytest.mark.spark, pytest.mark.filterwarnings("default")])
+    return pytest.param(name, marks=pytest.mark.dask if "skembed.dask" in imported else ())
 
 
 @pytest.mark.parametrize("name", [marked(name) for name in RUNNABLE if name not in SESSIONS])

@@ -541,7 +541,7 @@ def check_changed_files(seed, data, original, table, path):
 
 
 def use(encoder, table):
-    assert encoder.transform(table).dtype == np.float32
+    assert encoder.transform(table).dtype == np.dtype(encoder.dtype)
     encoder.get_feature_names_out()
     for j in encoder._columns.categorical:
         encoder.embedding_frame(j)

@@ -5,7 +5,6 @@ solution table by table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -253,13 +252,13 @@ class Linearised:
         """Best coordinates of one table while the others stay."""
         if any(j in self._bags for j in self._columns[table]):
             return self._solve_bags(table, penalty)
-        normal, right = self._normal_of(table).T, self.sum_moments(table)
+        normal, right = self._normal_of(table).T, self._right_side(table)
         n_columns = len(self._columns[table])
         solved = ridge(normal, right, self._counts[table], penalty, n_columns)
         self._move(table, solved)
         return solved
 
-    def sum_moments(self, table: int) -> Array:
+    def _right_side(self, table: int) -> Array:
         """Right-hand side of the equations of each code of a table without bags, ``(n_codes,
         width)``.
         """
@@ -268,27 +267,6 @@ class Linearised:
         present = self._coordinates[table].T
         own = times(self._normal_of(table), present) * len(self._columns[table])
         return (self._moments(table, self._residual) + own).T
-
-    def sum_products(self) -> list[Array]:
-        """Upper triangles of the left-hand side of these equations for each table, ``(n_codes,
-        width * (width + 1) / 2)``.
-        """
-        return [len(own) * self._normal_of(t).T for t, own in enumerate(self._columns)]
-
-    def moved(self, coordinates: Sequence[Array | None]) -> Linearised:
-        """The same linear model with some tables elsewhere; those of None stay."""
-        other = copy(self)
-        other._coordinates = list(self._coordinates)
-        other._residual = self._residual.copy()
-        for table, there in enumerate(coordinates):
-            if there is not None:
-                other._move(table, there)
-        return other
-
-    def __sizeof__(self) -> int:
-        # What a scheduler weighs before it moves this to another machine.
-        normal = sum(own.nbytes for own in self._normal.values())
-        return self._kept.nbytes + normal + self._weight.nbytes + self._residual.nbytes
 
     def _solve_bags(self, table: int, penalty: float) -> Array:
         """The same where the categories of a bag share one prediction and have to be found

@@ -318,7 +318,7 @@ class _Problem:
 
     def _search(self, present: Sequence[Array], wanted: Sequence[Array]) -> list[Array]:
         tried = ((own, self.objective(own)) for own in partial_steps(present, wanted))
-        return best_step(present, tried)
+        return best_step(present, tried)[0]
 
 
 def sum_of_losses(network: Network, parameters: Mapping[str, Array], data: Data) -> float:
@@ -342,13 +342,15 @@ def partial_steps(present: Sequence[Array], wanted: Sequence[Array]) -> Iterator
         yield [a + share * (b - a) for a, b in zip(present, wanted, strict=True)]
 
 
-def best_step(present: Sequence[Array], tried: Iterable[tuple[list[Array], float]]) -> list[Array]:
+def best_step(
+    present: Sequence[Array], tried: Iterable[tuple[list[Array], float]]
+) -> tuple[list[Array], float]:
     """The first of the coordinates tried, with their objective, that the next ones do not improve
-    on.
+    on, and that objective.
     """
     best, least = list(present), np.inf
     for coordinates, objective in tried:
         if not objective < least:
             break
         best, least = coordinates, objective
-    return best
+    return best, least

@@ -1,25 +1,27 @@
 """Tables learned again, as in ``_relearn.py``, from rows that lie in several parts.
 
-The equations of a code are sums over its rows. So parts add up their sums, the equations are solved
-in one place, and the parts are told the solution; the rows stay where they are.
+The equations of all codes are sums over the rows. So parts add up their sums, one place says what
+to try next, and the parts are told; the rows stay where they are. Every exchange is one for all
+tables: where the ordinary fit solves table by table, here all tables take conjugate gradient steps
+together, so that the number of exchanges does not depend on the number of tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._linearised import Linearised
 from ._losses import Loss
 from ._network import Architecture, Network, Parameters, table_views
+from ._part_slopes import equations_of_unknown, gradient, image, linearise
 from ._parts import CodeSums, Part, Parts, Tables, join_parameters, part_parameters
 from ._relearn import (
     ENOUGH,
     LEAST_PSEUDO_COUNT,
     N_STEPS,
-    N_SWEEPS,
     Basis,
     best_step,
     make_bases,
@@ -28,9 +30,14 @@ from ._relearn import (
     sum_of_losses,
     sum_variations,
 )
-from ._ridge import ridge
+from ._ridge import UNKNOWN, solve_one
+from ._solve import solve_symmetric
 
 Array = NDArray[np.floating]
+
+# Of conjugate gradients for each Gauss-Newton step. As many sums over the rows as two sweeps over
+# the tables take, and as near to the solution.
+N_INNER_STEPS = 4
 
 
 def relearn_parts(
@@ -57,20 +64,15 @@ def relearn_parts(
         As in ``find_bases`` and ``relearn``.
     """
     dense, tables = part_parameters(architecture, parameters)
-    variations = mean_variations(architecture, parts.total(_variations, loss, dense, tables))
+    *sums, goal = parts.total(_variations, loss, dense, tables)
+    variations = mean_variations(architecture, sums)
     bases, trained = make_bases(architecture, parameters, variations, counts, priors)
     views = table_views(architecture, parameters)
-    problem = _Problem(parts, architecture, loss, dense, views, counts, pseudo_counts)
-    solved = problem.solve(bases, frozen)
-    constant, reached = problem.objectives(bases, frozen, [_starts(bases), solved])
-    goal = parts.total(_loss, loss, dense, tables)
+    problem = _Problem(parts, architecture, loss, dense, views, counts, pseudo_counts, frozen)
+    solved, constant, reached = problem.solve(bases)
     if constant - reached >= ENOUGH * (constant - goal):
         return bases, solved
-    return trained, problem.solve(trained, frozen)
-
-
-def _starts(bases: Sequence[Basis]) -> list[Array]:
-    return [basis.start for basis in bases]
+    return trained, problem.solve(trained)[0]
 
 
 class _Problem:
@@ -85,85 +87,145 @@ class _Problem:
         tables: Sequence[Array],
         counts: Sequence[Array],
         pseudo_counts: Sequence[float],
+        frozen: Sequence[bool],
     ) -> None:
         self._parts = parts
         self._loss = loss
         self._dense = dense
         self._tables = tables
         self._counts = counts
+        self._frozen = frozen
         constant = loss.baseline(np.empty(0), np.empty(0), architecture.n_outputs)
         curvature = loss.curvature(constant[None, :].astype(np.float64))
         self._penalties = np.maximum(pseudo_counts, LEAST_PSEUDO_COUNT) * curvature.mean()
+        rarity = [np.where(own > 0, 1 / (1 + own), 0) for own in counts]
+        for own in rarity:
+            own[UNKNOWN] = 1
+        self._rarity = Tables([own.astype(np.float32) for own in rarity])
 
-    def _place(
-        self, bases: Sequence[Basis], frozen: Sequence[bool], coordinates: Sequence[Array]
-    ) -> Tables:
+    def _place(self, bases: Sequence[Basis], coordinates: Sequence[Array]) -> Tables:
         placed = [
             basis.origin + c @ basis.axes for basis, c in zip(bases, coordinates, strict=True)
         ]
         return Tables(
             [
                 (table if rests else moved).astype(table.dtype)
-                for table, moved, rests in zip(self._tables, placed, frozen, strict=True)
+                for table, moved, rests in zip(self._tables, placed, self._frozen, strict=True)
             ]
         )
 
-    def objectives(
-        self,
-        bases: Sequence[Basis],
-        frozen: Sequence[bool],
-        candidates: Sequence[Sequence[Array]],
-    ) -> NDArray[np.float64]:
+    def _penalty(self, coordinates: Sequence[Array]) -> float:
+        pairs = zip(coordinates, self._counts, strict=True)
+        return 0.5 * float(self._penalties @ [np.sum(c[seen > 0] ** 2) for c, seen in pairs])
+
+    def _objectives(
+        self, bases: Sequence[Basis], candidates: Sequence[list[Array]]
+    ) -> Iterator[tuple[list[Array], float]]:
         """Sum of the loss over the rows, and the penalty, of each candidate."""
-        tables = [self._place(bases, frozen, coordinates) for coordinates in candidates]
-        losses = self._parts.total(_losses, self._loss, self._dense, *tables)
-        squares = [
-            [np.sum(c[seen > 0] ** 2) for c, seen in zip(one, self._counts, strict=True)]
-            for one in candidates
-        ]
-        return losses + 0.5 * np.asarray(squares) @ self._penalties
+        # Two at once, of which the first is nearly always the better: one after the other, each
+        # would wait for all parts.
+        for start in range(0, len(candidates), 2):
+            pair = candidates[start : start + 2]
+            tables = [self._place(bases, own) for own in pair]
+            losses = self._parts.total(_losses, self._loss, self._dense, *tables)
+            for own, loss in zip(pair, losses, strict=True):
+                yield own, loss + self._penalty(own)
 
-    def solve(self, bases: Sequence[Basis], frozen: Sequence[bool]) -> list[Array]:
-        """Coordinates after all steps."""
-        present: Sequence[Array] = _starts(bases)
+    def solve(self, bases: Sequence[Basis]) -> tuple[list[Array], float, float]:
+        """Coordinates after all steps, and the objective before and after them."""
+        present: list[Array] = [basis.start for basis in bases]
+        objectives: list[float] = []
         for _ in range(N_STEPS):
-            wanted = self._step(bases, frozen, present)
-            # All shares at once: one after the other, each would wait for all parts.
-            tried = list(partial_steps(present, wanted))
-            objectives = self.objectives(bases, frozen, tried)
-            present = best_step(present, zip(tried, objectives, strict=True))
-        return list(present)
+            wanted, before = self._step(bases, present)
+            tried = self._objectives(bases, list(partial_steps(present, wanted)))
+            present, after = best_step(present, tried)
+            objectives += [before, after]
+        return present, objectives[0], objectives[-1]
 
-    def _step(
-        self, bases: Sequence[Basis], frozen: Sequence[bool], present: Sequence[Array]
-    ) -> list[Array]:
-        """Where a full step leads."""
-        axes = [basis.axes for basis in bases]
-        tables = self._place(bases, frozen, present)
-        steps = self._parts.map(
-            _linearise, self._loss, self._dense, axes, tables, Tables(list(present))
+    def _step(self, bases: Sequence[Basis], present: Sequence[Array]) -> tuple[list[Array], float]:
+        """Where a full step leads, and the objective where it starts."""
+        rows = self._parts.map(
+            linearise,
+            self._loss,
+            self._dense,
+            [basis.axes for basis in bases],
+            self._place(bases, present),
+            Tables([own.astype(np.float32) for own in present]),
         )
-        products = steps.total(_products)
-        wanted: list[Array] = list(present)
-        # A table that is alone has found its best in one sweep.
-        for _ in range(N_SWEEPS if len(wanted) > 1 else 1):
-            for table, counts in enumerate(self._counts):
-                if frozen[table]:
-                    continue
-                moments = steps.total(_moments, table)
-                wanted[table] = ridge(
-                    products[table].to_dense(len(counts)),
-                    moments.to_dense(len(counts)),
-                    counts,
-                    self._penalties[table],
-                )
-                steps = steps.map(_move, Tables.of_one(wanted, table))
-        return wanted
+        right, diagonal, loss = rows.total(gradient)
+        equations = _Equations(rows, present, self._penalties, self._frozen)
+        step = equations.solve(right, diagonal)
+        wanted: list[Array] = [own + moved for own, moved in zip(present, step, strict=True)]
+        of_unknown = rows.total(equations_of_unknown, self._rarity, equations.sent(step))
+        for t, (left, gap) in enumerate(of_unknown):
+            if not self._frozen[t]:
+                instead = solve_one(left, gap, self._penalties[t])
+                wanted[t][UNKNOWN] = instead
+                wanted[t][self._counts[t] == 0] = instead
+        return wanted, loss + self._penalty(present)
 
 
-def _variations(part: Part, loss: Loss, dense: Array, tables: list[Array]) -> list[Array]:
+class _Equations:
+    """The equations of a step of all coordinates, which lie below each other."""
+
+    def __init__(
+        self,
+        rows: Parts,
+        present: Sequence[Array],
+        penalties: Array,
+        frozen: Sequence[bool],
+    ) -> None:
+        self._rows = rows
+        self._present = present
+        self._frozen = frozen
+        self._ends = np.cumsum([own.size for own in present])[:-1]
+        # The same for each coordinate of a table; those that rest cost nothing.
+        self._penalty = self._flat(
+            [np.full(own.shape, m) for own, m in zip(present, penalties, strict=True)]
+        )
+
+    def _flat(self, tables: Sequence[Array]) -> NDArray[np.float64]:
+        """Without those that rest, which are 0."""
+        pairs = zip(tables, self._frozen, strict=True)
+        return np.concatenate([np.ravel(0 * own if rests else own) for own, rests in pairs])
+
+    def _dense(self, sums: Sequence[CodeSums]) -> NDArray[np.float64]:
+        pairs = zip(sums, self._present, strict=True)
+        return self._flat([own.to_dense(len(there)) for own, there in pairs])
+
+    def _tables(self, flat: Array) -> list[Array]:
+        pairs = zip(np.split(flat, self._ends), self._present, strict=True)
+        return [own.reshape(there.shape) for own, there in pairs]
+
+    def sent(self, tables: Sequence[Array]) -> Tables:
+        """As they travel."""
+        pairs = zip(tables, self._frozen, strict=True)
+        return Tables([None if rests else own.astype(np.float32) for own, rests in pairs])
+
+    def _image(self, flat: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not flat.any():
+            return flat
+        sums = self._rows.total(image, self.sent(self._tables(flat)))
+        return self._dense(sums) + self._penalty * flat
+
+    def solve(self, right: Sequence[CodeSums], diagonal: Sequence[CodeSums]) -> list[Array]:
+        """The step of each table."""
+        gap = self._dense(right) - self._penalty * self._flat(self._present)
+        # Rests, and codes without rows, whose equations are empty.
+        scale = self._dense(diagonal) + self._penalty
+        scale[scale == 0] = 1
+        found = solve_symmetric(
+            self._image, gap, lambda x: x / scale, np.zeros(len(gap)), N_INNER_STEPS
+        )
+        return self._tables(found)
+
+
+def _variations(part: Part, loss: Loss, dense: Array, tables: list[Array]) -> list[Any]:
+    """Their sums over the rows, and that of the loss."""
     network = Network(part.architecture, loss)
-    return sum_variations(network, join_parameters(part.architecture, dense, tables), part.data)
+    parameters = join_parameters(part.architecture, dense, tables)
+    sums = sum_variations(network, parameters, part.data)
+    return [*sums, _loss(part, loss, dense, tables)]
 
 
 def _loss(part: Part, loss: Loss, dense: Array, tables: list[Array]) -> float:
@@ -174,36 +236,3 @@ def _loss(part: Part, loss: Loss, dense: Array, tables: list[Array]) -> float:
 
 def _losses(part: Part, loss: Loss, dense: Array, *candidates: list[Array]) -> Array:
     return np.array([_loss(part, loss, dense, tables) for tables in candidates])
-
-
-def _linearise(
-    part: Part,
-    loss: Loss,
-    dense: Array,
-    axes: Sequence[Array],
-    tables: list[Array],
-    coordinates: list[Array],
-) -> tuple[Part, Linearised]:
-    """The loss of a part's rows around present vectors."""
-    network = Network(part.architecture, loss)
-    parameters = join_parameters(part.architecture, dense, tables)
-    step = Linearised(network, parameters, axes, part.data, part.codes, {}, coordinates, [])
-    return part, step
-
-
-def _products(linearised: tuple[Part, Linearised]) -> list[CodeSums]:
-    part, step = linearised
-    return part.tables(step.sum_products())
-
-
-def _moments(linearised: tuple[Part, Linearised], table: int) -> CodeSums:
-    part, step = linearised
-    return CodeSums(part.present[table], step.sum_moments(table))
-
-
-def _move(
-    linearised: tuple[Part, Linearised], coordinates: list[Array | None]
-) -> tuple[Part, Linearised]:
-    """The linear model with some tables elsewhere."""
-    part, step = linearised
-    return part, step.moved(coordinates)

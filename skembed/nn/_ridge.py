@@ -45,6 +45,13 @@ def add_penalty(matrices: Array, penalty: float) -> None:
     diagonals += np.maximum(penalty, _LEAST_CONDITION * diagonals.sum(axis=0))
 
 
+def solve_one(matrix: Array, right: Array, penalty: float) -> Array:
+    """The penalised solution of one system."""
+    matrices = matrix[:, :, None].copy()
+    add_penalty(matrices, penalty)
+    return np.linalg.solve(matrices[:, :, 0], right)
+
+
 def _eliminate(matrices: Array, right: Array) -> None:
     """Solve ``matrices[..., i] @ x = right[:, i]`` for all ``i`` at once, in place.
 
