@@ -203,7 +203,7 @@ def _infer_task(array: NDArray[Any]) -> str:
 def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
     try:
         with np.errstate(over="ignore"):  # Infinity is refused below.
-            numbers = array.astype(np.float64, copy=False)
+            numbers = array.astype(np.float64, order="C", copy=False)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"y must hold numbers in a regression. Got dtype {array.dtype} such as "
