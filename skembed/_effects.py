@@ -18,13 +18,14 @@ membership multiple classification (MMMC) models, doi:10.1177/1471082X0100100202
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from .nn._bags import NO_BAGS, Bags, count, gather
+from .nn._parallel import slices
 from .nn._record import Record
 from .nn._solve import solve_symmetric
 
@@ -39,7 +40,7 @@ _PSEUDO_COUNT_RANGE = (1e-3, 1e6)
 _SMALLEST = 1e-300
 # The most rows of the mean that shrink what all elements of a column have in common.
 _COMMON_PSEUDO_COUNT = 10.0
-# Rows that are worked on at a time.
+# Rows that are worked on at a time: arrays of them stay in the cache.
 _PART = 2**14
 # Sizes of bags that differ by less are the same, but for rounding.
 _LEAST_DIFFERENCE = 1e-9
@@ -71,7 +72,7 @@ class _Column:
         self.codes = codes
         self._weight = weight if weight.ndim == 2 else weight[:, None]
         self.counts = np.zeros((n_codes, self._weight.shape[1]))
-        for part in _parts(len(codes)):
+        for part in slices(slice(0, len(codes)), _PART):
             _add_by_code(self.counts, codes[part], self._weight[part])
 
     def deviations(self, effects: Array) -> Array:
@@ -83,19 +84,14 @@ class _Column:
         those that the ``residual`` is without; it is changed in place.
         """
         total = np.zeros(effects.shape)
-        for part in _parts(len(residual)):
+        for part in slices(slice(0, len(residual)), _PART):
             own, codes = residual[part], self.codes[part]
             own += effects.take(codes, axis=0)
             _add_by_code(total, codes, own * self._weight[part])
         effects = shrink(total, self.counts, m)
-        for part in _parts(len(residual)):
+        for part in slices(slice(0, len(residual)), _PART):
             residual[part] -= effects.take(self.codes[part], axis=0)
         return effects
-
-
-def _parts(n_rows: int) -> Iterator[slice]:
-    """Rows that are worked on at a time: arrays of them stay in the cache."""
-    return (slice(start, start + _PART) for start in range(0, n_rows, _PART))
 
 
 def _add_by_code(total: Array, codes: NDArray[np.integer], values: Array) -> None:

@@ -22,7 +22,7 @@ from ._tables import limit_norm
 from ._targets import standardised
 from .nn._growth import Moves, grow_parameters
 from .nn._losses import make_loss
-from .nn._network import Architecture, Data, Network, Parameters, place_codes, table_views
+from .nn._network import Architecture, Data, Network, Parameters, lazy_places, table_views
 from .nn._record import Record
 from .nn._relearn import Basis, find_bases, relearn
 from .nn._training import History, Rows, TrainingSettings, train
@@ -377,7 +377,7 @@ def unit_of(sample: Sample, network: Network) -> float:
 
 def to_data(sample: Sample, architecture: Architecture, weight: Array | None) -> Data:
     return Data(
-        codes=place_codes(architecture, sample.codes, sample.bags, later=True),
+        codes=lazy_places(architecture, sample.codes, sample.bags),
         numeric=sample.numeric,
         y=sample.target.values,
         weight=weight,

@@ -298,8 +298,10 @@ def make_sample(
     weight = read_weight(sample_weight, frame.n_rows)
     rows = used_rows(weight)
     target = read_target(y, task, weight, classes)
-    # How arrays lie decides the last bits of sums: equal weights give those of no weights.
-    own_weight = _ones(len(weight[rows])) if (weight[rows] == 1).all() else weight[rows]
+    weight = weight[rows]
+    # How an array lies decides the last bits of sums: weights of 1 give those of no weights.
+    if (weight == 1).all():
+        weight = _ones(len(weight))
     numbers = numeric_matrix(frame, columns)[rows]
     scaler = NumericScaler().fit(numbers)
     coded = [column.take(rows) for column in columns.read(frame)]
@@ -309,7 +311,7 @@ def make_sample(
         codes=codes,
         numeric=scaler.transform(numbers),
         target=target,
-        weight=own_weight,
+        weight=weight,
         bags=bags,
     )
     return sample, numbers, scaler

@@ -212,8 +212,9 @@ def test_a_step_of_all_tables_comes_as_far_as_sweeps_over_them():
     data = to_data(whole.sample, read.architecture, whole.sample.weight)
     known = data, whole.sample.codes, [20.0, 30.0]
     swept = find_bases(network, parameters, *known, [None, None])
-    problem = Problem(network, parameters, swept, *known)
-    given = parameters, read.weights, known[2], [None, None], [False, False]
+    counts, rests = read.weights, [False, False]
+    problem = Problem(network, parameters, swept, *known[:2], counts, known[2], rests, {})
+    given = parameters, counts, known[2], [None, None], rests
     bases, found = relearn_parts(read.parts, read.architecture, read.loss, *given)
     before, after, of_sweeps = (
         problem.objective(own)

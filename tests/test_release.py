@@ -73,3 +73,11 @@ def test_import_is_light():
     assert "skembed._encoder" in modules
     assert not OPTIONAL & set(modules)
     assert not {"polars", "sklearn.ensemble", "sklearn.linear_model"} & set(modules)
+
+
+def test_every_module_of_nn_has_tests_that_mutants_are_run_against():
+    named = (ROOT / "benchmarks/mutants.toml").read_text(encoding="utf-8")
+    modules = sorted((ROOT / "skembed/nn").glob("_[a-z]*.py"))
+    missing = [path.name for path in modules if f'"skembed/nn/{path.name}"' not in named]
+    assert len(modules) > 30
+    assert missing == []

@@ -84,8 +84,6 @@ class Linearised:
         The present ones of each table.
     counts : list of ndarray of shape (n_codes,)
         Weight of the rows that hold each code.
-    in_parts : bool, default=False
-        Whether the slopes of a few tables at a time may be made again, rather than all be kept.
     """
 
     def __init__(
@@ -98,7 +96,6 @@ class Linearised:
         bags: Mapping[int, Bags],
         coordinates: Sequence[Array],
         counts: Sequence[Array],
-        in_parts: bool = False,
     ) -> None:
         self._at = network, parameters, axes, data
         self._codes = codes
@@ -112,7 +109,7 @@ class Linearised:
         dtype, n_outputs = parameters["dense"].dtype, network.architecture.n_outputs
         numbers = [len(own) * len(of) for own, of in zip(axes, self._columns, strict=True)]
         room = max(_ROOM, _ROOM_OF_CODES * codes.nbytes) / max(len(data) * n_outputs, 1)
-        if not in_parts or sum(numbers) * dtype.itemsize <= room:
+        if sum(numbers) * dtype.itemsize <= room:
             self._groups, kept = [list(range(len(axes)))], dtype
         else:
             self._groups, kept = _groups(numbers, room / 2), np.dtype(np.float16)

@@ -27,6 +27,7 @@ from ._initializers import normal
 from ._losses import Loss
 from ._memory import Buffers, NewArrays
 from ._optimizers import Gradient
+from ._parallel import slices
 from ._record import Record
 from ._row_gradient import RowGradient
 from ._rows import distinct_rows, lookup, sum_by_row
@@ -66,8 +67,7 @@ class Unplaced(Record):
         among, order = (self.codes[rows], None) if isinstance(rows, slice) else (self.codes, rows)
         n = len(among) if order is None else len(order)
         placed = np.empty((n, len(self.columns)), dtype=np.min_scalar_type(self.n_rows - 1))
-        for start in range(0, n, _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
+        for part in slices(slice(0, n), _AT_ONCE):
             own = among[part if order is None else order[part]]
             if len(self.columns) < own.shape[1]:
                 own = own[:, self.columns]
@@ -185,13 +185,19 @@ def place_codes(
     architecture: Architecture,
     codes: NDArray[np.integer],
     bags: Mapping[int, Bags] = NO_BAGS,
-    *,
-    later: bool = False,
 ) -> tuple[Places, ...]:
-    """Codes ``(n, n_columns)``, with the bags of some columns, as rows of the stacks; ``later``
-    those of plain columns are placed when rows of them are taken.
-    """
-    placed: list[Places] = []
+    """Codes ``(n, n_columns)``, with the bags of some columns, as rows of the stacks."""
+    places = lazy_places(architecture, codes, bags)
+    return tuple(own if isinstance(own, Bags) else own[:] for own in places)
+
+
+def lazy_places(
+    architecture: Architecture,
+    codes: NDArray[np.integer],
+    bags: Mapping[int, Bags] = NO_BAGS,
+) -> tuple[Places, ...]:
+    """The same, but those of plain columns are made when rows of them are taken."""
+    places: list[Places] = []
     for stack in architecture.stacks():
         starts = dict(zip(stack.tables, stack.offsets, strict=True))
         offsets = [starts[architecture.columns[j]] for j in stack.columns]
@@ -200,12 +206,12 @@ def place_codes(
                 bags[j][codes[:, j]] if j in bags else bags_of_one(codes[:, j])
                 for j in stack.columns
             ]
-            placed.append(join_bags(parts, offsets))
+            places.append(join_bags(parts, offsets))
         else:
             unplaced = Unplaced(codes, stack.columns, np.asarray(offsets), stack.n_rows)
-            # Of places in the making only rows are ever taken, which are an array.
-            placed.append(cast("NDArray[np.integer]", unplaced) if later else unplaced[:])
-    return tuple(placed)
+            # Only rows of them are ever taken, which are an array.
+            places.append(cast("NDArray[np.integer]", unplaced))
+    return tuple(places)
 
 
 def map_places(function: Callable[[NDArray[np.integer]], NDArray[Any]], places: Places) -> Places:

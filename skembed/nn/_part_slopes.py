@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from ._linearised import curvature_of, gradients_by_part, least_curvature, row_weight
 from ._losses import Loss
 from ._network import Network
+from ._parallel import slices
 from ._parts import CodeSums, Part, join_parameters
 from ._record import Record
 
@@ -62,10 +63,10 @@ class PartSlopes(Record):
         values = self.slopes if values is None else values
         n_places = sum(own.size for own in self.coordinates)
         n, width = self.places.shape
-        for start in range(0, n, _ROWS):
-            rows = slice(start, min(start + _ROWS, n))
-            ends = np.arange(0, (rows.stop - start) * width + 1, width, dtype=self.places.dtype)
-            shape = (rows.stop - start, n_places)
+        for rows in slices(slice(0, n), _ROWS):
+            n_own = rows.stop - rows.start
+            ends = np.arange(0, n_own * width + 1, width, dtype=self.places.dtype)
+            shape = (n_own, n_places)
             for output, own in enumerate(values):
                 held = (own[rows].ravel(), self.places[rows].ravel(), ends)
                 yield output, rows, csr_array(held, shape=shape)
@@ -168,8 +169,7 @@ def equations_of_unknown(
         for own, moved in zip(known.coordinates, step, strict=True)
     ]
     sides = [(np.zeros((own.shape[1],) * 2), np.zeros(own.shape[1])) for own in there]
-    for begin in range(0, len(known.part.codes), _FEW_ROWS):
-        rows = slice(begin, begin + _FEW_ROWS)
+    for rows in slices(slice(0, len(known.part.codes)), _FEW_ROWS):
         start = 0
         for own, table in zip(known.part.codes[rows].T, columns, strict=True):
             (left, right), stop = sides[table], start + there[table].shape[1]

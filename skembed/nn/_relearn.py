@@ -104,7 +104,7 @@ def find_bases(
     variations = find_variations(network, parameters, data)
     counts = _counts(architecture, data, codes, bags)
     bases, trained = make_bases(architecture, parameters, variations, counts, priors)
-    problem = _Problem(network, parameters, bases, data, codes, pseudo_counts, frozen, bags)
+    problem = _Problem(network, parameters, bases, data, codes, counts, pseudo_counts, frozen, bags)
     found = problem.solve()
     if not _explains_enough(problem, found, parameters):
         return trained
@@ -235,7 +235,9 @@ def relearn(
     bags : dict of Bags
         By column: its codes are bags of codes.
     """
-    return _Problem(network, parameters, bases, data, codes, pseudo_counts, frozen, bags).solve()
+    counts = _counts(network.architecture, data, codes, bags)
+    problem = _Problem(network, parameters, bases, data, codes, counts, pseudo_counts, frozen, bags)
+    return problem.solve()
 
 
 class _Problem:
@@ -248,9 +250,10 @@ class _Problem:
         bases: Sequence[Basis],
         data: Data,
         codes: Codes,
+        counts: Sequence[Array],
         pseudo_counts: Sequence[float],
-        frozen: Sequence[bool] | None = None,
-        bags: Mapping[int, Bags] = NO_BAGS,
+        frozen: Sequence[bool] | None,
+        bags: Mapping[int, Bags],
     ) -> None:
         self._network = network
         self.bases = bases
@@ -267,7 +270,7 @@ class _Problem:
         # What one pseudo-count weighs: the mean curvature of a row at the best constant.
         curvature = network.loss.curvature(constant[None, :].astype(np.float64))
         self._penalties = np.maximum(pseudo_counts, LEAST_PSEUDO_COUNT) * curvature.mean()
-        self._counts = _counts(network.architecture, data, codes, bags)
+        self._counts = counts
 
     def _place(self, coordinates: Sequence[Array]) -> None:
         for table, (view, basis) in enumerate(zip(self._views, self.bases, strict=True)):
@@ -306,7 +309,6 @@ class _Problem:
             self._bags,
             present,
             self._counts,
-            in_parts=True,
         )
         wanted = list(present)
         # A table that is alone has found its best in one sweep.

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 
 from skembed.nn import RowGradient, _network
 from skembed.nn._losses import make_loss
-from skembed.nn._network import Architecture, Data, Network, place_codes, table_views
+from skembed.nn._network import Architecture, Data, Network, lazy_places, place_codes, table_views
 
 N_ROWS = 12
 
@@ -351,7 +351,7 @@ def test_places_in_the_making_are_those_of_the_rows_that_are_taken(n_codes, rows
     architecture = Architecture(n_codes, (2, 3, 2), (0, 1, 2, 0), 0, (), 1)
     sizes = [n_codes[table] for table in architecture.columns]
     codes = np.random.default_rng(0).integers(0, sizes, (11, 4)).astype(np.uint32)
-    later = place_codes(architecture, codes, later=True)
+    later = lazy_places(architecture, codes)
     starts = {"table_2": ([0, 2, 3], [0, n_codes[0], 0]), "table_3": ([1], [0])}
     for stack, own in zip(architecture.stacks(), later, strict=True):
         columns, offsets = starts[stack.name]
