@@ -17,12 +17,20 @@ from numpy.typing import NDArray
 
 from ._effects import joint_effects
 from ._sample import Sample
-from ._table_rules import code_counts, table_rules, unknown_replacement
-from ._tables import limit_norm
+from ._table_rules import table_rules, unknown_replacement
+from ._tables import limit_norm, without_rounding
 from ._targets import standardised
 from .nn._growth import Moves, grow_parameters
 from .nn._losses import make_loss
-from .nn._network import Architecture, Data, Network, Parameters, lazy_places, table_views
+from .nn._network import (
+    Architecture,
+    Data,
+    Network,
+    Parameters,
+    count_codes,
+    lazy_places,
+    table_views,
+)
 from .nn._record import Record
 from .nn._relearn import Basis, find_bases, relearn
 from .nn._training import History, Rows, TrainingSettings, train
@@ -33,8 +41,6 @@ OnEpoch = Callable[["FittedNetwork", int, float, float | None], bool]
 
 # Bounds of the estimated rows at the mean that each learned vector is given beside its own.
 _PSEUDO_COUNT_RANGE = (5.0, 500.0)
-# Coordinates smaller than this share of the largest are rounding.
-_LEAST_COORDINATE = 1e-6
 
 
 class Recipe(Record):
@@ -179,7 +185,7 @@ def train_network(
     kept: Rows = slice(None)
     if recipe.validation_fraction is not None:
         kept, held_out = _hold_out(len(data), recipe.validation_fraction, rng)
-    counts = code_counts(architecture, sample)
+    counts = count_codes(architecture, sample.codes, sample.bags, sample.weight)
     replace_some = unknown_replacement(architecture, counts)
     epochs = count_up()
     training = data if recipe.validation_fraction is None else data.take(kept)
@@ -328,7 +334,7 @@ def finish_tables(
             vectors = bases[t].origin + table @ bases[t].axes
             learned.append(limit_norm(vectors, recipe.max_norm))
         else:
-            learned.append(limit_norm(_without_rounding(table) * unit, recipe.max_norm))
+            learned.append(limit_norm(without_rounding(table) * unit, recipe.max_norm))
     return learned
 
 
@@ -357,12 +363,6 @@ def vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[f
             mean = float(np.clip(mean, *_PSEUDO_COUNT_RANGE))
         counts.append(mean / (recipe.multipliers[j] or 1.0))
     return counts
-
-
-def _without_rounding(table: Array) -> Array:
-    """The table with 0 where coordinates are mere rounding, which a scaler would blow up."""
-    largest = np.abs(table).max(axis=0)
-    return np.where(largest > _LEAST_COORDINATE * largest.max(initial=0), table, 0)
 
 
 def unit_of(sample: Sample, network: Network) -> float:

@@ -10,9 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ._sample import Sample
 from ._vocabulary import UNKNOWN
-from .nn._bags import count
 from .nn._network import Architecture, Data, map_places
 from .nn._touched import TableRules
 from .nn._training import Rows
@@ -25,16 +23,6 @@ _DECAY = 300.0
 _REFERENCE_BATCH = 256
 # Codes that unknown ones are drawn for at a time.
 _AT_ONCE = 2**16
-
-
-def code_counts(architecture: Architecture, sample: Sample) -> list[NDArray[np.float64]]:
-    """Weight of the rows that hold each table's codes."""
-    counts = [np.zeros(n) for n in architecture.n_codes]
-    for j, table in enumerate(architecture.columns):
-        counts[table] += count(
-            sample.codes[:, j], sample.bags.get(j), len(counts[table]), sample.weight
-        )
-    return counts
 
 
 def _per_row_of_stack(architecture: Architecture, values: list[Array]) -> dict[str, Array]:

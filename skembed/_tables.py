@@ -17,6 +17,15 @@ from .nn._bags import Bags, add_up
 Array = NDArray[np.floating]
 Table = NDArray[np.float32]
 
+# Coordinates smaller than this share of the largest are rounding.
+_LEAST_COORDINATE = 1e-6
+
+
+def without_rounding(table: Array) -> Array:
+    """The table with 0 where coordinates are mere rounding, which a scaler would blow up."""
+    largest = np.abs(table).max(axis=0)
+    return np.where(largest > _LEAST_COORDINATE * largest.max(initial=0), table, 0)
+
 
 def limit_norm(table: Array, max_norm: float | None) -> Array:
     """The table with rows of a larger Euclidean norm scaled down to ``max_norm``."""

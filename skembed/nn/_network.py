@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bags import NO_BAGS, Bags, bags_of_one, join_bags
+from ._bags import NO_BAGS, Bags, bags_of_one, count, join_bags
 from ._dense_layers import DenseLayers, Flat
 from ._initializers import normal
 from ._losses import Loss
@@ -212,6 +212,19 @@ def lazy_places(
             # Only rows of them are ever taken, which are an array.
             places.append(cast("NDArray[np.integer]", unplaced))
     return tuple(places)
+
+
+def count_codes(
+    architecture: Architecture,
+    codes: NDArray[np.integer],
+    bags: Mapping[int, Bags],
+    weight: NDArray[np.float64],
+) -> list[NDArray[np.float64]]:
+    """Weight of the rows that hold each table's codes."""
+    counts = [np.zeros(n) for n in architecture.n_codes]
+    for j, table in enumerate(architecture.columns):
+        counts[table] += count(codes[:, j], bags.get(j), len(counts[table]), weight)
+    return counts
 
 
 def map_places(function: Callable[[NDArray[np.integer]], NDArray[Any]], places: Places) -> Places:

@@ -31,7 +31,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bags import NO_BAGS, Bags, count
+from ._bags import NO_BAGS, Bags
 from ._linearised import (
     Linearised,
     curvature_of,
@@ -39,7 +39,7 @@ from ._linearised import (
     least_curvature,
     row_weight,
 )
-from ._network import Architecture, Data, Network, Parameters, table_views
+from ._network import Architecture, Data, Network, Parameters, count_codes, table_views
 from ._parallel import in_halves, slices
 from ._record import Record
 
@@ -102,23 +102,13 @@ def find_bases(
     """
     architecture = network.architecture
     variations = find_variations(network, parameters, data)
-    counts = _counts(architecture, data, codes, bags)
+    counts = count_codes(architecture, codes, bags, row_weight(data))
     bases, trained = make_bases(architecture, parameters, variations, counts, priors)
     problem = _Problem(network, parameters, bases, data, codes, counts, pseudo_counts, frozen, bags)
     found = problem.solve()
     if not _explains_enough(problem, found, parameters):
         return trained
     return [replace(basis, found=own) for basis, own in zip(bases, found, strict=True)]
-
-
-def _counts(
-    architecture: Architecture, data: Data, codes: Codes, bags: Mapping[int, Bags]
-) -> list[Array]:
-    """Weight of the rows of each table's codes."""
-    counts: list[Array] = [np.zeros(n) for n in architecture.n_codes]
-    for j, table in enumerate(architecture.columns):
-        counts[table] += count(codes[:, j], bags.get(j), len(counts[table]), row_weight(data))
-    return counts
 
 
 def find_variations(network: Network, parameters: Parameters, data: Data) -> list[Array]:
@@ -235,7 +225,7 @@ def relearn(
     bags : dict of Bags
         By column: its codes are bags of codes.
     """
-    counts = _counts(network.architecture, data, codes, bags)
+    counts = count_codes(network.architecture, codes, bags, row_weight(data))
     problem = _Problem(network, parameters, bases, data, codes, counts, pseudo_counts, frozen, bags)
     return problem.solve()
 
