@@ -21,7 +21,24 @@ every_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: pa
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def matplotlib_folder(tmp_path_factory):
+    """A folder with a list of fonts of this environment: the user's may be of one that is gone.
+
+    It is made here, as the first import of a program would say on stderr that it makes one.
+    """
+    folder = tmp_path_factory.mktemp("matplotlib")
+    subprocess.run(
+        [sys.executable, "-c", "import matplotlib.font_manager"],
+        env={**os.environ, "MPLCONFIGDIR": str(folder)},
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, matplotlib_folder):
     """Return a function that runs an example once, as a script in an empty folder."""
     finished = {}
 
@@ -31,6 +48,7 @@ def run(tmp_path_factory):
             environment = {
                 **os.environ,
                 "MPLBACKEND": "Agg",
+                "MPLCONFIGDIR": str(matplotlib_folder),
                 "PYTHONPATH": str(ROOT),
                 "PYTHONWARNINGS": "error",
             }
