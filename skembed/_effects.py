@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .nn._bags import NO_BAGS, Bags, count, gather
+from .nn._bags import NO_BAGS, Bags, count
 from .nn._parallel import slices
 from .nn._record import Record
 from .nn._solve import solve_symmetric
@@ -63,15 +63,12 @@ class Effects(Record):
 
 
 class _Column:
-    """One column's codes and their counts.
-
-    ``weight`` has shape ``(n,)``, or ``(n, k)`` for ``k`` problems that weigh the rows differently.
-    """
+    """One column's codes and their counts."""
 
     def __init__(self, codes: NDArray[np.integer], n_codes: int, weight: Array) -> None:
         self.codes = codes
-        self._weight = weight if weight.ndim == 2 else weight[:, None]
-        self.counts = np.zeros((n_codes, self._weight.shape[1]))
+        self._weight = weight[:, None]
+        self.counts = np.zeros((n_codes, 1))
         for part in slices(slice(0, len(codes)), _PART):
             _add_by_code(self.counts, codes[part], self._weight[part])
 
@@ -101,22 +98,41 @@ def _add_by_code(total: Array, codes: NDArray[np.integer], values: Array) -> Non
         np.add.at(own, rows, column)
 
 
-def shrink(total: Array, counts: Array, m: Array) -> Array:
-    """Effects ``(n_codes, n_outputs)`` of a column from the residuals of its codes, added up, and
-    their counts ``(n_codes, 1)``, with mean 0 over the rows.
+class Shrinkage:
+    """Shrinks the effects of a column with such counts by so many rows of the overall mean.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_codes, k)
+        Of as many problems as there are outputs, or one for all.
+    m : ndarray of shape (n_outputs,)
     """
-    share = counts / np.maximum(counts + m, _SMALLEST)
-    # What all categories have in common belongs to the overall mean. Left free, constants wander
-    # between the columns for as long as they are visited.
-    common = (share * total).sum(axis=0) / np.maximum((share * counts).sum(axis=0), _SMALLEST)
-    total = total - counts * common
-    effects = total / np.maximum(counts + m, _SMALLEST)
-    # A category that was seen once is the best model of one that was never seen.
-    seen = counts > 0
-    rarity = np.where(seen, 1 / (1 + counts), 0)
-    pooled = (rarity * total).sum(axis=0)
-    pooled /= np.maximum((rarity * counts).sum(axis=0) + m, _SMALLEST)
-    return np.where(seen, effects, pooled)
+
+    def __init__(self, counts: Array, m: Array) -> None:
+        self._counts = counts
+        self._shrunken = np.maximum(counts + m, _SMALLEST)
+        self._share = counts / self._shrunken
+        self._common = np.maximum((self._share * counts).sum(axis=0), _SMALLEST)
+        # A category that was seen once is the best model of one that was never seen.
+        self._seen = counts > 0
+        self._rarity = np.where(self._seen, 1 / (1 + counts), 0)
+        self._pooled = np.maximum((self._rarity * counts).sum(axis=0) + m, _SMALLEST)
+
+    def __call__(self, total: Array) -> Array:
+        """Effects ``(n_codes, n_outputs)`` from the residuals of the codes, added up, with mean 0
+        over the rows.
+        """
+        # What all categories have in common belongs to the overall mean. Left free, constants
+        # wander between the columns for as long as they are visited.
+        common = (self._share * total).sum(axis=0) / self._common
+        total = total - self._counts * common
+        pooled = (self._rarity * total).sum(axis=0) / self._pooled
+        return np.where(self._seen, total / self._shrunken, pooled)
+
+
+def shrink(total: Array, counts: Array, m: Array) -> Array:
+    """The same, once."""
+    return Shrinkage(counts, m)(total)
 
 
 class _BagColumn:
@@ -227,71 +243,6 @@ def joint_effects(
                 m,
             )
     return Effects(values, m)
-
-
-def held_out_effects(
-    codes: NDArray[np.integer],
-    n_codes: tuple[int, ...],
-    y: Array,
-    weight: Array,
-    pseudo_counts: Array,
-    fold: NDArray[np.integer],
-    bags: Mapping[int, Bags] = NO_BAGS,
-) -> list[Array]:
-    """The effects of each row's categories, learned without the rows of its fold.
-
-    Without bags all folds are solved at once: each is a problem of its own weights, 0 for the rows
-    held out.
-
-    Parameters
-    ----------
-    codes, n_codes, y, weight, bags
-        As in :func:`joint_effects`.
-    pseudo_counts : ndarray of shape (n_columns, n_outputs)
-        The shrinkage, as estimated from all rows.
-    fold : ndarray of shape (n,)
-        The fold of each row, from 0.
-
-    Returns
-    -------
-    list of ndarray of shape (n, n_outputs)
-        One array per column.
-    """
-    if bags:
-        return _held_out_one_by_one(codes, n_codes, y, weight, pseudo_counts, fold, bags)
-    kept = np.repeat(weight[:, None], fold.max() + 1, axis=1)
-    kept[np.arange(len(fold)), fold] = 0
-    columns = [_Column(codes[:, j], n, kept) for j, n in enumerate(n_codes)]
-    held_out = [np.empty(y.shape) for _ in n_codes]
-    for output in range(y.shape[1]):
-        values = [np.zeros((n, kept.shape[1])) for n in n_codes]
-        mean = y[:, output] @ kept / np.maximum(kept.sum(axis=0), _SMALLEST)
-        residual = y[:, output, None] - mean
-        for _ in range(N_SWEEPS):
-            _visit(columns, values, residual, pseudo_counts[:, output, None])
-        for column, table, out in zip(columns, values, held_out, strict=True):
-            out[:, output] = table[column.codes, fold]
-    return held_out
-
-
-def _held_out_one_by_one(
-    codes: NDArray[np.integer],
-    n_codes: tuple[int, ...],
-    y: Array,
-    weight: Array,
-    pseudo_counts: Array,
-    fold: NDArray[np.integer],
-    bags: Mapping[int, Bags],
-) -> list[Array]:
-    held_out = [np.zeros(y.shape) for _ in n_codes]
-    for k in range(fold.max() + 1):
-        own, rest = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
-        if not len(rest):
-            continue
-        part = joint_effects(codes[rest], n_codes, y[rest], weight[rest], pseudo_counts, bags)
-        for j, (table, out) in enumerate(zip(part.values, held_out, strict=True)):
-            out[own] = gather(table, codes[own, j], bags.get(j))
-    return held_out
 
 
 def _visit(

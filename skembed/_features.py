@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ._bins import PiecewiseLinear, quantile_edges
 from ._crosses import find_crosses, residual, z_score
-from ._effects import held_out_effects, joint_effects
+from ._effects import joint_effects
+from ._held_out_effects import held_out_effects
 from ._marginal import MarginalEffects
 from ._numeric import NumericScaler, smooth_clip
 from ._sample import Sample

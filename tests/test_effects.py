@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from skembed._effects import held_out_effects, joint_effects
+from skembed._effects import joint_effects
+from skembed._held_out_effects import held_out_effects
 from skembed.nn._bags import Bags, bags_of_one
 
 N_CODES = (5, 4, 3)
