@@ -8,7 +8,7 @@ decided on rows that the search does not see.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -25,6 +25,8 @@ _PER_ROUND = 4
 _MOST_PARTS = 4
 _MOST_CROSSED = 100
 _MOST_PAIRS = 300
+# Candidates that explained less than such a share of what the worst one taken does are left out.
+_HOPEFUL = 0.5
 _VALIDATION = 0.2
 _RIDGE = 10.0
 
@@ -141,6 +143,8 @@ class _Search:
         # Columns that matter alone are the likelier to matter together.
         ranked = sorted(range(len(parts)), key=lambda k: -alone[k])
         self._crossed = sorted(ranked[:_MOST_CROSSED])
+        # What each candidate explained when it was last looked at.
+        self._explained: dict[Found, float] = {}
         pairs = [pair for pair in combinations(self._crossed, 2) if self._apart(pair)]
         self._pairs = sorted(pairs, key=lambda p: -(alone[p[0]] + alone[p[1]]))[:_MOST_PAIRS]
 
@@ -173,17 +177,39 @@ class _Search:
         return self._effects(found, y).by_code[cross.codes_of(codes_of_parts)]
 
     def best(self, missing: Array, chosen: Sequence[Found]) -> list[Found]:
-        """Candidates that correlate best with what is missing, one of each set of columns."""
-        scored = []
-        for found in self._candidates(chosen):
-            score = z_score(self.held_out(found, missing), missing, self.weight)
-            if score > 0:
-                scored.append((score, found))
-        distinct: dict[frozenset[object], Found] = {}
+        """Candidates that explain most of what is missing, one of each set of columns.
+
+        What a candidate explains seldom grows when others are chosen: those that explained far
+        too little before are not looked at again (lazy greedy selection, after Minoux 1978,
+        doi:10.1007/BFb0006528).
+        """
+        now: dict[Found, float] = {}
+        candidates = list(self._candidates(chosen))
         # Python's sort is stable: equal scores stay in the order of the candidates.
-        for _, found in sorted(scored, key=lambda entry: -entry[0]):
+        candidates.sort(key=lambda found: -self._explained.get(found, np.inf))
+        best: list[Found] = []
+        for found in candidates:
+            before = self._explained.get(found, np.inf)
+            if len(best) == _PER_ROUND and before < _HOPEFUL * now[best[-1]]:
+                break
+            now[found] = self._explained[found] = self._explains(found, missing)
+            if now[found] > 0:
+                best = self._distinct([*best, found], now)[:_PER_ROUND]
+        return best
+
+    def _explains(self, found: Found, missing: Array) -> float:
+        """How far the held-out effect of a cross goes with what is missing, in units that are the
+        same for all rounds.
+        """
+        score = z_score(self.held_out(found, missing), missing, self.weight)
+        return score * float(np.sqrt((self.weight @ (missing * missing)).sum()))
+
+    def _distinct(self, crosses: Sequence[Found], explained: Mapping[Found, float]) -> list[Found]:
+        """The best of each set of columns, best first."""
+        distinct: dict[frozenset[object], Found] = {}
+        for found in sorted(crosses, key=lambda found: -explained[found]):
             distinct.setdefault(self._columns(found), found)
-        return list(distinct.values())[:_PER_ROUND]
+        return list(distinct.values())
 
     def _candidates(self, chosen: Sequence[Found]) -> Iterator[Found]:
         """Pairs, then chosen crosses with one more part; no columns that have been chosen."""

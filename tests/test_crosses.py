@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from skembed._bins import quantile_edges
-from skembed._crosses import find_crosses, fit_ridge, residual, z_score
+from skembed._crosses import _Search, find_crosses, fit_ridge, residual, z_score
 from skembed._terms import Part
 
 N = 1500
@@ -123,6 +123,38 @@ def test_the_same_sample_gives_the_same_crosses_and_is_left_as_it_is():
     assert search(codes, y) == search(codes, y)
     np.testing.assert_array_equal(codes, before[0])
     np.testing.assert_array_equal(y, before[1])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_candidates_that_are_left_out_would_not_have_been_taken(seed, monkeypatch):
+    """As long as there is something to be found, the lazy search finds what one finds that scores
+    all candidates in each round.
+    """
+    rng = np.random.default_rng(seed)
+    codes = [rng.integers(0, 7, 3000) for _ in range(9)]
+    pairs = [(a, b) for a in range(9) for b in range(a)]
+    planted = rng.permutation(len(pairs))[:10]
+    y = rng.normal(size=3000)
+    for size, k in enumerate(planted):
+        a, b = pairs[k]
+        y += size / 10 * rng.normal(size=(7, 7))[codes[a], codes[b]]
+    scored, best, explains = [], _Search.best, _Search._explains
+
+    def counted(self, found, missing):
+        scored.append(found)
+        return explains(self, found, missing)
+
+    def best_of_all(self, missing, chosen):
+        self._explained.clear()
+        return best(self, missing, chosen)
+
+    monkeypatch.setattr(_Search, "_explains", counted)
+    found = search(codes, y, n_crosses=24)
+    n_lazily = len(scored)
+    monkeypatch.setattr(_Search, "best", best_of_all)
+    assert search(codes, y, n_crosses=24)[:2] == found[:2]
+    assert len(found) > 2
+    assert n_lazily < 0.8 * (len(scored) - n_lazily)
 
 
 def test_rows_of_hardly_any_weight_do_not_count():
