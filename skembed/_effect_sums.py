@@ -104,7 +104,7 @@ class EffectSums(Record):
         pairs = {}
         for (i, j), own in self.pairs.items():
             held = own.tocoo()
-            places = (moves[i][held.coords[0]], moves[j][held.coords[1]])
+            places = (moves[i][held.row], moves[j][held.col])
             shape = (n_codes[i], n_codes[j])
             pairs[i, j] = sparse.coo_array((held.data, places), shape=shape).tocsr()
         return replace(

@@ -51,7 +51,7 @@ class CountStream(Record):
         every = [*moves, *(np.arange(n) for n in self.sizes[len(n_codes) :])]
         places = np.concatenate([own + start for own, start in zip(every, starts, strict=False)])
         held = self.counts.tocoo()
-        rows, columns = (places[own] for own in held.coords)
+        rows, columns = places[held.row], places[held.col]
         shape = (starts[-1], starts[-1])
         pairs = np.minimum(rows, columns), np.maximum(rows, columns)
         counts = sparse.coo_array((held.data, pairs), shape=shape).tocsr()

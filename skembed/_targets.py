@@ -177,6 +177,9 @@ def _kind_of(array: NDArray[Any]) -> str:
     try:
         if any(issubclass(t, Set) for t in types):
             raise TypeError("sets cannot be sorted")
+        # scikit-learn refuses them from 1.7 on.
+        if any(issubclass(t, bytes) for t in types):
+            raise TypeError("bytes are no text")
         # It casts floats to integers, which huge ones cannot be.
         with np.errstate(invalid="ignore"):
             return str(type_of_target(array, input_name="y"))

@@ -156,6 +156,13 @@ NOT_NUMBERS = {
     "a signalling NaN": (SIGNALLING, r"'size' must hold numbers. Got the value Decimal\('sNaN'\)"),
     "a long double beyond floats": (BEYOND, "'size' holds infinity"),
 }
+
+
+def column_of(value):
+    # pandas 2.2 cannot read integers beyond floats unless told that they are objects.
+    return pd.Series([value] * N, dtype=object if isinstance(value, int) else None)
+
+
 PREDICT = (
     [
         Case(
@@ -170,7 +177,7 @@ PREDICT = (
     + [
         Case(
             f"predict {name} as numbers",
-            lambda v=value: fitted("regressor").predict(X.assign(size=pd.Series([v] * N))),
+            lambda v=value: fitted("regressor").predict(X.assign(size=column_of(v))),
             ValueError,
             words,
         )
