@@ -31,24 +31,24 @@ START = struct.Struct("<8sI32s")
 LENGTH = struct.Struct("<Q")
 
 _TIME_UNITS = "Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as"
-_DTYPES = re.compile(
+# Compiled when the first file is read or written.
+_DTYPES = (
     r"\|b1|\|[iu]1|<[iu][248]|<f[248]|<c(8|16)|<[mM]8\[[1-9]?\d{0,5}(" + _TIME_UNITS + r")\]"
-    r"|<U[1-9]\d{0,6}|\|S[1-9]\d{0,6}",
-    re.ASCII,
+    r"|<U[1-9]\d{0,6}|\|S[1-9]\d{0,6}"
 )
 _LARGEST_CHARACTER = 0x10FFFF
 
 
 def plain_dtype(name: str) -> np.dtype[Any]:
     """The dtype of that name, if its bytes are plain data of a known size."""
-    if not isinstance(name, str) or not _DTYPES.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(_DTYPES, name, re.ASCII):
         raise ValueError(f"{name!r} is no dtype of plain data")
     return np.dtype(name)
 
 
 def is_plain(dtype: np.dtype[Any]) -> bool:
     """Whether a file can hold the bytes of such an array as they are."""
-    return bool(_DTYPES.fullmatch(dtype.newbyteorder("<").str))
+    return re.fullmatch(_DTYPES, dtype.newbyteorder("<").str, re.ASCII) is not None
 
 
 # Writing

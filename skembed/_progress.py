@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -57,7 +56,6 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
-@dataclass
 class Watch:
     """Looks on while one network is trained.
 
@@ -73,11 +71,18 @@ class Watch:
         Of the network.
     """
 
-    task: Task
-    attributes: Callable[[FittedNetwork, History], dict[str, Any]]
-    lines: ProgressLines | None = None
-    number: int = 0
-    history: History = field(default_factory=History)
+    def __init__(
+        self,
+        task: Task,
+        attributes: Callable[[FittedNetwork, History], dict[str, Any]],
+        lines: ProgressLines | None = None,
+        number: int = 0,
+    ) -> None:
+        self.task = task
+        self.attributes = attributes
+        self.lines = lines
+        self.number = number
+        self.history = History()
 
     def begin_epoch(self) -> None:
         """An epoch begins."""

@@ -14,7 +14,6 @@ Tables of which a column pools bags of rows lie apart, in ``"bags_<width>"``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
@@ -79,7 +78,7 @@ class Unplaced(Record):
 Places = NDArray[np.integer] | Bags
 
 
-class Stack(NamedTuple):
+class Stack(Record):
     """All tables of one width, pooled or not, below each other in one array."""
 
     name: str
@@ -154,15 +153,19 @@ class Architecture(Record):
         return tuple(pairwise(sizes))
 
 
-# One is made at each step, which is faster with what `dataclass` compiles than as a record.
-@dataclass(frozen=True)
-class Data:
+class Data(Record):
     """Rows to learn from: codes per stack ``(n, n_columns)``, numeric block, target, weight."""
 
     codes: tuple[Places, ...]
     numeric: Array
     y: NDArray
-    weight: Array | None = None
+    weight: Array | None
+
+    def __init__(
+        self, codes: tuple[Places, ...], numeric: Array, y: NDArray, weight: Array | None = None
+    ) -> None:
+        # One is made at each step: this takes a third of the time that the way of all records does.
+        self.__dict__.update(codes=codes, numeric=numeric, y=y, weight=weight)
 
     def __len__(self) -> int:
         return len(self.numeric)

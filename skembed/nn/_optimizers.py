@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._optimizer_checks import check_setting, check_step
+from ._record import Record
 from ._row_gradient import RowGradient
 from ._rows import add_to_rows
 
@@ -43,8 +43,7 @@ def _split(gradient: Gradient) -> tuple[Any, Array]:
     return slice(None), gradient
 
 
-@dataclass(frozen=True)
-class SGD:
+class SGD(Record):
     """Stochastic gradient descent with momentum (Polyak), optionally Nesterov's.
 
     Parameters
@@ -76,10 +75,11 @@ class SGD:
            [ 0. ,  0. ]])
     """
 
-    momentum: float = 0.0
-    nesterov: bool = False
+    momentum: float
+    nesterov: bool
 
-    def __post_init__(self) -> None:
+    def __init__(self, momentum: float = 0.0, nesterov: bool = False) -> None:
+        super().__init__(momentum, nesterov)
         check_setting(self, "momentum", 0, 1)
 
     def init(self, parameters: Mapping[str, Array]) -> State:
@@ -118,8 +118,7 @@ class SGD:
             parameters[name][where] += step
 
 
-@dataclass(frozen=True)
-class Adam:
+class Adam(Record):
     """Adam (Kingma and Ba 2015, :arxiv:`1412.6980`).
 
     Parameters
@@ -151,11 +150,12 @@ class Adam:
            [ 0. ,  0. ]])
     """
 
-    beta_1: float = 0.9
-    beta_2: float = 0.95
-    epsilon: float = 1e-8
+    beta_1: float
+    beta_2: float
+    epsilon: float
 
-    def __post_init__(self) -> None:
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.95, epsilon: float = 1e-8) -> None:
+        super().__init__(beta_1, beta_2, epsilon)
         check_setting(self, "beta_1", 0, 1)
         check_setting(self, "beta_2", 0, 1)
         check_setting(self, "epsilon", 0)
@@ -250,8 +250,7 @@ class Adam:
         values -= step
 
 
-@dataclass(frozen=True)
-class Adagrad:
+class Adagrad(Record):
     """Adagrad (Duchi, Hazan and Singer 2011, JMLR 12, https://jmlr.org/papers/v12/duchi11a.html).
 
     The state of a row changes with its gradient alone, so that row by row the result is that of the
@@ -280,10 +279,11 @@ class Adagrad:
            [ 0.   ,  0.   ]])
     """
 
-    initial: float = 0.0
-    epsilon: float = 1e-10
+    initial: float
+    epsilon: float
 
-    def __post_init__(self) -> None:
+    def __init__(self, initial: float = 0.0, epsilon: float = 1e-10) -> None:
+        super().__init__(initial, epsilon)
         check_setting(self, "initial", 0)
         check_setting(self, "epsilon", 0)
 

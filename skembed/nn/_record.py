@@ -14,8 +14,8 @@ from typing import Any, ClassVar, NoReturn, dataclass_transform
 class Record:
     """What ``dataclass(frozen=True)`` gives a class of annotated fields.
 
-    ``dataclasses.replace`` and ``fields`` work. Public classes keep ``dataclass``: only there can
-    the signature be seen.
+    ``dataclasses.replace`` and ``fields`` work. A public class writes its own ``__init__``, whose
+    signature can be seen.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]

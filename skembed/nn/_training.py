@@ -5,8 +5,8 @@ It knows the model by what it needs of it, a step that learns from a batch, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,14 +68,14 @@ class TrainingSettings(Record):
         return Adam() if self.solver == "adam" else SGD(self.momentum, self.nesterov)
 
 
-@dataclass
 class History:
     """What happened, epoch by epoch."""
 
-    loss_curve: list[float] = field(default_factory=list)
-    validation_losses: list[float] = field(default_factory=list)
-    best_epoch: int = 0
-    interrupted: bool = False
+    def __init__(self, loss_curve: Iterable[float] = ()) -> None:
+        self.loss_curve = list(loss_curve)
+        self.validation_losses: list[float] = []
+        self.best_epoch = 0
+        self.interrupted = False
 
 
 def train(
