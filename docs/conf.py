@@ -11,6 +11,7 @@ from sphinx.ext.autodoc.mock import mock
 from sphinx_gallery.sorting import ExplicitOrder
 
 import skembed
+from skembed._doc_link import PAGE, DocumentedMixin
 
 DOCS = Path(__file__).parent
 
@@ -111,7 +112,23 @@ sphinx_gallery_conf = {
 }
 
 
+def find_pages(app, exception) -> None:
+    """Fail where the HTML picture of an estimator would link to a page that is not there."""
+    if exception or app.builder.name != "html":
+        return
+    with mock(autodoc_mock_imports):
+        modules = {name: import_module(name) for name in public_modules()}
+    for module, content in modules.items():
+        for name in content.__all__:
+            value = getattr(content, name)
+            if isclass(value) and issubclass(value, DocumentedMixin):
+                page = PAGE.format(estimator_module=module, estimator_name=name)
+                if not (Path(app.outdir) / page).is_file():
+                    raise FileNotFoundError(f"{name} links to {page}, which was not built.")
+
+
 def setup(app) -> None:
     """Write the reference before the pages are collected."""
     write_reference(DOCS / "api")
     app.connect("autodoc-skip-member", skip_member)
+    app.connect("build-finished", find_pages)

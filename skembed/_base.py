@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import CallbackSupportMixin, Task
 from ._coded import Column
+from ._doc_link import DocumentedMixin
 from ._first_pass import count_categories
 from ._learning import (
     FittedNetwork,
@@ -49,7 +50,9 @@ class Units(Record):
     scale: NDArray[np.float64]
 
 
-class EmbeddingModel(CallbackSupportMixin, TransformerMixin, LearnedVectors, BaseEstimator):
+class EmbeddingModel(
+    CallbackSupportMixin, TransformerMixin, LearnedVectors, DocumentedMixin, BaseEstimator
+):
     """Learns tables of vectors; subclasses say what else they keep and do."""
 
     _rules: ClassVar[Mapping[str, Rule]]

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _params
+from ._doc_link import DocumentedMixin
 from ._frames import is_frame, read
 from ._input_arrays import (
     Block,
@@ -37,7 +38,7 @@ from ._input_target import learn_target
 Array = NDArray[Any]
 
 
-class InputEmbedding(RowsMixin, TransformerMixin, BaseEstimator):
+class InputEmbedding(RowsMixin, TransformerMixin, DocumentedMixin, BaseEstimator):
     """Scale, one-hot encode, split and batch data of any shape.
 
     The preparation of data for a network as one transformer; it trains nothing. Tables of mixed
