@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import requires
 from pathlib import Path
 
 import skembed
@@ -61,6 +62,15 @@ def test_the_files_of_a_release_are_there():
         assert (ROOT / name).is_file()
     for folder in re.findall(r"^graft (.+)$", manifest, re.MULTILINE):
         assert (ROOT / folder).is_dir()
+
+
+def test_an_installation_needs_five_libraries_and_what_they_bring():
+    def names(lines):
+        return {re.match(r"[\w-]+", line)[0] for line in lines if "extra ==" not in line}
+
+    five = {"numpy", "scipy", "pandas", "scikit-learn", "narwhals"}
+    brought = names(line for library in five for line in requires(library) or [])
+    assert five <= names(CONFIG["options"]["install_requires"].split()) <= five | brought
 
 
 def test_import_is_light():

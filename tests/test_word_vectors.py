@@ -27,6 +27,22 @@ def test_words_come_back_the_most_frequent_first(dim, tmp_path):
     assert vectors.tobytes() == expected.tobytes()
 
 
+@pytest.mark.gensim
+@pytest.mark.parametrize("dim", [1, 3])
+def test_gensim_reads_the_same_words_and_vectors(dim, tmp_path):
+    # Not above: without gensim the file is read too.
+    from gensim.models import KeyedVectors
+
+    categories = ["Oslo", "1", "1e5", "Ω-Straße", "a,b", "nan", "New York"]
+    encoder = fitted(categories, embedding_dim=dim)
+    encoder.save_word_vectors(tmp_path / "words.txt", "word", replace_space="_")
+    read = KeyedVectors.load_word2vec_format(tmp_path / "words.txt", binary=False)
+    assert read.index_to_key == ["New_York", *categories[-2::-1]]
+    expected = encoder.embedding_frame("word").loc[categories[::-1]].to_numpy()
+    assert read.vectors.dtype == np.float32
+    assert read.vectors.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize(
     ("categories", "words"),
     [
