@@ -318,15 +318,23 @@ class Network:
         )
 
     def input_gradients(
-        self, parameters: Mapping[str, Array], data: Data, buffers: Buffers | None = None
+        self,
+        parameters: Mapping[str, Array],
+        data: Data,
+        buffers: Buffers | None = None,
+        to: Array | None = None,
     ) -> tuple[Array, list[Array]]:
         """Raw prediction, and the gradient of each output by the vectors in the first layer's
         input, ``(n, n_vector_inputs)``, which lie in ``buffers`` if they are given.
+
+        With ``to``, ``(n_coordinates, n_vector_inputs)``, the gradients are multiplied by it.
         """
         flat, buffers = self.dense.flat(parameters["dense"]), buffers or NewArrays()
         raw, saved = self.dense.forward(flat, self.inputs(parameters, data), None, buffers)
+        # Few numbers beside those of a part of the rows, for each of which they are multiplied anew.
+        first = None if to is None else to @ flat.layers[0][0][: self.dense.n_wanted]
         outputs = range(raw.shape[1])
-        return raw, [self.dense.slopes_of_inputs(flat, saved, k, buffers) for k in outputs]
+        return raw, [self.dense.slopes_of_inputs(flat, saved, k, buffers, first) for k in outputs]
 
     def value_and_gradient(
         self,

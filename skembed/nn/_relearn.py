@@ -46,8 +46,8 @@ from ._record import Record
 Array = NDArray[np.floating]
 Codes = NDArray[np.integer]
 
-# Rows whose loss is added up at a time.
-_PART = 2**11
+# Rows whose loss is added up at a time: what is made of them stays in the cache.
+_PART = 2**10
 
 N_STEPS = 3
 N_SWEEPS = 2

@@ -19,7 +19,7 @@ Indices = NDArray[np.intp]
 
 # While a batch has fewer numbers than this for each stack, finding each number by its place takes
 # less time than the calls that treat a stack's rows as a whole.
-_FEW_NUMBERS = 2048
+_FEW_NUMBERS = 8192
 
 
 class Moments(NamedTuple):
