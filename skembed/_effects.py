@@ -32,6 +32,9 @@ from .nn._solve import solve_symmetric
 Array = NDArray[np.float64]
 
 N_SWEEPS = 15
+# Sweeps that change no effect by more than this share of the largest add nothing to single
+# precision.
+_NO_CHANGE = 1e-11
 # Steps in which the effects of a column of bags are found, in each sweep.
 _N_SOLVER_STEPS = 20
 FIRST_ESTIMATE = 10.0
@@ -68,6 +71,7 @@ class _Column:
     def __init__(self, codes: NDArray[np.integer], n_codes: int, weight: Array) -> None:
         self.codes = codes
         self._weight = weight[:, None]
+        self._shrinkage: tuple[Array, Shrinkage] | None = None
         self.counts = np.zeros((n_codes, 1))
         for part in slices(slice(0, len(codes)), _PART):
             _add_by_code(self.counts, codes[part], self._weight[part])
@@ -80,15 +84,18 @@ class _Column:
         """Effect of every code, ``(n_codes, n_outputs)``, with mean 0 over the rows, in place of
         those that the ``residual`` is without; it is changed in place.
         """
-        total = np.zeros(effects.shape)
+        # The sums of what these rows miss without the effects: those with them, and as many times
+        # the effects, for which no row has to be looked at.
+        total = self.counts * effects
         for part in slices(slice(0, len(residual)), _PART):
-            own, codes = residual[part], self.codes[part]
-            own += effects.take(codes, axis=0)
-            _add_by_code(total, codes, own * self._weight[part])
-        effects = shrink(total, self.counts, m)
+            _add_by_code(total, self.codes[part], residual[part] * self._weight[part])
+        if self._shrinkage is None or not np.array_equal(self._shrinkage[0], m):
+            self._shrinkage = m, Shrinkage(self.counts, m)
+        found = self._shrinkage[1](total)
+        way = found - effects
         for part in slices(slice(0, len(residual)), _PART):
-            residual[part] -= effects.take(self.codes[part], axis=0)
-        return effects
+            residual[part] -= way.take(self.codes[part], axis=0)
+        return found
 
 
 def _add_by_code(total: Array, codes: NDArray[np.integer], values: Array) -> None:
@@ -233,7 +240,9 @@ def joint_effects(
     m = np.full((len(columns), y.shape[1]), FIRST_ESTIMATE) if estimate else pseudo_counts
     residual = y - np.average(y, axis=0, weights=weight)
     for sweep in range(N_SWEEPS):
-        _visit(columns, values, residual, m)
+        change = _visit(columns, values, residual, m)
+        if not estimate and change <= _NO_CHANGE:
+            break
         if estimate and sweep > 0:
             m = estimate_pseudo_counts(
                 [column.counts for column in columns],
@@ -247,10 +256,18 @@ def joint_effects(
 
 def _visit(
     columns: Sequence[_Column | _BagColumn], values: list[Array], residual: Array, m: Array
-) -> None:
-    """One sweep over the columns; ``values`` and ``residual`` are changed in place."""
+) -> float:
+    """One sweep over the columns; ``values`` and ``residual`` are changed in place. The largest
+    change of an effect, as a share of the largest effect.
+    """
+    change = size = 0.0
     for column, table, m_column in zip(columns, values, m, strict=True):
-        table[...] = column.learn(residual, table, m_column)
+        found = column.learn(residual, table, m_column)
+        size = max(size, float(np.abs(found).max(initial=0)))
+        table -= found
+        change = max(change, float(np.abs(table).max(initial=0)))
+        table[...] = found
+    return change / max(size, _SMALLEST)
 
 
 def estimate_pseudo_counts(
