@@ -331,7 +331,7 @@ class Network:
         """
         flat, buffers = self.dense.flat(parameters["dense"]), buffers or NewArrays()
         raw, saved = self.dense.forward(flat, self.inputs(parameters, data), None, buffers)
-        # Few numbers beside those of a part of the rows, for each of which they are multiplied anew.
+        # Multiplied anew for each part of the rows, which have many more numbers.
         first = None if to is None else to @ flat.layers[0][0][: self.dense.n_wanted]
         outputs = range(raw.shape[1])
         return raw, [self.dense.slopes_of_inputs(flat, saved, k, buffers, first) for k in outputs]
