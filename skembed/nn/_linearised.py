@@ -237,7 +237,8 @@ class Linearised:
 
     def _move(self, table: int, there: Array) -> None:
         """Put a table elsewhere."""
-        way = (there - self._coordinates[table]).astype(self._residual.dtype)
+        # Rows of an array that lies by columns could be taken of a copy alone.
+        way = (there - self._coordinates[table]).astype(self._residual.dtype, order="C")
         self._coordinates[table] = there
         for j, _ in self._slopes_of(table):
             # Of whole bags, each once.
