@@ -32,8 +32,7 @@ from .nn._solve import solve_symmetric
 Array = NDArray[np.float64]
 
 N_SWEEPS = 15
-# Sweeps that change no effect by more than this share of the largest add nothing to single
-# precision.
+# Effects have settled once none changes by more than this share of the largest of its column.
 _NO_CHANGE = 1e-11
 # Steps in which the effects of a column of bags are found, in each sweep.
 _N_SOLVER_STEPS = 20
@@ -119,11 +118,12 @@ class Shrinkage:
         self._counts = counts
         self._shrunken = np.maximum(counts + m, _SMALLEST)
         self._share = counts / self._shrunken
-        self._common = np.maximum((self._share * counts).sum(axis=0), _SMALLEST)
+        self._common = np.maximum(_sum(self._share, counts), _SMALLEST)
         # A category that was seen once is the best model of one that was never seen.
-        self._seen = counts > 0
-        self._rarity = np.where(self._seen, 1 / (1 + counts), 0)
-        self._pooled = np.maximum((self._rarity * counts).sum(axis=0) + m, _SMALLEST)
+        self._unseen = counts <= 0
+        self._rarity = 1 / (1 + counts)
+        self._rarity[self._unseen] = 0
+        self._pooled = np.maximum(_sum(self._rarity, counts) + m, _SMALLEST)
 
     def __call__(self, total: Array) -> Array:
         """Effects ``(n_codes, n_outputs)`` from the residuals of the codes, added up, with mean 0
@@ -131,10 +131,17 @@ class Shrinkage:
         """
         # What all categories have in common belongs to the overall mean. Left free, constants
         # wander between the columns for as long as they are visited.
-        common = (self._share * total).sum(axis=0) / self._common
-        total = total - self._counts * common
-        pooled = (self._rarity * total).sum(axis=0) / self._pooled
-        return np.where(self._seen, total / self._shrunken, pooled)
+        effects: Array = total - self._counts * (_sum(self._share, total) / self._common)
+        pooled = _sum(self._rarity, effects) / self._pooled
+        effects /= self._shrunken
+        np.copyto(effects, pooled, where=self._unseen)
+        return effects
+
+
+def _sum(a: Array, b: Array) -> Array:
+    """``(a * b).sum(axis=0)``, without the products."""
+    total: Array = np.einsum("nk,nk->k", *np.broadcast_arrays(a, b))
+    return total
 
 
 def shrink(total: Array, counts: Array, m: Array) -> Array:
@@ -240,9 +247,8 @@ def joint_effects(
     m = np.full((len(columns), y.shape[1]), FIRST_ESTIMATE) if estimate else pseudo_counts
     residual = y - np.average(y, axis=0, weights=weight)
     for sweep in range(N_SWEEPS):
-        change = _visit(columns, values, residual, m)
-        if not estimate and change <= _NO_CHANGE:
-            break
+        before = [] if estimate else [table.copy() for table in values]
+        _visit(columns, values, residual, m)
         if estimate and sweep > 0:
             m = estimate_pseudo_counts(
                 [column.counts for column in columns],
@@ -251,23 +257,23 @@ def joint_effects(
                 weight.sum(),
                 m,
             )
+        if not estimate and all(map(_have_settled, before, values)):
+            break
     return Effects(values, m)
 
 
 def _visit(
     columns: Sequence[_Column | _BagColumn], values: list[Array], residual: Array, m: Array
-) -> float:
-    """One sweep over the columns; ``values`` and ``residual`` are changed in place. The largest
-    change of an effect, as a share of the largest effect.
-    """
-    change = size = 0.0
+) -> None:
+    """One sweep over the columns; ``values`` and ``residual`` are changed in place."""
     for column, table, m_column in zip(columns, values, m, strict=True):
-        found = column.learn(residual, table, m_column)
-        size = max(size, float(np.abs(found).max(initial=0)))
-        table -= found
-        change = max(change, float(np.abs(table).max(initial=0)))
-        table[...] = found
-    return change / max(size, _SMALLEST)
+        table[...] = column.learn(residual, table, m_column)
+
+
+def _have_settled(before: Array, after: Array) -> bool:
+    """Whether a sweep has added nothing to single precision."""
+    largest = np.abs(after).max(initial=0)
+    return bool(np.abs(after - before).max(initial=0) <= _NO_CHANGE * largest)
 
 
 def estimate_pseudo_counts(
