@@ -58,13 +58,14 @@ def gradients_by_part(
     data: Data,
     among: slice,
     to: Array | None = None,
+    every: int = 1,
 ) -> Iterator[tuple[slice, Array, list[Array]]]:
     """Part by part of some rows, which bounds the memory: the rows, their raw predictions, and the
     gradient of each output by the vectors, multiplied by ``to`` if it is given. The next part takes
-    the place of these arrays.
+    the place of these arrays. ``every`` other part, and so on, may be enough.
     """
     buffers = Buffers()
-    for rows in slices(among, _NETWORK_PART):
+    for rows in slices(among, _NETWORK_PART, every):
         yield rows, *network.input_gradients(parameters, data.take(rows), buffers, to)
 
 

@@ -49,6 +49,10 @@ Codes = NDArray[np.integer]
 # Rows whose loss is added up at a time: what is made of them stays in the cache.
 _PART = 2**10
 
+# So many rows tell as well as all how far to step, and how the predictions vary: of more, parts at
+# equal distances stand for the others.
+_ENOUGH_ROWS = 2**20
+
 N_STEPS = 3
 N_SWEEPS = 2
 # Shares of a step that are tried: a full one may overshoot where the network bends.
@@ -125,8 +129,9 @@ def sum_variations(network: Network, parameters: Parameters, data: Data) -> list
     slices = architecture.input_slices()
     weight_of_rows, total = row_weight(data), np.zeros((1, 1))
     by_column = [np.zeros((part.stop - part.start,) * 2) for part in slices]
-    least = least_curvature(network, data)
-    for rows, raw, gradients in gradients_by_part(network, parameters, data, slice(0, len(data))):
+    least, every = least_curvature(network, data), _distance(len(data))
+    among = slice(0, len(data))
+    for rows, raw, gradients in gradients_by_part(network, parameters, data, among, every=every):
         weight = curvature_of(network, raw, least) * weight_of_rows[rows, None]
         total += weight.sum() / len(gradients)
         for k, gradient in enumerate(gradients):
@@ -139,7 +144,7 @@ def sum_variations(network: Network, parameters: Parameters, data: Data) -> list
         np.sum([v for v, t in zip(by_column, architecture.columns, strict=True) if t == table], 0)
         for table in range(len(architecture.n_codes))
     ]
-    return [*by_table, total]
+    return [every * own for own in (*by_table, total)]
 
 
 def mean_variations(architecture: Architecture, sums: Sequence[Array]) -> list[Array]:
@@ -312,17 +317,24 @@ class _Problem:
 
 def sum_of_losses(network: Network, parameters: Mapping[str, Array], data: Data) -> float:
     """Sum of the loss over the rows."""
-    weight = row_weight(data)
+    weight, every = row_weight(data), _distance(len(data))
 
-    def add_up(among: slice) -> float:
-        total = 0.0
-        for rows in slices(among, _PART):
+    def add_up(among: slice) -> tuple[float, int]:
+        total, n_rows = 0.0, 0
+        for rows in slices(among, _PART, every):
             part = data.take(rows)
             raw = network.raw_prediction(parameters, part)
             total += float(network.loss.rows(raw, part.y)[0] @ weight[rows])
-        return total
+            n_rows += len(part)
+        return total, n_rows
 
-    return sum(in_halves(add_up, len(data)))
+    total, n_rows = map(sum, zip(*in_halves(add_up, len(data)), strict=True))
+    return total * (len(data) / n_rows) if every > 1 else total
+
+
+def _distance(n_rows: int) -> int:
+    """Which parts of so many rows are enough: all, every other and so on."""
+    return max(1, -(-n_rows // _ENOUGH_ROWS))
 
 
 def partial_steps(present: Sequence[Array], wanted: Sequence[Array]) -> Iterator[list[Array]]:
