@@ -32,6 +32,8 @@ from .nn._solve import solve_symmetric
 Array = NDArray[np.float64]
 
 N_SWEEPS = 15
+# Effects have settled once none changes by more than this share of the largest of its column.
+_NO_CHANGE = 1e-11
 # Steps in which the effects of a column of bags are found, in each sweep.
 _N_SOLVER_STEPS = 20
 FIRST_ESTIMATE = 10.0
@@ -68,6 +70,7 @@ class _Column:
     def __init__(self, codes: NDArray[np.integer], n_codes: int, weight: Array) -> None:
         self.codes = codes
         self._weight = weight[:, None]
+        self._shrinkage: tuple[Array, Shrinkage] | None = None
         self.counts = np.zeros((n_codes, 1))
         for part in slices(slice(0, len(codes)), _PART):
             _add_by_code(self.counts, codes[part], self._weight[part])
@@ -80,15 +83,18 @@ class _Column:
         """Effect of every code, ``(n_codes, n_outputs)``, with mean 0 over the rows, in place of
         those that the ``residual`` is without; it is changed in place.
         """
-        total = np.zeros(effects.shape)
+        # The sums of what these rows miss without the effects: those with them, and as many times
+        # the effects, for which no row has to be looked at.
+        total = self.counts * effects
         for part in slices(slice(0, len(residual)), _PART):
-            own, codes = residual[part], self.codes[part]
-            own += effects.take(codes, axis=0)
-            _add_by_code(total, codes, own * self._weight[part])
-        effects = shrink(total, self.counts, m)
+            _add_by_code(total, self.codes[part], residual[part] * self._weight[part])
+        if self._shrinkage is None or not np.array_equal(self._shrinkage[0], m):
+            self._shrinkage = m, Shrinkage(self.counts, m)
+        found = self._shrinkage[1](total)
+        way = found - effects
         for part in slices(slice(0, len(residual)), _PART):
-            residual[part] -= effects.take(self.codes[part], axis=0)
-        return effects
+            residual[part] -= way.take(self.codes[part], axis=0)
+        return found
 
 
 def _add_by_code(total: Array, codes: NDArray[np.integer], values: Array) -> None:
@@ -112,11 +118,12 @@ class Shrinkage:
         self._counts = counts
         self._shrunken = np.maximum(counts + m, _SMALLEST)
         self._share = counts / self._shrunken
-        self._common = np.maximum((self._share * counts).sum(axis=0), _SMALLEST)
+        self._common = np.maximum(_sum(self._share, counts), _SMALLEST)
         # A category that was seen once is the best model of one that was never seen.
-        self._seen = counts > 0
-        self._rarity = np.where(self._seen, 1 / (1 + counts), 0)
-        self._pooled = np.maximum((self._rarity * counts).sum(axis=0) + m, _SMALLEST)
+        self._unseen = counts <= 0
+        self._rarity = 1 / (1 + counts)
+        self._rarity[self._unseen] = 0
+        self._pooled = np.maximum(_sum(self._rarity, counts) + m, _SMALLEST)
 
     def __call__(self, total: Array) -> Array:
         """Effects ``(n_codes, n_outputs)`` from the residuals of the codes, added up, with mean 0
@@ -124,10 +131,17 @@ class Shrinkage:
         """
         # What all categories have in common belongs to the overall mean. Left free, constants
         # wander between the columns for as long as they are visited.
-        common = (self._share * total).sum(axis=0) / self._common
-        total = total - self._counts * common
-        pooled = (self._rarity * total).sum(axis=0) / self._pooled
-        return np.where(self._seen, total / self._shrunken, pooled)
+        effects: Array = total - self._counts * (_sum(self._share, total) / self._common)
+        pooled = _sum(self._rarity, effects) / self._pooled
+        effects /= self._shrunken
+        np.copyto(effects, pooled, where=self._unseen)
+        return effects
+
+
+def _sum(a: Array, b: Array) -> Array:
+    """``(a * b).sum(axis=0)``, without the products."""
+    total: Array = np.einsum("nk,nk->k", *np.broadcast_arrays(a, b))
+    return total
 
 
 def shrink(total: Array, counts: Array, m: Array) -> Array:
@@ -233,6 +247,7 @@ def joint_effects(
     m = np.full((len(columns), y.shape[1]), FIRST_ESTIMATE) if estimate else pseudo_counts
     residual = y - np.average(y, axis=0, weights=weight)
     for sweep in range(N_SWEEPS):
+        before = [] if estimate else [table.copy() for table in values]
         _visit(columns, values, residual, m)
         if estimate and sweep > 0:
             m = estimate_pseudo_counts(
@@ -242,6 +257,8 @@ def joint_effects(
                 weight.sum(),
                 m,
             )
+        if not estimate and all(map(_have_settled, before, values)):
+            break
     return Effects(values, m)
 
 
@@ -251,6 +268,12 @@ def _visit(
     """One sweep over the columns; ``values`` and ``residual`` are changed in place."""
     for column, table, m_column in zip(columns, values, m, strict=True):
         table[...] = column.learn(residual, table, m_column)
+
+
+def _have_settled(before: Array, after: Array) -> bool:
+    """Whether a sweep has added nothing to single precision."""
+    largest = np.abs(after).max(initial=0)
+    return bool(np.abs(after - before).max(initial=0) <= _NO_CHANGE * largest)
 
 
 def estimate_pseudo_counts(

@@ -146,21 +146,30 @@ class DenseLayers:
                 gradient *= slope
         return gradient
 
-    def slopes_of_inputs(self, flat: Flat, saved: Saved, output: int, buffers: Buffers) -> Array:
-        """The gradient of an output by the first layer's wanted inputs."""
+    def slopes_of_inputs(
+        self, flat: Flat, saved: Saved, output: int, buffers: Buffers, first: Array | None = None
+    ) -> Array:
+        """The gradient of an output by the first layer's wanted inputs, ``(n, n_wanted)``.
+
+        ``first``, ``(n_coordinates, n_units)``, is the first layer's weight by other coordinates,
+        which the gradient is then by.
+        """
+        first = flat.layers[0][0][: self.n_wanted] if first is None else first
         n = len(saved[0][0])
-        gradient = np.broadcast_to(flat.layers[-1][0][:, output], (n, len(flat.layers[-1][0])))
-        for k in reversed(range(len(saved))):
-            slope = saved[k][1]
-            if slope is not None:
-                own = buffers.get(("gradient", k), slope.shape, slope.dtype)
-                gradient = np.multiply(gradient, slope, out=own)
-            if k:
-                weight = flat.layers[k - 1][0]
-                n_wanted = len(weight) if k > 1 else self.n_wanted
-                below = buffers.get(("by input", k, output), (n, n_wanted), weight.dtype)
-                gradient = np.dot(gradient, weight[:n_wanted].T, out=below)
-        return gradient[:, : self.n_wanted]
+        if len(saved) == 1:
+            return np.broadcast_to(first[:, output], (n, len(first)))
+        # The output's weight joins that of the layer below it: fewer numbers than there are rows.
+        *weights, last = first, *(weight for weight, _ in flat.layers[1:-1])
+        weights.append(last * flat.layers[-1][0][:, output])
+        units, slope = saved[-1]
+        gradient = np.ones_like(units) if slope is None else slope
+        for k in reversed(range(len(weights))):
+            below = buffers.get(("by input", k, output), (n, len(weights[k])), last.dtype)
+            # A narrow product takes twice the time with a transposed factor.
+            gradient = np.dot(gradient, np.ascontiguousarray(weights[k].T), out=below)
+            if k and (slope := saved[k][1]) is not None:
+                gradient *= slope
+        return gradient
 
     def add_penalty(self, flat: Flat, flat_gradient: Flat, n_rows: int, buffers: Buffers) -> float:
         """Add the gradient of the L2 penalty in place; return its value."""

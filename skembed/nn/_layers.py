@@ -52,8 +52,13 @@ def _identity(z: Array, slope: Array | None) -> None:
 
 
 def _relu(z: Array, slope: Array | None) -> Array | None:
-    np.maximum(z, 0, out=z)
-    return None if slope is None else np.greater(z, 0, out=slope)
+    if slope is None:
+        np.maximum(z, 0, out=z)
+        return None
+    # A product takes a fraction of the time of a maximum.
+    np.greater(z, 0, out=slope)
+    z *= slope
+    return slope
 
 
 def _tanh(z: Array, slope: Array | None) -> Array | None:
@@ -82,11 +87,15 @@ def _logistic(z: Array, slope: Array | None) -> Array | None:
 
 
 def _silu(z: Array, slope: Array | None) -> Array | None:
-    s = _sigmoid(z, slope)
+    # The logistic s of z is (1 + tanh(z / 2)) / 2, and z s the product of both halves.
+    z *= 0.5
+    s: Array = np.tanh(z, out=slope)
+    s += 1
     z *= s
     if slope is None:
         return None
-    # With s the logistic of z the derivative is s + z s (1 - s).
+    s *= 0.5
+    # The derivative is s + z s (1 - s).
     rest = np.subtract(1, s)
     rest *= z
     slope += rest

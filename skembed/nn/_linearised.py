@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ _N_SOLVER_STEPS = 10
 
 # Rows that go through the network at a time, and those that are added up: what is made of them
 # stays in the cache.
-_NETWORK_PART = 2**11
+_NETWORK_PART = 2**10
 _PART = 2**13
 # Bytes of slopes, or as many times those of the codes, that are kept at least. Where those of all
 # tables take more they are kept in half precision, and those of a few tables at a time are made
@@ -52,14 +53,20 @@ def least_curvature(network: Network, data: Data) -> NDArray[np.float64]:
 
 
 def gradients_by_part(
-    network: Network, parameters: Mapping[str, Array], data: Data, among: slice
+    network: Network,
+    parameters: Mapping[str, Array],
+    data: Data,
+    among: slice,
+    to: Array | None = None,
+    every: int = 1,
 ) -> Iterator[tuple[slice, Array, list[Array]]]:
     """Part by part of some rows, which bounds the memory: the rows, their raw predictions, and the
-    gradient of each output by the vectors. The next part takes the place of these arrays.
+    gradient of each output by the vectors, multiplied by ``to`` if it is given. The next part takes
+    the place of these arrays. ``every`` other part, and so on, may be enough.
     """
     buffers = Buffers()
-    for rows in slices(among, _NETWORK_PART):
-        yield rows, *network.input_gradients(parameters, data.take(rows), buffers)
+    for rows in slices(among, _NETWORK_PART, every):
+        yield rows, *network.input_gradients(parameters, data.take(rows), buffers, to)
 
 
 def curvature_of(network: Network, raw: Array, least: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -127,23 +134,21 @@ class Linearised:
         """
         network, parameters, axes, data = self._at
         inputs, weight = network.architecture.input_slices(), row_weight(data)
+        columns = [(j, axes[table]) for table in group for j in self._columns[table]]
+        starts = np.cumsum([0, *(len(own) for _, own in columns)]).tolist()
         # Where those of a column lie, ``(width, n_outputs, n)``: of each output by the coordinates.
-        self._places: dict[int, slice] = {}
-        start = 0
-        for table in group:
-            for j in self._columns[table]:
-                self._places[j] = slice(start, start + len(axes[table]))
-                start += len(axes[table])
+        self._places = {
+            j: slice(*ends) for (j, _), ends in zip(columns, pairwise(starts), strict=True)
+        }
+        to_axes = np.zeros((starts[-1], network.dense.n_wanted), parameters["dense"].dtype)
+        for j, own in columns:
+            to_axes[self._places[j], inputs[j]] = own
 
         def fill(among: slice) -> None:
-            for rows, raw, gradients in gradients_by_part(network, parameters, data, among):
-                for table in group:
-                    to_axes = axes[table].astype(raw.dtype, copy=False)
-                    for j in self._columns[table]:
-                        for k, gradient in enumerate(gradients):
-                            self._kept[self._places[j], k, rows] = (
-                                to_axes @ gradient[:, inputs[j]].T
-                            )
+            by_part = gradients_by_part(network, parameters, data, among, to_axes)
+            for rows, raw, gradients in by_part:
+                for k, gradient in enumerate(gradients):
+                    self._kept[: len(to_axes), k, rows] = gradient.T
                 if least is not None:
                     curvature = curvature_of(network, raw, least)
                     self._weight[:, rows] = (curvature * weight[rows, None]).T
@@ -233,7 +238,8 @@ class Linearised:
 
     def _move(self, table: int, there: Array) -> None:
         """Put a table elsewhere."""
-        way = (there - self._coordinates[table]).astype(self._residual.dtype)
+        # Rows of an array that lies by columns could be taken of a copy alone.
+        way = (there - self._coordinates[table]).astype(self._residual.dtype, order="C")
         self._coordinates[table] = there
         for j, _ in self._slopes_of(table):
             # Of whole bags, each once.

@@ -66,11 +66,12 @@ class Unplaced(Record):
         among, order = (self.codes[rows], None) if isinstance(rows, slice) else (self.codes, rows)
         n = len(among) if order is None else len(order)
         placed = np.empty((n, len(self.columns)), dtype=np.min_scalar_type(self.n_rows - 1))
+        offsets = self.offsets.astype(placed.dtype)  # Of another type, sums would be converted.
         for part in slices(slice(0, n), _AT_ONCE):
             own = among[part if order is None else order[part]]
             if len(self.columns) < own.shape[1]:
                 own = own[:, self.columns]
-            np.add(own, self.offsets, out=placed[part], casting="unsafe")
+            np.add(own, offsets, out=placed[part], dtype=placed.dtype, casting="unsafe")
         return placed
 
 
@@ -316,20 +317,24 @@ class Network:
 
     def raw_prediction(self, parameters: Mapping[str, Array], data: Data) -> Array:
         """Raw predictions ``(n, n_outputs)``, without dropout."""
-        return self.dense.predict(
-            self.dense.flat(parameters["dense"]), self.inputs(parameters, data)
-        )
+        flat = self.dense.flat(parameters["dense"])
+        return self.dense.predict(flat, self.inputs(parameters, data))
 
     def input_gradients(
-        self, parameters: Mapping[str, Array], data: Data, buffers: Buffers | None = None
+        self,
+        parameters: Mapping[str, Array],
+        data: Data,
+        buffers: Buffers | None = None,
+        to: Array | None = None,
     ) -> tuple[Array, list[Array]]:
         """Raw prediction, and the gradient of each output by the vectors in the first layer's
-        input, ``(n, n_vector_inputs)``, which lie in ``buffers`` if they are given.
+        input, in ``buffers`` if given, times ``to`` if given, ``(n_wanted, n_vector_inputs)``.
         """
         flat, buffers = self.dense.flat(parameters["dense"]), buffers or NewArrays()
         raw, saved = self.dense.forward(flat, self.inputs(parameters, data), None, buffers)
+        first = None if to is None else to @ flat.layers[0][0][: self.dense.n_wanted]
         outputs = range(raw.shape[1])
-        return raw, [self.dense.slopes_of_inputs(flat, saved, k, buffers) for k in outputs]
+        return raw, [self.dense.slopes_of_inputs(flat, saved, k, buffers, first) for k in outputs]
 
     def value_and_gradient(
         self,

@@ -56,9 +56,9 @@ def in_halves(work: Callable[[slice], First], n_rows: int) -> list[First]:
         pair.close()
 
 
-def slices(among: slice, n_rows: int) -> Iterator[slice]:
-    """Slices of at most so many rows, one after the other."""
-    for start in range(among.start, among.stop, n_rows):
+def slices(among: slice, n_rows: int, every: int = 1) -> Iterator[slice]:
+    """Slices of at most so many rows, one after the other, or every other one and so on."""
+    for start in range(among.start, among.stop, n_rows * every):
         yield slice(start, min(start + n_rows, among.stop))
 
 

@@ -46,8 +46,12 @@ from ._record import Record
 Array = NDArray[np.floating]
 Codes = NDArray[np.integer]
 
-# Rows whose loss is added up at a time.
-_PART = 2**11
+# Rows whose loss is added up at a time: what is made of them stays in the cache.
+_PART = 2**10
+
+# So many rows tell as well as all how far to step, and how the predictions vary: of more, parts at
+# equal distances stand for the others.
+_ENOUGH_ROWS = 2**20
 
 N_STEPS = 3
 N_SWEEPS = 2
@@ -105,8 +109,9 @@ def find_bases(
     counts = count_codes(architecture, codes, bags, row_weight(data))
     bases, trained = make_bases(architecture, parameters, variations, counts, priors)
     problem = _Problem(network, parameters, bases, data, codes, counts, pseudo_counts, frozen, bags)
-    found = problem.solve()
-    if not _explains_enough(problem, found, parameters):
+    found, reached = problem.solve()
+    constant = problem.objective([basis.start for basis in bases])
+    if constant - reached < ENOUGH * (constant - problem.loss(parameters)):
         return trained
     return [replace(basis, found=own) for basis, own in zip(bases, found, strict=True)]
 
@@ -124,18 +129,22 @@ def sum_variations(network: Network, parameters: Parameters, data: Data) -> list
     slices = architecture.input_slices()
     weight_of_rows, total = row_weight(data), np.zeros((1, 1))
     by_column = [np.zeros((part.stop - part.start,) * 2) for part in slices]
-    least = least_curvature(network, data)
-    for rows, raw, gradients in gradients_by_part(network, parameters, data, slice(0, len(data))):
+    least, every = least_curvature(network, data), _distance(len(data))
+    among = slice(0, len(data))
+    for rows, raw, gradients in gradients_by_part(network, parameters, data, among, every=every):
         weight = curvature_of(network, raw, least) * weight_of_rows[rows, None]
         total += weight.sum() / len(gradients)
-        for part, variation in zip(slices, by_column, strict=True):
-            for k, g in enumerate(gradients):
-                variation += (g[:, part] * weight[:, k, None]).T @ g[:, part]
+        for k, gradient in enumerate(gradients):
+            # In double precision once, and not for each column.
+            g = gradient.astype(np.float64)
+            weighted = g * weight[:, k, None]
+            for part, variation in zip(slices, by_column, strict=True):
+                variation += weighted[:, part].T @ g[:, part]
     by_table = [
         np.sum([v for v, t in zip(by_column, architecture.columns, strict=True) if t == table], 0)
         for table in range(len(architecture.n_codes))
     ]
-    return [*by_table, total]
+    return [every * own for own in (*by_table, total)]
 
 
 def mean_variations(architecture: Architecture, sums: Sequence[Array]) -> list[Array]:
@@ -169,15 +178,6 @@ def make_bases(
         bases.append(Basis(origin, axes, np.zeros(vectors.shape)))
         trained.append(replace(bases[-1], start=start))
     return bases, trained
-
-
-def _explains_enough(
-    problem: _Problem, found: Sequence[Array], trained: Mapping[str, Array]
-) -> bool:
-    """Whether learning from the mean comes near to what the trained network explains."""
-    constant = problem.objective([basis.start for basis in problem.bases])
-    goal = problem.loss(trained)
-    return constant - problem.objective(found) >= ENOUGH * (constant - goal)
 
 
 def _axes(variation: Array) -> Array:
@@ -227,7 +227,7 @@ def relearn(
     """
     counts = count_codes(network.architecture, codes, bags, row_weight(data))
     problem = _Problem(network, parameters, bases, data, codes, counts, pseudo_counts, frozen, bags)
-    return problem.solve()
+    return problem.solve()[0]
 
 
 class _Problem:
@@ -280,12 +280,12 @@ class _Problem:
         squares = [np.einsum("nd,nd,n->", c, c, own > 0) for c, own in pairs]
         return self.loss(self._moving) + 0.5 * float(self._penalties @ squares)
 
-    def solve(self) -> list[Array]:
-        """Coordinates after all steps."""
-        present = [basis.start for basis in self.bases]
+    def solve(self) -> tuple[list[Array], float]:
+        """Coordinates after all steps, and their objective."""
+        present, objective = [basis.start for basis in self.bases], np.inf
         for _ in range(N_STEPS):
-            present = self._search(present, self._step(present))
-        return present
+            present, objective = self._search(present, self._step(present))
+        return present, objective
 
     def _step(self, present: Sequence[Array]) -> list[Array]:
         """Where a full step leads."""
@@ -308,24 +308,33 @@ class _Problem:
                     wanted[table] = linearised.solve(table, self._penalties[table])
         return wanted
 
-    def _search(self, present: Sequence[Array], wanted: Sequence[Array]) -> list[Array]:
+    def _search(
+        self, present: Sequence[Array], wanted: Sequence[Array]
+    ) -> tuple[list[Array], float]:
         tried = ((own, self.objective(own)) for own in partial_steps(present, wanted))
-        return best_step(present, tried)[0]
+        return best_step(present, tried)
 
 
 def sum_of_losses(network: Network, parameters: Mapping[str, Array], data: Data) -> float:
     """Sum of the loss over the rows."""
-    weight = row_weight(data)
+    weight, every = row_weight(data), _distance(len(data))
 
-    def add_up(among: slice) -> float:
-        total = 0.0
-        for rows in slices(among, _PART):
+    def add_up(among: slice) -> tuple[float, int]:
+        total, n_rows = 0.0, 0
+        for rows in slices(among, _PART, every):
             part = data.take(rows)
             raw = network.raw_prediction(parameters, part)
             total += float(network.loss.rows(raw, part.y)[0] @ weight[rows])
-        return total
+            n_rows += len(part)
+        return total, n_rows
 
-    return sum(in_halves(add_up, len(data)))
+    total, n_rows = map(sum, zip(*in_halves(add_up, len(data)), strict=True))
+    return total * (len(data) / n_rows) if every > 1 else total
+
+
+def _distance(n_rows: int) -> int:
+    """Which parts of so many rows are enough: all, every other and so on."""
+    return max(1, -(-n_rows // _ENOUGH_ROWS))
 
 
 def partial_steps(present: Sequence[Array], wanted: Sequence[Array]) -> Iterator[list[Array]]:

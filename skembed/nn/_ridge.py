@@ -15,6 +15,8 @@ Array = NDArray[np.floating]
 _LEAST_CONDITION = 1e-12
 # Numbers of the matrices that are worked on at a time.
 _AT_ONCE = 2**16
+# Matrices that are multiplied at a time.
+_TIMES_AT_ONCE = 2**12
 
 UNKNOWN = 0
 
@@ -32,10 +34,14 @@ def square(upper: Array) -> Array:
 def times(upper: Array, vectors: Array) -> Array:
     """Symmetric matrices, of which the upper triangles are given, times vectors ``(width, n)``."""
     product = np.zeros(vectors.shape)
-    for own, a, b in zip(upper, *np.triu_indices(len(vectors)), strict=True):
-        product[a] += own * vectors[b]
-        if a != b:
-            product[b] += own * vectors[a]
+    pairs = list(zip(*np.triu_indices(len(vectors)), strict=True))
+    # Some at a time, which stay in the cache.
+    for part in slices(slice(0, vectors.shape[1]), _TIMES_AT_ONCE):
+        of_part, there = product[:, part], vectors[:, part]
+        for own, (a, b) in zip(upper[:, part], pairs, strict=True):
+            of_part[a] += own * there[b]
+            if a != b:
+                of_part[b] += own * there[a]
     return product
 
 

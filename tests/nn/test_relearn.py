@@ -385,6 +385,39 @@ def test_halves_of_the_rows_add_up_to_all(monkeypatch):
         np.testing.assert_allclose(halves, expected, rtol=1e-9, atol=1e-12)
 
 
+# Of many rows, parts at equal distances are enough
+
+
+def test_parts_of_many_rows_stand_for_all(monkeypatch):
+    """Parts of which every other repeats the one before give exactly what all of them give."""
+    case = Case(NONLINEAR, weighted=True, n=120)
+    monkeypatch.setattr(module, "_PART", 20)
+    monkeypatch.setattr(linearised, "_NETWORK_PART", 20)
+    doubled = np.concatenate([np.tile(np.arange(k, k + 20), 2) for k in range(0, 120, 20)])
+    network, parameters, data = case.network, case.parameters, case.data.take(doubled)
+    loss = module.sum_of_losses(network, parameters, data)
+    variations = module.sum_variations(network, parameters, data)
+    monkeypatch.setattr(module, "_ENOUGH_ROWS", 120)
+    np.testing.assert_allclose(module.sum_of_losses(network, parameters, data), loss, rtol=1e-12)
+    for found, expected in zip(
+        module.sum_variations(network, parameters, data), variations, strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_parts_of_many_rows_tell_how_far_to_step(monkeypatch):
+    case = Case(NONLINEAR, n=4000)
+    bases = case.from_the_mean()
+    expected, axes = case.relearn(bases=bases), [basis.axes for basis in case.bases]
+    monkeypatch.setattr(module, "_PART", 50)
+    monkeypatch.setattr(linearised, "_NETWORK_PART", 50)
+    monkeypatch.setattr(module, "_ENOUGH_ROWS", 2000)
+    for found, own in zip(case.relearn(bases=bases), expected, strict=True):
+        np.testing.assert_allclose(found, own, rtol=1e-9)
+    for found, own in zip(case.find_bases(), axes, strict=True):
+        assert 0 < np.abs(found.axes - own).max() < 0.1 * np.abs(own).max()
+
+
 # Towards the optimum of any loss
 
 
