@@ -19,10 +19,11 @@ from ._learning import FittedNetwork, Recipe, Start, to_data, train_network
 from ._progress import Watch
 from ._sample import Sample
 from ._table_rules import rates_alone
+from .nn._architecture import place_codes
 from .nn._bags import Bags
 from .nn._linear import Linear, fit_linear
 from .nn._losses import Loss, make_loss
-from .nn._network import Data, Network, place_codes
+from .nn._network import Data, Network
 from .nn._record import Record
 from .nn._training import History, predict, train
 

@@ -32,7 +32,8 @@ from ._rounds import Rounds, train_in_rounds
 from ._tables import fill_reserved_rows, limit_norm
 from ._targets import Target
 from ._threads import single_blas_thread
-from .nn._network import Network, Parameters, table_views
+from .nn._architecture import Parameters, table_views
+from .nn._network import Network
 from .nn._parts import Part, Parts
 from .nn._relearn_parts import relearn_parts
 from .nn._training import History

@@ -27,8 +27,9 @@ from ._numeric import FAR, NumericScaler
 from ._predictors import EmbeddingPredictor
 from ._regressor import EmbeddingRegressor
 from ._terms import Cross, Part, Term
+from .nn._architecture import table_views
 from .nn._losses import make_loss
-from .nn._network import Network, table_views
+from .nn._network import Network
 from .nn._record import Record
 
 Array = NDArray[Any]

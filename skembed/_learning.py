@@ -20,17 +20,10 @@ from ._sample import Sample
 from ._table_rules import table_rules, unknown_replacement
 from ._tables import limit_norm, without_rounding
 from ._targets import standardised
+from .nn._architecture import Architecture, Parameters, count_codes, lazy_places, table_views
 from .nn._growth import Moves, grow_parameters
 from .nn._losses import make_loss
-from .nn._network import (
-    Architecture,
-    Data,
-    Network,
-    Parameters,
-    count_codes,
-    lazy_places,
-    table_views,
-)
+from .nn._network import Data, Network
 from .nn._record import Record
 from .nn._relearn import Basis, find_bases, relearn
 from .nn._training import History, Rows, TrainingSettings, train

@@ -31,9 +31,9 @@ from ._threads import single_blas_thread
 from ._training_input import TrainingInput, encode_input, read_training_input
 from ._vocabularies import moved_rows
 from ._vocabulary import UNKNOWN, ColumnVocabulary
+from .nn._architecture import table_views
 from .nn._bags import Bags
 from .nn._losses import make_loss
-from .nn._network import table_views
 from .nn._training import History
 
 Array = NDArray[np.floating]

@@ -33,8 +33,9 @@ from ._survey import (
 from ._targets import Target, for_loss
 from ._training_input import TrainingInput
 from ._vocabulary import ColumnVocabulary
+from .nn._architecture import Architecture, place_codes
 from .nn._losses import Loss, make_loss
-from .nn._network import Architecture, Data, place_codes
+from .nn._network import Data
 from .nn._parts import CodeSums, Part, Parts, present_codes, renumber, with_codes
 from .nn._record import Record
 

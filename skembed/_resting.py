@@ -12,7 +12,7 @@ from ._effect_sums import EffectSums, no_sums
 from ._learning import Recipe, Trained
 from ._sample import Sample
 from ._streaming import REMEMBERED_ROWS, Stream
-from .nn._network import Architecture, table_views
+from .nn._architecture import Architecture, table_views
 from .nn._record import Record
 
 Array = NDArray[np.floating]

@@ -22,8 +22,9 @@ from ._learning import Recipe
 from ._table_rules import table_rules, unknown_replacement
 from ._threads import single_blas_thread
 from ._vocabulary import UNKNOWN
+from .nn._architecture import Architecture, Parameters, table_views
 from .nn._losses import Loss
-from .nn._network import Architecture, Network, Parameters, table_views
+from .nn._network import Network
 from .nn._parts import Part, Parts, Tables, join_parameters, part_parameters
 from .nn._record import Record
 from .nn._training import History, train

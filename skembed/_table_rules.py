@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._vocabulary import UNKNOWN
-from .nn._network import Architecture, Data, map_places
+from .nn._architecture import Architecture, map_places
+from .nn._network import Data
 from .nn._touched import TableRules
 from .nn._training import Rows
 

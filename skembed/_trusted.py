@@ -29,6 +29,7 @@ SKOPS_TRUSTED = [
     "skembed._terms.Part",
     "skembed._terms.Term",
     "skembed._vocabulary.ColumnVocabulary",
+    "skembed.nn._architecture.Architecture",
     "skembed.nn._linear.Linear",
     "skembed.nn._losses.Loss",
     "skembed.nn._losses._absolute_error",
@@ -50,5 +51,4 @@ SKOPS_TRUSTED = [
     "skembed.nn._losses._variance_of_label",
     "skembed.nn._losses._weighted_mean",
     "skembed.nn._losses._weighted_quantile",
-    "skembed.nn._network.Architecture",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ._vocabulary import UNKNOWN, ColumnVocabulary
-from .nn._network import Architecture, Parameters, table_views
+from .nn._architecture import Architecture, Parameters, table_views
 
 
 def start_from(

@@ -13,7 +13,7 @@ from skembed import EmbeddingClassifier, EmbeddingEncoder
 from skembed import _effect_sums as effect_sums
 from skembed import _streaming as streaming
 from skembed.datasets import load_employee_salaries
-from skembed.nn._network import table_views
+from skembed.nn._architecture import table_views
 
 LETTERS = list("abcdefgh")
 

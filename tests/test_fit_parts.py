@@ -21,7 +21,8 @@ from skembed._read_parts import read_parts
 from skembed._rounds import Rounds, train_in_rounds, train_part
 from skembed._training_input import read_training_input
 from skembed.nn import _training
-from skembed.nn._network import Network, table_views
+from skembed.nn._architecture import table_views
+from skembed.nn._network import Network
 from skembed.nn._parts import Tables, add, cut, part_parameters
 from skembed.nn._relearn import _Problem as Problem
 from skembed.nn._relearn import find_bases, relearn

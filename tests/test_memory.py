@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from skembed import EmbeddingEncoder, _effects, _table_rules
-from skembed.nn import _linearised, _network, _relearn
+from skembed.nn import _architecture, _linearised, _relearn
 
 
 def peak_of_fit(n_rows):
@@ -31,7 +31,7 @@ def small_parts(monkeypatch):
         (_table_rules, "_AT_ONCE"),
         (_linearised, "_NETWORK_PART"),
         (_linearised, "_PART"),
-        (_network, "_AT_ONCE"),
+        (_architecture, "_AT_ONCE"),
         (_relearn, "_PART"),
     ):
         monkeypatch.setattr(module, name, 2**10)

@@ -13,7 +13,7 @@ from skembed._effects_frame import effect_frames
 from skembed._frames import encode_values
 from skembed._terms import Cross, Part, Term, cross_of
 from skembed._vocabulary import learn_vocabulary
-from skembed.nn._network import table_views
+from skembed.nn._architecture import table_views
 
 QUICK = {"n_estimators": 2, "hidden_layer_sizes": (16,), "random_state": 0}
 LETTERS = list("abcdefgh")

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ._network import Stack
+from ._architecture import Stack
 from ._optimizers import Adam
 from ._rooms import Rooms
 from ._touched import TableRules, joined

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._network import Architecture, Parameters, table_views
+from ._architecture import Architecture, Parameters, table_views
 from ._step import Memory
 
 Array = NDArray[Any]

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ._network import Architecture, Data, Parameters, table_views
+from ._architecture import Architecture, Parameters, table_views
+from ._network import Data
 from ._record import Record
 
 Array = NDArray[Any]

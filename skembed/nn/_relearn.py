@@ -31,6 +31,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ._architecture import Architecture, Parameters, count_codes, table_views
 from ._bags import NO_BAGS, Bags
 from ._linearised import (
     Linearised,
@@ -39,7 +40,7 @@ from ._linearised import (
     least_curvature,
     row_weight,
 )
-from ._network import Architecture, Data, Network, Parameters, count_codes, table_views
+from ._network import Data, Network
 from ._parallel import in_halves, slices
 from ._record import Record
 

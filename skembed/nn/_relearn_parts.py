@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._architecture import Architecture, Parameters, table_views
 from ._losses import Loss
-from ._network import Architecture, Network, Parameters, table_views
+from ._network import Network
 from ._part_slopes import equations_of_unknown, gradient, image, linearise
 from ._parts import CodeSums, Part, Parts, Tables, join_parameters, part_parameters
 from ._relearn import (

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._architecture import Stack
 from ._memory import Buffers
-from ._network import Stack
 from ._rows import RowSums, lookup
 
 Array = NDArray[np.floating]

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._all_rows import AllRows
+from ._architecture import Parameters, Stack
 from ._memory import Buffers
-from ._network import Data, Network, Parameters, Stack
+from ._network import Data, Network
 from ._optimizers import SGD, Adam, RowDecay, State
 from ._parallel import Pair
 from ._touched import TableRules, TouchedRows

@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ._network import Stack
+from ._architecture import Stack
 from ._optimizers import Adam
 from ._record import Record
 from ._rooms import Room, Rooms

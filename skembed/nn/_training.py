@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ._network import Data, Network, Parameters
+from ._architecture import Parameters
+from ._network import Data, Network
 from ._optimizers import SCHEDULES, SGD, Adam
 from ._record import Record
 from ._step import Memory, Step, make_step

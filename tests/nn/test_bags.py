@@ -7,9 +7,10 @@ import pytest
 
 from skembed.nn import EmbeddingBag
 from skembed.nn import _relearn as module
+from skembed.nn._architecture import Architecture, place_codes, table_views
 from skembed.nn._bags import Bags, add_up, bags_of_one, count, gather, join_bags, reduce_bags
 from skembed.nn._losses import make_loss
-from skembed.nn._network import Architecture, Data, Network, place_codes, table_views
+from skembed.nn._network import Data, Network
 from skembed.nn._relearn import find_bases, relearn
 from skembed.nn._ridge import UNKNOWN
 from skembed.nn._solve import solve_symmetric

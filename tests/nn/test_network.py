@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from skembed.nn import RowGradient, _network
+from skembed.nn import RowGradient, _architecture
+from skembed.nn._architecture import Architecture, lazy_places, place_codes, table_views
 from skembed.nn._losses import make_loss
-from skembed.nn._network import Architecture, Data, Network, lazy_places, place_codes, table_views
+from skembed.nn._network import Data, Network
 
 N_ROWS = 12
 
@@ -347,7 +348,7 @@ def test_taking_rows_takes_them_from_all_parts():
     "rows", [slice(None), slice(2, 9, 3), np.array([7, 0, 7]), np.arange(0)], ids=str
 )
 def test_places_in_the_making_are_those_of_the_rows_that_are_taken(n_codes, rows, monkeypatch):
-    monkeypatch.setattr(_network, "_AT_ONCE", 4)
+    monkeypatch.setattr(_architecture, "_AT_ONCE", 4)
     architecture = Architecture(n_codes, (2, 3, 2), (0, 1, 2, 0), 0, (), 1)
     sizes = [n_codes[table] for table in architecture.columns]
     codes = np.random.default_rng(0).integers(0, sizes, (11, 4)).astype(np.uint32)

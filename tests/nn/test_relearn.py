@@ -8,8 +8,9 @@ import pytest
 from skembed.nn import _linearised as linearised
 from skembed.nn import _parallel
 from skembed.nn import _relearn as module
+from skembed.nn._architecture import Architecture, place_codes, table_views
 from skembed.nn._losses import make_loss
-from skembed.nn._network import Architecture, Data, Network, place_codes, table_views
+from skembed.nn._network import Data, Network
 from skembed.nn._relearn import find_bases, relearn
 from skembed.nn._ridge import UNKNOWN
 from skembed.nn._training import TrainingSettings, train

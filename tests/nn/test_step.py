@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from skembed.nn import _parallel, _rooms, _step
+from skembed.nn._architecture import Architecture, place_codes
 from skembed.nn._losses import make_loss
-from skembed.nn._network import Architecture, Data, Network, place_codes
+from skembed.nn._network import Data, Network
 from skembed.nn._optimizers import SGD, Adam
 from skembed.nn._rows import RowSums, sum_by_row
 from skembed.nn._step import FusedStep, PlainStep, make_step

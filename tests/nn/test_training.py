@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from skembed.nn import _training as training
+from skembed.nn._architecture import Architecture, place_codes
 from skembed.nn._losses import make_loss
-from skembed.nn._network import Architecture, Data, Network, place_codes
+from skembed.nn._network import Data, Network
 from skembed.nn._optimizers import SCHEDULES, SGD, Adam
 from skembed.nn._touched import TableRules
 from skembed.nn._training import TrainingSettings, evaluate, predict, train
