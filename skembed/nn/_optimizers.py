@@ -213,7 +213,7 @@ class Adam(Record):
         # A scalar of NumPy would make each product one of its own precision.
         rate = float(learning_rate) * (1 - self.beta_1) / (1 - self.beta_1**n_steps) / root
         epsilon = self.epsilon / root
-        at_once = len(values) if values.ndim > 1 else _BLOCK
+        at_once = max(len(values), 1) if values.ndim > 1 else _BLOCK
         for start in range(0, len(values), at_once):
             part = slice(start, start + at_once)
             self._move_block(
