@@ -25,7 +25,7 @@ Memory = dict[SGD | Adam, State]
 
 # Up to so many numbers of all tables passing over them in every step takes less time than finding
 # the rows that a batch touches.
-_SMALL_TABLES = 2**14
+_SMALL_TABLES = 3 * 2**11
 # Rows of a batch times dense parameters from which on halves of it take long enough (about 1 ms)
 # that running them at the same time gains more than it costs.
 _LARGE = 2**24
