@@ -1,20 +1,47 @@
 """One table in the containers of all libraries, a gradient check, and checks that cannot apply."""
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 
+try:
+    import polars as pl
+except ModuleNotFoundError:
+    pl = None
+
 Columns = Mapping[str, Sequence[Any]]
+
+# All but these have wheels for Python without the global lock, too.
+SOME_LACK = ("onnx", "onnxruntime", "polars", "skl2onnx")
+ABSENT = {name for name in SOME_LACK if find_spec(name) is None}
+
+
+def imported(path: Path) -> set[str]:
+    """The libraries that a file imports at its top."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    names = {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in body if isinstance(node, ast.ImportFrom)}
+    return {name.split(".")[0] for name in names}
+
 
 # scikit-learn has callbacks since 1.9.
 OF_CALLBACKS = ["test_callbacks.py", "test_progress_bar.py"]
 collect_ignore = [] if find_spec("sklearn.callback") else OF_CALLBACKS
+if ABSENT:
+    files = Path(__file__).parent.rglob("test_*.py")
+    collect_ignore += [str(path) for path in files if imported(path) & ABSENT]
+
+
+def pytest_report_header() -> list[str]:
+    head = f"without {', '.join(sorted(ABSENT))}: {len(collect_ignore)} files of tests are left out"
+    return [head] if ABSENT else []
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -47,7 +74,7 @@ def _nullable_dtype(values: Sequence[Any]) -> Any:
     return names.get(kinds.pop(), object) if len(kinds) == 1 else object
 
 
-def _enum(values: Sequence[Any]) -> pl.Enum:
+def _enum(values: Sequence[Any]) -> "pl.Enum":
     """As `_shuffled_categories`."""
     distinct = dict.fromkeys(v for v in values if v is not None)
     return pl.Enum(["no such value", *reversed(distinct)])
@@ -93,6 +120,8 @@ TABLES: dict[str, Callable[[Columns], Any]] = {
     ),
     "numpy": _numpy,
 }
+if pl is None:
+    TABLES = {name: make for name, make in TABLES.items() if not name.startswith("polars")}
 
 
 @pytest.fixture(params=TABLES)

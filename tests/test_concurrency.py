@@ -5,6 +5,8 @@ import itertools
 import pickle
 import resource
 import signal
+import sys
+import sysconfig
 import threading
 import time
 import tracemalloc
@@ -72,6 +74,12 @@ def use_together(name, seconds, n_threads=8):
         counts = list(pool.map(work, range(n_threads)))
     assert pickle.dumps(model) == before
     return sum(counts)
+
+
+def test_python_without_the_global_lock_stays_without_it():
+    """It takes the lock when a module of C is imported that does not say it can do without."""
+    locked = getattr(sys, "_is_gil_enabled", lambda: True)
+    assert locked() != bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 @pytest.mark.parametrize("name", MODELS)
