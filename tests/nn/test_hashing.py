@@ -1,5 +1,7 @@
 """Hash embeddings and the quotient-remainder table: lookups, exact gradients, few collisions."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -100,12 +102,13 @@ def test_neighbours_spread_evenly():
 
 
 def test_hash_functions_are_apart():
-    """The row of one function says nothing about the row of the other."""
-    layer = HashEmbedding(40, 2, num_hashes=2, num_importances=0, random_state=1)
-    rows, _ = layer._hash(np.arange(40_000))
-    pairs = np.bincount(rows[:, 0] * 40 + rows[:, 1], minlength=1600)
-    assert pairs.max() < 60  # 25 are expected
-    assert pairs.min() > 3
+    """The row of one function says nothing about that of another, nor about the weights."""
+    layer = HashEmbedding(40, 2, num_hashes=2, num_importances=40, random_state=1)
+    rows, places = layer._hash(np.arange(40_000))
+    for left, right in combinations([*rows.T, places], 2):
+        pairs = np.bincount(left * 40 + right, minlength=1600)
+        assert pairs.max() < 60  # 25 are expected
+        assert pairs.min() > 3
 
 
 STRINGS = ["a", "b", "ä category", ""]
@@ -197,6 +200,12 @@ def test_frozen(make_layer):
         make_layer(learning_rate_multiplier=0.5).multipliers().keys() == layer.multipliers().keys()
     )
     assert make_layer().multipliers() == {}
+
+
+def test_one_row_is_enough():
+    first, second = HashEmbedding(1, 2, num_hashes=1, num_importances=0)([5, 6])
+    np.testing.assert_array_equal(first, second)
+    assert QuotientRemainderEmbedding(1, 2)([0]).shape == (1, 2)
 
 
 def test_repr():
