@@ -8,8 +8,8 @@ are left out, for nothing runs them; docstrings and other texts are never change
 names the files of tests for each module. They are run once as the code stands, and what each test
 runs is noted; then each mutant is run, in a copy of the checkout, against those that run the
 changed statement, the quickest first, until one fails. FILE keeps the results: a run that was
-stopped goes on there, and --again runs those that survived once more, against files of tests that
-are new; the code itself must be as it was. The survivors are printed as a table.
+stopped goes on there, and --again runs those that survived once more, against tests that are new;
+the code itself must be as it was. The survivors are printed as a table.
 """
 
 import argparse
@@ -190,12 +190,12 @@ def run(db, items, files_of):
     for item in items:
         (m,) = item.mutations
         module, line = str(m.module_path), m.start_pos[0]
-        by_line, files = tests_by_line[module], files_of(module)
+        by_line, own = tests_by_line[module], tuple(files_of(module))
         runs = {test for k in statement(m.module_path, line) for test in by_line.get(k, ())}
         tests = [
             test
             for test in quickest_first
-            if (file := test.split("::")[0]) in files and runs & {"", file, test}
+            if test.startswith(own) and runs & {"", test.split("::")[0], test}
         ]
         limit = 30 + 5 * int(sum(seconds[test] for test in tests))
         operator = get_operator(m.operator_name)(**m.operator_args)

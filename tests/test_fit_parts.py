@@ -23,9 +23,11 @@ from skembed._training_input import read_training_input
 from skembed.nn import _training
 from skembed.nn._architecture import table_views
 from skembed.nn._network import Network
+from skembed.nn._part_slopes import gradient, image, linearise
 from skembed.nn._parts import Tables, add, cut, part_parameters
 from skembed.nn._relearn import _Problem as Problem
 from skembed.nn._relearn import find_bases, relearn
+from skembed.nn._relearn_parts import _Problem as ProblemOfParts
 from skembed.nn._relearn_parts import relearn_parts
 
 ONE_BLOCK = 10**9
@@ -226,6 +228,46 @@ def test_a_step_of_all_tables_comes_as_far_as_sweeps_over_them():
         )
     )
     assert before - after > 0.97 * (before - of_sweeps) > 0
+
+
+def test_the_objective_is_told_before_and_after_all_steps():
+    X, y = make_rows()
+    read = read_parts(encoder(), split(X, y, 3), 100)
+    sample = read_training_input(encoder(), X, y, None).sample
+    network = Network(read.architecture, read.loss)
+    parameters = network.initial_parameters(np.random.default_rng(2), np.zeros(1))
+    data = to_data(sample, read.architecture, sample.weight)
+    strengths, rests = [20.0, 30.0], [False, False]
+    bases = find_bases(network, parameters, data, sample.codes, strengths, [None, None])
+    given = read.weights, strengths, rests
+    views = table_views(read.architecture, parameters)
+    problem = ProblemOfParts(
+        read.parts, read.architecture, read.loss, parameters["dense"], views, *given
+    )
+    found, before, after = problem.solve(bases)
+    whole = Problem(network, parameters, bases, data, sample.codes, *given, {})
+    start = [basis.start for basis in bases]
+    np.testing.assert_allclose([before, after], [*map(whole.objective, (start, found))], rtol=1e-5)
+    assert after < before
+
+
+def test_the_diagonal_is_that_of_the_left_side():
+    X, y = make_rows(50)
+    read = read_parts(encoder(), split(X, y, 1), 100)
+    network = Network(read.architecture, read.loss)
+    parameters = network.initial_parameters(np.random.default_rng(2), np.zeros(1))
+    dense, tables = part_parameters(read.architecture, parameters)
+    axes = [np.eye(table.shape[1]) for table in table_views(read.architecture, parameters)]
+    slopes = read.parts.map(linearise, read.loss, dense, axes, tables, tables)
+    (known,) = slopes.parts
+    _, diagonals, _ = gradient(known)
+    for table, diagonal in enumerate(diagonals):
+        assert diagonal.values.max() > 0
+        for place in np.ndindex(diagonal.values.shape):
+            step = [np.zeros_like(own) for own in known.coordinates]
+            step[table][place] = 1
+            expected = image(known, step)[table].values[place]
+            assert diagonal.values[place] == pytest.approx(expected, rel=1e-5)
 
 
 def test_frozen_tables_rest():

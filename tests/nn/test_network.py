@@ -132,6 +132,19 @@ def test_dropout_passes_the_gradient_check(assert_gradient):
     check_gradient(assert_gradient, network, parameters, some_data(architecture), dropout_seed=3)
 
 
+def test_dropout_is_off_without_draws_and_draws_nothing_where_it_is_off():
+    plain = with_activation(ARCHITECTURES["three hidden layers"], "tanh")
+    dropped = replace(plain, dropout=0.4)
+    data, rng = some_data(plain), np.random.default_rng(0)
+    values = []
+    for architecture, draws in ((plain, None), (plain, rng), (dropped, None)):
+        network, parameters = make(architecture)
+        batch = network.make_batch(data)
+        values.append(network.value_and_gradient(parameters, batch, draws)[0])
+    assert values[0] == values[1] == values[2]
+    assert rng.random() == np.random.default_rng(0).random()
+
+
 def test_the_penalty_is_that_of_the_weights_without_the_biases():
     architecture = ARCHITECTURES["several widths"]
     data = some_data(architecture)
