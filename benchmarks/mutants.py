@@ -23,6 +23,7 @@ import signal
 import sys
 import tomllib
 from collections import defaultdict
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import process_time
@@ -168,7 +169,7 @@ def outcome_of(tests, seconds):
     return outcome
 
 
-def files_of(module):
+def tests_of(module):
     return f"{WHAT['tests'][module]} {{refusals}}".format(**WHAT["groups"]).split()
 
 
@@ -182,20 +183,21 @@ def watched(files):
     return found
 
 
-def run(db, items, files_of):
+def run(db, items, again):
     """Test mutants in the present folder."""
     modules = {str(item.mutations[0].module_path) for item in items}
-    seconds, tests_by_line = watched(sorted({file for m in modules for file in files_of(m)}))
+    asked = {module: tuple(again or tests_of(module)) for module in modules}
+    seconds, tests_by_line = watched(sorted({*chain(*asked.values())}))
     quickest_first = sorted(seconds, key=seconds.get)
     for item in items:
         (m,) = item.mutations
         module, line = str(m.module_path), m.start_pos[0]
-        by_line, own = tests_by_line[module], tuple(files_of(module))
+        by_line = tests_by_line[module]
         runs = {test for k in statement(m.module_path, line) for test in by_line.get(k, ())}
         tests = [
             test
             for test in quickest_first
-            if test.startswith(own) and runs & {"", test.split("::")[0], test}
+            if test.startswith(asked[module]) and runs & {"", test.split("::")[0], test}
         ]
         limit = 30 + 5 * int(sum(seconds[test] for test in tests))
         operator = get_operator(m.operator_name)(**m.operator_args)
@@ -240,7 +242,7 @@ def main():
                 init([Path(module) for module in WHAT["tests"]], items := Items(), {})
                 db.add_work_items(draw(items, asked.n, asked.seed))
             if items := due(db, asked.again):
-                run(db, items, (lambda _: asked.again) if asked.again else files_of)
+                run(db, items, asked.again)
             results = [result for _, result in db.results]
     survivors = sorted(result.diff for result in results if not result.is_killed)
     print(*(f"| {line} |" for line in survivors), sep="\n")
