@@ -170,7 +170,8 @@ def outcome_of(tests, seconds):
 
 
 def tests_of(module):
-    return f"{WHAT['tests'][module]} {{refusals}}".format(**WHAT["groups"]).split()
+    """Files of tests, and the module itself for its examples."""
+    return f"{module} {WHAT['tests'][module]} {{refusals}}".format(**WHAT["groups"]).split()
 
 
 def watched(files):
