@@ -55,14 +55,17 @@ def test_held_out_effects_are_those_of_the_rows_of_other_folds(weighted):
             assert found[i, k] == pytest.approx(expected, rel=1e-9, abs=1e-13)
 
 
-def test_shrinkage_is_that_of_the_analysis_of_variance():
+@pytest.mark.parametrize("n_groups", [2, 5])
+def test_shrinkage_is_that_of_the_analysis_of_variance(n_groups):
     """Method of moments: ``E(mean square between) = noise + n0 * variance``."""
     codes, y, _, _ = sample(n_outputs=1)
-    groups = [y[codes == code, 0] for code in range(1, 6)]
+    codes, y = codes[codes <= n_groups], y[codes <= n_groups]
+    groups = [y[codes == code, 0] for code in range(1, n_groups + 1)]
     n, sizes = len(y), [len(group) for group in groups]
-    within = sum(np.var(group) * len(group) for group in groups) / (n - 5)
-    between = sum(len(group) * (group.mean() - y.mean()) ** 2 for group in groups) / 4
-    n0 = (n - sum(size**2 for size in sizes) / n) / 4
+    within = sum(np.var(group) * len(group) for group in groups) / (n - n_groups)
+    between = sum(len(group) * (group.mean() - y.mean()) ** 2 for group in groups)
+    between /= n_groups - 1
+    n0 = (n - sum(size**2 for size in sizes) / n) / (n_groups - 1)
     expected = within / ((between - within) / n0)
     y = y - y.mean()
     found = MarginalEffects(codes, N_CODES, y, np.ones(n)).pseudo_counts
