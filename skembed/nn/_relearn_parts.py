@@ -148,7 +148,7 @@ class _Problem:
             # The full step is nearly always taken, and then the next one has begun already.
             ahead = self._linearise(bases, *tried[:2]) if left else None
             present, after = best_step(present, self._objectives(bases, tried, ahead))
-            if left:
+            if ahead is not None:
                 known = ahead if present is tried[0] else self._linearise(bases, present)
         return present, before, after
 
