@@ -120,21 +120,22 @@ class _Problem:
         pairs = zip(coordinates, self._counts, strict=True)
         return 0.5 * float(self._penalties @ [np.sum(c[seen > 0] ** 2) for c, seen in pairs])
 
+    def _losses(self, bases: Sequence[Basis], candidates: Sequence[list[Array]]) -> Array:
+        """Sum of the loss over the rows for each candidate."""
+        tables = [self._place(bases, own) for own in candidates]
+        return self._parts.total(sum_losses, self._loss, self._dense, *tables)
+
     def _objectives(
-        self, bases: Sequence[Basis], candidates: Sequence[list[Array]], known: _Known | None
+        self, bases: Sequence[Basis], candidates: Sequence[list[Array]], of_first: Array
     ) -> Iterator[tuple[list[Array], float]]:
         """Sum of the loss over the rows, and the penalty, of each candidate; the losses of the
-        first two may be known.
+        first two are known.
         """
         # Two at once, of which the first is nearly always the better: one after the other, each
         # would wait for all parts.
         for start in range(0, len(candidates), 2):
             pair = candidates[start : start + 2]
-            if known is not None and start == 0:
-                losses = known.losses
-            else:
-                tables = [self._place(bases, own) for own in pair]
-                losses = self._parts.total(sum_losses, self._loss, self._dense, *tables)
+            losses = self._losses(bases, pair) if start else of_first
             for own, loss in zip(pair, losses, strict=True):
                 yield own, loss + self._penalty(own)
 
@@ -145,11 +146,18 @@ class _Problem:
         before = after = known.losses[0] + self._penalty(present)
         for left in reversed(range(N_STEPS)):
             tried = list(partial_steps(present, self._step(known, present)))
-            # The full step is nearly always taken, and then the next one has begun already.
-            ahead = self._linearise(bases, *tried[:2]) if left else None
-            present, after = best_step(present, self._objectives(bases, tried, ahead))
-            if ahead is not None:
-                known = ahead if present is tried[0] else self._linearise(bases, present)
+            # Slopes take much room: those of one place are enough.
+            del known
+            if left:
+                # The full step is nearly always taken, and then the next one has begun already.
+                known = self._linearise(bases, *tried[:2])
+                losses = known.losses
+            else:
+                losses = self._losses(bases, tried[:2])
+            present, after = best_step(present, self._objectives(bases, tried, losses))
+            if left and present is not tried[0]:
+                del known
+                known = self._linearise(bases, present)
         return present, before, after
 
     def _linearise(self, bases: Sequence[Basis], *candidates: list[Array]) -> _Known:
