@@ -27,6 +27,8 @@ Pairs = dict[tuple[int, int], sparse.csr_array]
 
 # Pairs of categories that are kept where they are bounded, about 12 bytes each.
 _MOST_PAIRS = 5_000_000
+# Possible pairs per row up to which all of them are counted, those that do not occur as well.
+_DENSE = 4
 
 
 class EffectSums(Record):
@@ -83,8 +85,8 @@ class EffectSums(Record):
         weighted = y * weight[:, None]
         pairs = {}
         for (i, j), own in self.pairs.items():
-            held = (weight, (codes[:, i], codes[:, j]))
-            pairs[i, j] = own + sparse.coo_array(held, shape=own.shape).tocsr()
+            more = _count_pairs(codes[:, i], codes[:, j], weight, own.shape)
+            pairs[i, j] = own + more if own.nnz else more
         return EffectSums(
             self.n_rows + len(codes),
             self.weight + float(weight.sum()),
@@ -168,6 +170,17 @@ def no_sums(
         pairs,
         _MOST_PAIRS if bounded else np.inf,
     )
+
+
+def _count_pairs(
+    first: NDArray[np.integer], second: NDArray[np.integer], weight: Array, shape: tuple[int, int]
+) -> sparse.csr_array:
+    """Weight of the rows that hold two codes."""
+    n_pairs = shape[0] * shape[1]
+    if n_pairs > _DENSE * len(first):
+        return sparse.coo_array((weight, (first, second)), shape=shape).tocsr()
+    together = first.astype(np.intp) * shape[1] + second
+    return sparse.csr_array(np.bincount(together, weight, n_pairs).reshape(shape))
 
 
 def _within_bound(pairs: Pairs, most_pairs: float) -> Pairs:

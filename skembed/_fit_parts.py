@@ -7,6 +7,7 @@ Nothing here knows where the parts are.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -48,8 +49,10 @@ def fit_encoder(estimator: Any, given: Parts, block_rows: int) -> Any:
         if estimator.task == "none":
             tables, history = _learn_together(estimator, read), History()
         else:
-            parameters, history = _train(read)
-            tables = _learn_tables(read, parameters)
+            recipe = read.input.recipe
+            with_effects = recipe.target_effect or recipe.shrinkage is None
+            parameters, history, effects = _train(read, with_effects=with_effects)
+            tables = _learn_tables(read, parameters, effects)
         fitted = copy(estimator)
         fitted._store(read.input)
         fitted._keep_for_later(read.input, None)
@@ -65,8 +68,8 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
         # Small parts are gone through several times in a round.
         n_rows = read.survey.n_rows // len(read.parts)
         n_epochs = with_enough_steps(read.input.recipe, n_rows).settings.max_iter
-        parameters, history = _train(read, -(-n_epochs // estimator.max_iter))
-        effects = find_effects(read).values if estimator.target_effect else []
+        n_epochs = -(-n_epochs // estimator.max_iter)
+        parameters, history, effects = _train(read, n_epochs, estimator.target_effect)
         fitted = copy(estimator)
         fitted._store(read.input)
         member = FittedNetwork(read.architecture, parameters)
@@ -81,8 +84,8 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
             table[...] = own
         tables = [filled[t] for t in read.input.recipe.tables]
         if estimator.target_effect:
-            effects = _fill(estimator, read, effects)
-            tables = [np.hstack(pair) for pair in zip(effects, tables, strict=True)]
+            of_codes = _fill(estimator, read, effects.values)
+            tables = [np.hstack(pair) for pair in zip(of_codes, tables, strict=True)]
         nothing = np.empty(0)
         fitted._features = Features(
             [], estimator.pooling, [], nothing, nothing, read.inputs.scaler, read.inputs.bins
@@ -96,8 +99,10 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
     return fitted, history.interrupted
 
 
-def _train(read: Reading, n_epochs: int = 1) -> tuple[Parameters, History]:
-    """The parameters of the network after all rounds."""
+def _train(
+    read: Reading, n_epochs: int = 1, with_effects: bool = True
+) -> tuple[Parameters, History, Effects | None]:
+    """The parameters of the network after all rounds, and the effects if they are wanted."""
     recipe, architecture, rng = read.input.recipe, read.architecture, read.input.rng
     network = Network(architecture, read.loss, recipe.alpha)
     baseline = read.loss.baseline(np.empty(0), np.empty(0))
@@ -114,15 +119,16 @@ def _train(read: Reading, n_epochs: int = 1) -> tuple[Parameters, History]:
         int(rng.integers(2**32)),
         n_epochs,
     )
-    return train_in_rounds(read.parts, architecture, rounds, read.weights, parameters)
+    # No round waits for the effects, which are solved here while the parts are trained.
+    with ThreadPoolExecutor(1, "skembed") as beside:
+        effects = beside.submit(find_effects, read) if with_effects else None
+        trained = train_in_rounds(read.parts, architecture, rounds, read.weights, parameters)
+    return *trained, None if effects is None else effects.result()
 
 
-def _learn_tables(read: Reading, parameters: Parameters) -> list[Array]:
+def _learn_tables(read: Reading, parameters: Parameters, effects: Effects | None) -> list[Array]:
     """A table per column: effects, then learned coordinates, as in an ordinary fit."""
     recipe, architecture = read.input.recipe, read.architecture
-    effects = None
-    if recipe.target_effect or recipe.shrinkage is None:
-        effects = find_effects(read)
     if recipe.shrinkage is None:
         pseudo_counts = effects.pseudo_counts
     else:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 
 class _SingleThread:
@@ -17,18 +17,23 @@ class _SingleThread:
     differ in bits between thread counts: one thread everywhere makes results equal, in the parent
     process as in workers. Limits of threadpoolctl that overlap in time would restore a wrong
     number, hence one limit and a count of its users.
+
+    The libraries are looked for once, which takes as long as a small task of a cluster does: those
+    of NumPy and SciPy are loaded before this module is of use.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
+        self._libraries: ThreadpoolController | None = None
         self._limits: Any = None
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
             if self._users == 0:
-                self._limits = threadpool_limits(limits=1, user_api="blas")
+                self._libraries = self._libraries or ThreadpoolController()
+                self._limits = self._libraries.limit(limits=1, user_api="blas")
             self._users += 1
         try:
             yield

@@ -18,6 +18,7 @@ from ._network import Network
 from ._parallel import slices
 from ._parts import CodeSums, Part, join_parameters
 from ._record import Record
+from ._relearn import sum_of_losses
 
 Array = NDArray[Any]
 
@@ -42,8 +43,8 @@ class PartSlopes(Record):
     weight, residual : ndarray of shape (n_outputs, n)
         Curvature times the weight of the rows; what each raw prediction misses, were the loss
         quadratic.
-    loss : float
-        Sum over the rows.
+    losses : ndarray
+        Sums over the rows: at the present vectors, then at others.
     """
 
     part: Part
@@ -52,7 +53,7 @@ class PartSlopes(Record):
     places: Array
     weight: Array
     residual: Array
-    loss: float
+    losses: Array
 
     def __sizeof__(self) -> int:
         # What a scheduler weighs before it moves this to another machine.
@@ -99,8 +100,11 @@ def linearise(
     axes: Sequence[Array],
     tables: list[Array],
     coordinates: list[Array],
+    *others: list[Array],
 ) -> PartSlopes:
-    """The slopes at some vectors, which have these coordinates."""
+    """The slopes at some vectors, which have these coordinates, and the loss there and at other
+    vectors.
+    """
     architecture, data = part.architecture, part.data
     network = Network(architecture, loss)
     parameters = join_parameters(architecture, dense, tables)
@@ -121,29 +125,41 @@ def linearise(
         total += float(values @ of_row[rows])
         weight[:, rows] = (curvature * of_row[rows, None]).T
         residual[:, rows] = -(slope / curvature).T
+    losses = np.append(total, sum_losses(part, loss, dense, *others))
     places = _places(part, coordinates)
-    return PartSlopes(part, coordinates, slopes, places, weight, residual, total)
+    return PartSlopes(part, coordinates, slopes, places, weight, residual, losses)
+
+
+def sum_losses(part: Part, loss: Loss, dense: Array, *candidates: list[Array]) -> Array:
+    """Sums of the loss over the rows, one for each of some tables."""
+    network = Network(part.architecture, loss)
+    tried = [join_parameters(part.architecture, dense, tables) for tables in candidates]
+    return np.array([sum_of_losses(network, parameters, part.data) for parameters in tried])
 
 
 def _places(part: Part, coordinates: Sequence[Array]) -> Array:
+    widths = [coordinates[table].shape[1] for table in part.architecture.columns]
     starts = np.cumsum([0, *(own.size for own in coordinates)])
     dtype = np.int32 if starts[-1] < np.iinfo(np.int32).max else np.int64
-    columns = []
-    for own, table in zip(part.codes.T, part.architecture.columns, strict=True):
-        width = coordinates[table].shape[1]
-        first = starts[table] + own.astype(dtype) * width
-        columns.append(first[:, None] + np.arange(width))
-    return np.concatenate(columns, axis=1).astype(dtype)
+    places = np.empty((len(part.codes), sum(widths)), dtype)
+    columns = zip(part.codes.T, part.architecture.columns, widths, strict=True)
+    start = 0
+    for own, table, width in columns:
+        within = starts[table] + np.arange(width)
+        first = own[:, None].astype(dtype) * width
+        np.add(first, within.astype(dtype), out=places[:, start : start + width])
+        start += width
+    return places
 
 
-def gradient(known: PartSlopes) -> tuple[list[CodeSums], list[CodeSums], float]:
-    """The right sides of the equations, the diagonals of their left sides, and the loss."""
+def gradient(known: PartSlopes) -> tuple[list[CodeSums], list[CodeSums], Array]:
+    """The right sides of the equations, the diagonals of their left sides, and the losses."""
     right = diagonal = np.zeros(sum(own.size for own in known.coordinates))
     for output, rows, slopes in known.chunks():
         right = right + slopes.T @ (known.weight[output, rows] * known.residual[output, rows])
     for output, rows, squares in known.chunks(known.slopes**2):
         diagonal = diagonal + squares.T @ known.weight[output, rows]
-    return known.sums(right), known.sums(diagonal), known.loss
+    return known.sums(right), known.sums(diagonal), known.losses
 
 
 def image(known: PartSlopes, step: list[Array | None]) -> list[CodeSums]:
@@ -161,24 +177,27 @@ def equations_of_unknown(
     """Of each table: the left and right side for one vector in place of all, where a category
     counts by its rarity and the other columns are where a step leads.
     """
-    columns = known.part.architecture.columns
+    part, columns = known.part, known.part.architecture.columns
     missing = known.missing(known.flat(step))
-    dtype = known.slopes.dtype
-    there = [
-        (own if moved is None else own + moved).astype(dtype)
-        for own, moved in zip(known.coordinates, step, strict=True)
-    ]
-    sides = [(np.zeros((own.shape[1],) * 2), np.zeros(own.shape[1])) for own in there]
-    for rows in slices(slice(0, len(known.part.codes)), _FEW_ROWS):
-        start = 0
-        for own, table in zip(known.part.codes[rows].T, columns, strict=True):
-            (left, right), stop = sides[table], start + there[table].shape[1]
-            slopes = known.slopes[:, rows, start:stop]
+    there = known.flat(known.coordinates) + known.flat(step)
+    widths = [known.coordinates[table].shape[1] for table in columns]
+    starts = np.cumsum([0, *widths[:-1]])
+    # Of all columns at once; only the blocks of each with itself are wanted.
+    lefts, gaps = np.zeros((sum(widths),) * 2), np.zeros(sum(widths))
+    for rows in slices(slice(0, len(part.codes)), _FEW_ROWS):
+        of_code = [
+            rarity[table][own] for own, table in zip(part.codes[rows].T, columns, strict=True)
+        ]
+        moved = there[known.places[rows]]
+        for output, slopes in enumerate(known.slopes[:, rows]):
+            weight = np.stack(of_code, axis=1) * known.weight[output, rows, None]
             # What the other columns leave over.
-            gap = missing[:, rows] + np.einsum("knd,nd->kn", slopes, there[table][own])
-            weighted = (known.weight[:, rows] * rarity[table][own])[:, :, None] * slopes
-            over_rows = ((0, 1), (0, 1))
-            left += np.tensordot(weighted, slopes, over_rows)
-            right += np.tensordot(weighted, gap, over_rows)
-            start = stop
+            gap = missing[output, rows, None] + np.add.reduceat(slopes * moved, starts, axis=1)
+            lefts += (slopes * np.repeat(weight, widths, axis=1)).T @ slopes
+            gaps += np.einsum("nd,nd->d", slopes, np.repeat(weight * gap, widths, axis=1))
+    sides = [(np.zeros((own.shape[1],) * 2), np.zeros(own.shape[1])) for own in known.coordinates]
+    for start, width, table in zip(starts, widths, columns, strict=True):
+        place = slice(start, start + width)
+        sides[table][0][...] += lefts[place, place]
+        sides[table][1][...] += gaps[place]
     return sides

@@ -96,7 +96,7 @@ class CodeSums(Record):
     values: Array
 
     def __add__(self, other: CodeSums) -> CodeSums:
-        codes = np.union1d(self.codes, other.codes)
+        codes = _merge(self.codes, other.codes)
         values = np.zeros((len(codes), *self.values.shape[1:]))
         values[np.searchsorted(codes, self.codes)] += self.values
         values[np.searchsorted(codes, other.codes)] += other.values
@@ -141,10 +141,19 @@ def add(first: Any, second: Any) -> Any:
 
 def present_codes(codes: NDArray[np.int32], columns: Sequence[int], n_tables: int) -> list[Array]:
     """The codes of each table that some rows hold, and the unknown code."""
-    found = [np.zeros(1, dtype=codes.dtype)] * n_tables
-    for j, table in enumerate(columns):
-        found[table] = np.union1d(found[table], codes[:, j])
-    return found
+    n_codes = codes.max(initial=0) + 1
+    held = [np.zeros(n_codes, dtype=bool) for _ in range(n_tables)]
+    for own in held:
+        own[0] = True
+    for own, table in zip(codes.T, columns, strict=True):
+        held[table][own] = True
+    return [np.flatnonzero(own).astype(codes.dtype) for own in held]
+
+
+def _merge(first: Array, second: Array) -> Array:
+    """The codes of both, ascending as these are: two sorted runs take one pass."""
+    both = np.sort(np.concatenate([first, second]), kind="stable")
+    return both[np.append(True, both[1:] != both[:-1])]
 
 
 def renumber(

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from ._architecture import Architecture, Parameters, table_views
 from ._losses import Loss
 from ._network import Network
-from ._part_slopes import equations_of_unknown, gradient, image, linearise
+from ._part_slopes import equations_of_unknown, gradient, image, linearise, sum_losses
 from ._parts import CodeSums, Part, Parts, Tables, join_parameters, part_parameters
+from ._record import Record
 from ._relearn import (
     ENOUGH,
     LEAST_PSEUDO_COUNT,
@@ -119,51 +120,90 @@ class _Problem:
         pairs = zip(coordinates, self._counts, strict=True)
         return 0.5 * float(self._penalties @ [np.sum(c[seen > 0] ** 2) for c, seen in pairs])
 
+    def _losses(self, bases: Sequence[Basis], candidates: Sequence[list[Array]]) -> Array:
+        """Sum of the loss over the rows for each candidate."""
+        tables = [self._place(bases, own) for own in candidates]
+        return self._parts.total(sum_losses, self._loss, self._dense, *tables)
+
     def _objectives(
-        self, bases: Sequence[Basis], candidates: Sequence[list[Array]]
+        self, bases: Sequence[Basis], candidates: Sequence[list[Array]], of_first: Array
     ) -> Iterator[tuple[list[Array], float]]:
-        """Sum of the loss over the rows, and the penalty, of each candidate."""
+        """Sum of the loss over the rows, and the penalty, of each candidate; the losses of the
+        first two are known.
+        """
         # Two at once, of which the first is nearly always the better: one after the other, each
         # would wait for all parts.
         for start in range(0, len(candidates), 2):
             pair = candidates[start : start + 2]
-            tables = [self._place(bases, own) for own in pair]
-            losses = self._parts.total(_losses, self._loss, self._dense, *tables)
+            losses = self._losses(bases, pair) if start else of_first
             for own, loss in zip(pair, losses, strict=True):
                 yield own, loss + self._penalty(own)
 
     def solve(self, bases: Sequence[Basis]) -> tuple[list[Array], float, float]:
         """Coordinates after all steps, and the objective before and after them."""
         present: list[Array] = [basis.start for basis in bases]
-        objectives: list[float] = []
-        for _ in range(N_STEPS):
-            wanted, before = self._step(bases, present)
-            tried = self._objectives(bases, list(partial_steps(present, wanted)))
-            present, after = best_step(present, tried)
-            objectives += [before, after]
-        return present, objectives[0], objectives[-1]
+        known = self._linearise(bases, present)
+        before = after = known.losses[0] + self._penalty(present)
+        for left in reversed(range(N_STEPS)):
+            tried = list(partial_steps(present, self._step(known, present)))
+            # Slopes take much room: those of one place are enough.
+            del known
+            if left:
+                # The full step is nearly always taken, and then the next one has begun already.
+                known = self._linearise(bases, *tried[:2])
+                losses = known.losses
+            else:
+                losses = self._losses(bases, tried[:2])
+            present, after = best_step(present, self._objectives(bases, tried, losses))
+            if left and present is not tried[0]:
+                del known
+                known = self._linearise(bases, present)
+        return present, before, after
 
-    def _step(self, bases: Sequence[Basis], present: Sequence[Array]) -> tuple[list[Array], float]:
-        """Where a full step leads, and the objective where it starts."""
+    def _linearise(self, bases: Sequence[Basis], *candidates: list[Array]) -> _Known:
+        """What the parts know around the first of the candidates, and the loss at all of them."""
+        tables, *others = [self._place(bases, own) for own in candidates]
         rows = self._parts.map(
             linearise,
             self._loss,
             self._dense,
             [basis.axes for basis in bases],
-            self._place(bases, present),
-            Tables([own.astype(np.float32) for own in present]),
+            tables,
+            Tables([own.astype(np.float32) for own in candidates[0]]),
+            *others,
         )
-        right, diagonal, loss = rows.total(gradient)
-        equations = _Equations(rows, present, self._penalties, self._frozen)
-        step = equations.solve(right, diagonal)
+        return _Known(rows, *rows.total(gradient))
+
+    def _step(self, known: _Known, present: Sequence[Array]) -> list[Array]:
+        """Where a full step leads."""
+        equations = _Equations(known.rows, present, self._penalties, self._frozen)
+        step = equations.solve(known.right, known.diagonal)
         wanted: list[Array] = [own + moved for own, moved in zip(present, step, strict=True)]
-        of_unknown = rows.total(equations_of_unknown, self._rarity, equations.sent(step))
+        of_unknown = known.rows.total(equations_of_unknown, self._rarity, equations.sent(step))
         for t, (left, gap) in enumerate(of_unknown):
             if not self._frozen[t]:
                 instead = solve_one(left, gap, self._penalties[t])
                 wanted[t][UNKNOWN] = instead
                 wanted[t][self._counts[t] == 0] = instead
-        return wanted, loss + self._penalty(present)
+        return wanted
+
+
+class _Known(Record):
+    """What is known around some coordinates.
+
+    Attributes
+    ----------
+    rows : Parts of PartSlopes
+    right, diagonal : list of CodeSums
+        Of the equations.
+    losses : ndarray
+        There, and at other coordinates.
+    """
+
+    rows: Parts
+    right: list[CodeSums]
+    diagonal: list[CodeSums]
+    losses: Array
 
 
 class _Equations:
@@ -226,14 +266,4 @@ def _variations(part: Part, loss: Loss, dense: Array, tables: list[Array]) -> li
     network = Network(part.architecture, loss)
     parameters = join_parameters(part.architecture, dense, tables)
     sums = sum_variations(network, parameters, part.data)
-    return [*sums, _loss(part, loss, dense, tables)]
-
-
-def _loss(part: Part, loss: Loss, dense: Array, tables: list[Array]) -> float:
-    """Sum of the loss over the rows."""
-    parameters = join_parameters(part.architecture, dense, tables)
-    return sum_of_losses(Network(part.architecture, loss), parameters, part.data)
-
-
-def _losses(part: Part, loss: Loss, dense: Array, *candidates: list[Array]) -> Array:
-    return np.array([_loss(part, loss, dense, tables) for tables in candidates])
+    return [*sums, sum_of_losses(network, parameters, part.data)]
