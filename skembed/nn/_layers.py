@@ -52,13 +52,8 @@ def _identity(z: Array, slope: Array | None) -> None:
 
 
 def _relu(z: Array, slope: Array | None) -> Array | None:
-    if slope is None:
-        np.maximum(z, 0, out=z)
-        return None
-    # A product takes a fraction of the time of a maximum.
-    np.greater(z, 0, out=slope)
-    z *= slope
-    return slope
+    np.maximum(z, 0, out=z)
+    return None if slope is None else np.greater(z, 0, out=slope)
 
 
 def _tanh(z: Array, slope: Array | None) -> Array | None:

@@ -199,23 +199,23 @@ class Adam(Record):
         learning_rate: float,
         n_steps: int,
         factor: Array | None = None,
-        moving: Array | None = None,
     ) -> None:
         """Move arrays of one shape one step against their gradient, in place.
 
         ``mean`` and ``square`` are sums over all steps so far, faded by the betas: the running
         means without their constant factors, which the step has as a whole. ``n_steps`` counts
         this step too; ``factor``, which broadcasts to the shape, multiplies the learning rate.
-        Where ``moving`` is 0 and not 1, all rests; the gradient is 0 there.
         """
         # All constant factors and both bias corrections in two scalars.
         root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**n_steps))
         # A scalar of NumPy would make each product one of its own precision.
         rate = float(learning_rate) * (1 - self.beta_1) / (1 - self.beta_1**n_steps) / root
         epsilon = self.epsilon / root
-        at_once = max(len(values), 1) if values.ndim > 1 else _BLOCK
-        for start in range(0, len(values), at_once):
-            part = slice(start, start + at_once)
+        if values.ndim > 1 or len(values) <= _BLOCK:
+            self._move_block(values, gradient, mean, square, rate, epsilon, factor)
+            return
+        for start in range(0, len(values), _BLOCK):
+            part = slice(start, start + _BLOCK)
             self._move_block(
                 values[part],
                 gradient[part],
@@ -224,7 +224,6 @@ class Adam(Record):
                 rate,
                 epsilon,
                 None if factor is None else factor[part],
-                None if moving is None else moving[part],
             )
 
     def _move_block(
@@ -236,19 +235,10 @@ class Adam(Record):
         rate: float,
         epsilon: float,
         factor: Array | None,
-        moving: Array | None,
     ) -> None:
-        if moving is None:
-            mean *= self.beta_1
-            square *= self.beta_2
-        else:
-            fade = moving * (self.beta_1 - 1)
-            fade += 1
-            mean *= fade
-            np.multiply(moving, self.beta_2 - 1, out=fade)
-            fade += 1
-            square *= fade
+        mean *= self.beta_1
         mean += gradient
+        square *= self.beta_2
         step = gradient * gradient
         square += step
         np.sqrt(square, out=step)
@@ -257,8 +247,6 @@ class Adam(Record):
         step *= rate
         if factor is not None:
             step *= factor
-        if moving is not None:
-            step *= moving
         values -= step
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._all_rows import AllRows
-from ._architecture import Parameters, Stack
+from ._architecture import Parameters
 from ._memory import Buffers
 from ._network import Data, Network
 from ._optimizers import SGD, Adam, RowDecay, State
 from ._parallel import Pair
-from ._touched import TableRules, TouchedRows
+from ._touched import Moments, TableRules, TouchedRows
 
 Array = NDArray[np.floating]
 Rules = Mapping[str, TableRules]
@@ -23,9 +22,6 @@ Rules = Mapping[str, TableRules]
 Memory = dict[SGD | Adam, State]
 
 
-# Up to so many numbers of all tables passing over them in every step takes less time than finding
-# the rows that a batch touches.
-_SMALL_TABLES = 3 * 2**11
 # Rows of a batch times dense parameters from which on halves of it take long enough (about 1 ms)
 # that running them at the same time gains more than it costs.
 _LARGE = 2**24
@@ -117,17 +113,10 @@ class PlainStep:
         pass
 
 
-def _choose_rows(
-    stacks: Sequence[Stack], parameters: Parameters, rules: Rules, batch_size: int
-) -> AllRows | TouchedRows:
-    """What brings rows of the tables into the flat arrays: all, or those that a batch touches."""
-    if sum(stack.n_rows * stack.width for stack in stacks) <= _SMALL_TABLES:
-        return AllRows(stacks, parameters, rules)
-    return TouchedRows(stacks, parameters, rules, batch_size)
-
-
 class FusedStep:
-    """The step of Adam with all parameters in flat arrays: the dense ones, then those of tables."""
+    """The step of Adam with all parameters in flat arrays: the dense ones, then the rows of the
+    tables that a batch touches.
+    """
 
     def __init__(
         self,
@@ -141,13 +130,14 @@ class FusedStep:
         self._adam = adam
         self._dense = parameters["dense"]
         n_dense = len(self._dense)
-        self._rows = _choose_rows(network.stacks, parameters, rules, batch_size)
-        moments = self._rows.moments
-        self._flat = network.dense.flat(moments.values[:n_dense])
+        self._rows = TouchedRows(network.stacks, parameters, rules, batch_size, n_dense)
+        self._moments = Moments.of_zeros(self._rows.size, self._dense.dtype)
+        self._rows.lay_out(self._moments)
+        self._flat = network.dense.flat(self._moments.values[:n_dense])
         self._flat.array[...] = self._dense
         # The two halves of a large batch have each their own gradient of the dense parameters.
         in_halves = batch_size * n_dense >= _LARGE
-        self._flat_gradients = [network.dense.flat(moments.gradient[:n_dense])]
+        self._flat_gradients = [network.dense.flat(self._moments.gradient[:n_dense])]
         if in_halves:
             self._flat_gradients.append(network.dense.flat(np.zeros_like(self._dense)))
         self._pair = Pair() if in_halves else None
@@ -168,9 +158,11 @@ class FusedStep:
         value += self._network.dense.add_penalty(
             self._flat, flat_gradient, n_rows, self._buffers[0]
         )
-        self._rows.sum_gradient(gradient)
+        stop = self._rows.sum_gradient(gradient)
         self._n_steps += 1
-        self._rows.move(self._adam, learning_rate, self._n_steps)
+        moved = self._moments.part(0, stop)
+        self._adam.move(*moved, learning_rate, self._n_steps, self._rows.factors(stop))
+        self._rows.take_back()
         return value
 
     def _propagate(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skembed.nn import _parallel, _rooms, _step
+from skembed.nn import _parallel, _step, _touched
 from skembed.nn._architecture import Architecture, place_codes
 from skembed.nn._losses import make_loss
 from skembed.nn._network import Data, Network
@@ -25,14 +25,10 @@ ARCHITECTURES = {
 BATCH = 25
 
 
-@pytest.fixture(autouse=True, params=["touched cells", "touched rows", "all cells", "all rows"])
+@pytest.fixture(autouse=True, params=["cells", "rows"])
 def way(request, monkeypatch):
-    """Both ways from places to numbers, which the size of the batch would choose between, of the
-    rows touched and of all rows, between which the size of the tables would.
-    """
-    rows, numbers = request.param.split()
-    monkeypatch.setattr(_rooms, "_FEW_NUMBERS", 2**30 if numbers == "cells" else 0)
-    monkeypatch.setattr(_step, "_SMALL_TABLES", 2**30 if rows == "all" else -(2**30))
+    """Both ways from places to numbers, which the size of the batch would choose between."""
+    monkeypatch.setattr(_touched, "_FEW_NUMBERS", 2**30 if request.param == "cells" else 0)
 
 
 def some_data(architecture, dtype, n=60, seed=0, weighted=False):
