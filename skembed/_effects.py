@@ -145,7 +145,7 @@ def _sum(a: Array, b: Array) -> Array:
 
 
 def shrink(total: Array, counts: Array, m: Array) -> Array:
-    """The same, once."""
+    """Effects of a column, where its :class:`Shrinkage` is needed once."""
     return Shrinkage(counts, m)(total)
 
 

@@ -61,12 +61,10 @@ class _Folds:
     Attributes
     ----------
     weight : ndarray of shape (n,)
-    fold : ndarray of shape (n,)
     n_folds : int
     """
 
     def __init__(self, fold: NDArray[np.integer], weight: Array) -> None:
-        self.fold = fold
         self.weight = weight
         self.n_folds = int(fold.max()) + 1
         self._cells = np.arange(len(fold)) * self.n_folds + fold
