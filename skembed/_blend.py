@@ -16,9 +16,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from ._crossfit import deal_folds
 from ._features import Draws
 from ._learning import FittedNetwork, Recipe, Start, to_data, train_network
-from ._progress import Watch
+from ._progress import Unwatched, Watch
 from ._sample import Sample
 from ._table_rules import rates_alone
+from ._threads import single_blas_thread
 from .nn._architecture import place_codes
 from .nn._bags import Bags
 from .nn._linear import Linear, fit_linear
@@ -86,6 +87,7 @@ class _Fitted(Record):
     rows: NDArray[np.intp]
     network: Array
     linear: Array
+    is_last: bool
 
 
 def fit_blend(
@@ -98,7 +100,7 @@ def fit_blend(
     rng: np.random.Generator,
     n_jobs: int | None,
     starts: Sequence[Start | None],
-    watches: Callable[[int], Callable[[int], Watch]],
+    watches: Callable[[int], Callable[[int], Watch]] | None,
 ) -> tuple[Blend, list[History]]:
     """Fit all parts; an interrupted fit returns what has been fitted so far.
 
@@ -119,38 +121,55 @@ def fit_blend(
         Networks trained at the same time.
     starts : sequence of (callable or None)
         What overwrites the first parameters of each network.
-    watches : callable (epochs of each) -> callable (number) -> Watch
-        What looks on while a network is trained; it may say that this shall be the last.
+    watches : (callable (epochs of each) -> callable (number) -> Watch) or None
+        What looks on while a network is trained; it may say that this shall be the last. None lets
+        networks be trained in other processes, where nobody can look on.
     """
     loss = make_loss(sample.target.loss, quantile=recipe.quantile)
     splits = _splits(sample, n_estimators, rng)
     recipe = with_enough_steps(recipe, min(len(rows) for rows, _ in splits))
-    watch_of = watches(recipe.settings.max_iter)
+    watch_of = watches(recipe.settings.max_iter) if watches else None
     last: list[int] = []
 
     def fit_member(k: int, own_rng: np.random.Generator) -> _Fitted | None:
         if last:
             return None
-        watch, split, start = watch_of(k), splits[k], starts[k]
+        watch = watch_of(k) if watch_of else Unwatched()
         fitted = _fit_member(
-            sample, draws, n_codes, recipe, loss, linear_part, own_rng, split, start, watch
+            sample, draws, n_codes, recipe, loss, linear_part, own_rng, splits[k], starts[k], watch
         )
-        if fitted.history.interrupted or watch.end(fitted.member):
+        if fitted.is_last:
             last.append(k)
         return fitted
 
-    jobs = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(fit_member)(k, own) for k, own in enumerate(rng.spawn(n_estimators))
-    )
-    # Those trained beside the last one do not count: the result is the same for any n_jobs.
-    jobs = jobs[: min(last, default=n_estimators) + 1]
-    fitted = [one for one in jobs if one is not None]
+    # A step of a small network is many short calls, for which threads wait for each other.
+    jobs = Parallel(
+        n_jobs=n_jobs if n_estimators > 1 else None,
+        prefer="threads" if watches else "processes",
+    )(delayed(fit_member)(k, own) for k, own in enumerate(rng.spawn(n_estimators)))
+    fitted = _up_to_last(jobs)
     linear, share = None, 1.0
     if linear_part:
         linear = _fit_linear(sample, draws.features[0], loss)
         share = _best_share(sample, fitted, loss)
     blend = Blend(loss, [one.member for one in fitted], linear, share)
     return blend, [one.history for one in fitted]
+
+
+def _up_to_last(jobs: Sequence[_Fitted | None]) -> list[_Fitted]:
+    """Those up to the first one that is to be the last.
+
+    Others may have been trained beside it: they do not count, so that the result is the same
+    however many are trained at a time.
+    """
+    fitted: list[_Fitted] = []
+    for one in jobs:
+        if one is None:
+            break
+        fitted.append(one)
+        if one.is_last:
+            break
+    return fitted
 
 
 def continue_blend(
@@ -203,6 +222,7 @@ def with_enough_steps(recipe: Recipe, n_rows: int) -> Recipe:
     return replace(recipe, settings=settings)
 
 
+@single_blas_thread()  # the limit of the fit does not hold in other processes
 def _fit_member(
     sample: Sample,
     draws: Draws,
@@ -213,7 +233,7 @@ def _fit_member(
     rng: np.random.Generator,
     split: tuple[NDArray[np.intp], NDArray[np.intp]],
     start: Start | None,
-    watch: Watch,
+    watch: Watch | Unwatched,
 ) -> _Fitted:
     rows, held_out = split
     part, rest = (replace(sample.take(own), numeric=draws.network_inputs(0, own)) for own in split)
@@ -235,7 +255,9 @@ def _fit_member(
     if linear_part and len(rest):
         features = draws.features[0]
         linear = _fit_linear(part, features[rows], loss).raw_prediction(features[held_out])
-    return _Fitted(FittedNetwork(network.architecture, parameters), history, held_out, raw, linear)
+    member = FittedNetwork(network.architecture, parameters)
+    is_last = history.interrupted or watch.end(member)
+    return _Fitted(member, history, held_out, raw, linear, is_last)
 
 
 def _fit_linear(sample: Sample, features: Array, loss: Loss) -> Linear:

@@ -39,7 +39,7 @@ except ImportError:
         return method
 
 
-__all__ = ["CallbackSupportMixin", "Task", "begin_fit", "with_callbacks"]
+__all__ = ["CallbackSupportMixin", "Task", "begin_fit", "has_callbacks", "with_callbacks"]
 
 # Makes the attributes that the estimator would have, had the fit ended here.
 Attributes = Callable[[], dict[str, Any]]
@@ -100,6 +100,12 @@ class Task(Record):
 
     def _announced(self, context: Any) -> Any:
         return context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+
+
+def has_callbacks(estimator: Any) -> bool:
+    """Whether callbacks were set, by the user or by an estimator that fits this one."""
+    # There is no other name for them: scikit-learn sets them and does not give them back.
+    return bool(getattr(estimator, "_skl_callbacks", ()))
 
 
 def begin_fit(

@@ -45,7 +45,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     linear_part : bool, default=True
         Average the networks with a linear model of the same features, in the shares that are best
         on rows held out.
-    n_estimators : int, default=5
+    n_estimators : int, default=4
         Networks that are averaged. Each leaves out another sixteenth of the rows.
     numeric_features : "auto", list of str or int, or None, default="auto"
         Columns, by name or position, that are numbers. ``"auto"`` takes those of a numeric or
@@ -129,7 +129,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     verbose : bool or int, default=False
         Print a line per epoch: the losses and the time left.
     n_jobs : int or None, default=None
-        Networks trained at the same time; -1 for all processors. The result does not depend on it.
+        Networks trained at the same time, in processes of joblib (in threads where ``verbose`` or a
+        callback looks on); -1 for all processors. The result does not depend on it.
 
     Attributes
     ----------
@@ -203,7 +204,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         counts: bool = True,
         n_bins: int = 32,
         linear_part: bool = True,
-        n_estimators: int = 5,
+        n_estimators: int = 4,
         numeric_features: Any = "auto",
         sequence_features: Any = None,
         pooling: str = "mean",

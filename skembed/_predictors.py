@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import EmbeddingModel
 from ._blend import Blend, continue_blend, fit_blend
-from ._callbacks import Task, begin_fit, with_callbacks
+from ._callbacks import Task, begin_fit, has_callbacks, with_callbacks
 from ._effects_frame import effect_frames
 from ._features import Features, FeatureSettings, make_features
 from ._first_pass import FirstPass
@@ -89,7 +89,7 @@ class EmbeddingPredictor(EmbeddingModel):
                 read.rng,
                 self.n_jobs,
                 starts + [None] * (self.n_estimators - len(starts)),
-                partial(self._watches, read, features, task),
+                partial(self._watches, read, features, task) if self._is_watched() else None,
             )
             fitted = self._fitted(read, features, blend, histories)
             fitted._counted_before = first_pass is not None
@@ -99,6 +99,10 @@ class EmbeddingPredictor(EmbeddingModel):
         self._adopt(fitted)
         if interrupted:
             raise KeyboardInterrupt
+
+    def _is_watched(self) -> bool:
+        """Whether anyone wants to know of each epoch."""
+        return bool(self.verbose) or has_callbacks(self)
 
     def _watches(
         self, read: TrainingInput, features: Features, task: Task, n_epochs: int

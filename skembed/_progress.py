@@ -110,6 +110,23 @@ class Watch:
         return lambda: self.attributes(network.copy(), self.history)
 
 
+class Unwatched:
+    """In place of a :class:`Watch` where nobody looks on."""
+
+    def begin_epoch(self) -> None:
+        """An epoch begins."""
+
+    def end_epoch(
+        self, network: FittedNetwork, epoch: int, loss: float, held_out: float | None
+    ) -> bool:
+        """An epoch is over, and is not to be the last."""
+        return False
+
+    def end(self, network: FittedNetwork) -> bool:
+        """The training of the network is over, and it is not to be the last."""
+        return False
+
+
 def mean_curve(curves: list[list[float]]) -> list[float]:
     """Mean of several curves per epoch, each over those that got so far."""
     length = max(map(len, curves), default=0)

@@ -1,6 +1,8 @@
 """How networks and the linear model are fitted and averaged: splits, shares, steps, interrupts."""
 
 import itertools
+from _thread import interrupt_main
+from threading import Timer
 
 import numpy as np
 import pandas as pd
@@ -113,6 +115,7 @@ def held_out_rows(kind, seed, n=200):
             part,
             truth[part] + noise[0] * rng.normal(size=(len(part), width)),
             truth[part] + noise[1] * rng.normal(size=(len(part), width)),
+            False,
         )
         for part in parts
     ]
@@ -313,3 +316,15 @@ def test_a_diverging_fit_leaves_the_estimator_as_it_was(rows):
         k: v for k, v in state.items() if k.endswith("_") or k[0] == "_"
     }
     np.testing.assert_array_equal(model.predict(X), before)
+
+
+def test_an_interrupt_while_other_processes_train_leaves_the_estimator_as_it_was(rows):
+    long = {"max_iter": 10**6, "n_iter_no_change": 10**6, "n_estimators": 2}
+    model = EmbeddingRegressor(**SMALL | long, n_jobs=2)
+    before = dict(vars(model))
+    clock = Timer(2, interrupt_main)
+    clock.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*rows)
+    clock.join()
+    assert vars(model) == before
