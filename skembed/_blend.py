@@ -243,7 +243,7 @@ def _fit_member(
         recipe,
         rng,
         start=start,
-        inputs_of=lambda epoch, own: draws.network_inputs(epoch, rows[own]),
+        inputs_of=lambda epoch, own, rng: draws.network_inputs(epoch, rows[own], rng),
         before_epoch=watch.begin_epoch,
         on_epoch=watch.end_epoch,
     )

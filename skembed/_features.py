@@ -25,6 +25,7 @@ from ._sample import Sample
 from ._sequences import pooled_vectors
 from ._targets import standardised
 from ._terms import Codes, Cross, Part, Term, cross_of
+from ._unseen import Unseen, unseen_combinations
 from .nn._bags import Bags
 from .nn._growth import Moves, move_rows
 from .nn._record import Record
@@ -119,6 +120,14 @@ class Features(Record):
         clipped = smooth_clip((raw - self.center) / self.scale)
         return np.concatenate([clipped, scaled], axis=1).astype(np.float32)
 
+    def unseen(self) -> Unseen:
+        """What the features are where combinations of columns are unseen."""
+        effects = [value for own in self.column_effects for value in own[:1].T]
+        unknown = np.zeros(1, dtype=np.int32)
+        terms = [value for term in self.terms for value in term.features_of(unknown)]
+        values = self.assemble([*effects, *terms], np.empty((1, 0)))[0]
+        return unseen_combinations(self.terms, len(effects), values)
+
     def transform(
         self, codes: Codes, numbers: Array, bags: Mapping[int, Bags]
     ) -> NDArray[np.float32]:
@@ -140,18 +149,27 @@ class Draws(Record):
         One array per draw.
     pieces : ndarray of shape (n, width), dtype float32
         Piecewise-linear coordinates, which only the network sees.
+    unseen : Unseen
+        What the features are where a combination of columns is unseen.
     """
 
     features: list[NDArray[np.float32]]
     pieces: NDArray[np.float32]
+    unseen: Unseen
 
-    def network_inputs(self, draw: int, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        """The numeric block of the network for some rows in one draw."""
+    def network_inputs(
+        self, draw: int, rows: NDArray[np.intp], rng: np.random.Generator | None = None
+    ) -> NDArray[np.float32]:
+        """The numeric block of the network for some rows in one draw; ``rng`` makes some of their
+        combinations unseen.
+        """
         features = self.features[draw % len(self.features)]
         n_features = features.shape[1]
         inputs = np.empty((len(rows), n_features + self.pieces.shape[1]), dtype=np.float32)
         features.take(rows, axis=0, out=inputs[:, :n_features], mode="clip")
         self.pieces.take(rows, axis=0, out=inputs[:, n_features:], mode="clip")
+        if rng is not None:
+            self.unseen.put_into(inputs, rng)
         return inputs
 
 
@@ -201,7 +219,7 @@ def make_features(
         bins,
     )
     drawn = [features.assemble(columns, sample.numeric) for columns in maker.held_out]
-    return features, Draws(drawn, bins.transform(numbers))
+    return features, Draws(drawn, bins.transform(numbers), features.unseen())
 
 
 class _Maker:

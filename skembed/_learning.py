@@ -30,6 +30,7 @@ from .nn._training import History, Rows, TrainingSettings, train
 
 Array = NDArray[np.floating]
 Start = Callable[[Architecture, Parameters], None]
+InputsOf = Callable[[int, NDArray[np.intp], np.random.Generator], NDArray[np.float32]]
 OnEpoch = Callable[["FittedNetwork", int, float, float | None], bool]
 
 # Bounds of the estimated rows at the mean that each learned vector is given beside its own.
@@ -153,7 +154,7 @@ def train_network(
     rng: np.random.Generator,
     *,
     start: Start | None = None,
-    inputs_of: Callable[[int, NDArray[np.intp]], NDArray[np.float32]] | None = None,
+    inputs_of: InputsOf | None = None,
     before_epoch: Callable[[], None],
     on_epoch: OnEpoch,
 ) -> tuple[Network, Parameters, History]:
@@ -189,7 +190,8 @@ def train_network(
         if not inputs_of:
             return replace_some(training, rows, rng)
         drawn = replace_some(without_inputs, rows, rng)
-        return replace(drawn, numeric=inputs_of(next(epochs), np.arange(len(data))[kept][rows]))
+        numeric = inputs_of(next(epochs), np.arange(len(data))[kept][rows], rng)
+        return replace(drawn, numeric=numeric)
 
     parameters, history = train(
         network,

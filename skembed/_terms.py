@@ -160,8 +160,16 @@ class Term(Record):
         ]
         return Term(cross, *known)
 
+    @property
+    def n_features(self) -> int:
+        """How many features it gives."""
+        return len(self.features_of(np.zeros(1, dtype=np.int32)))
+
     def features(self, codes: Codes, numbers: Array) -> list[Array]:
         """Effects and counts of rows, one column each."""
-        own = self.cross.codes(codes, numbers)
+        return self.features_of(self.cross.codes(codes, numbers))
+
+    def features_of(self, own: Codes) -> list[Array]:
+        """Effects and counts of rows from their codes of the cross."""
         features = [] if self.effects is None else list(self.effects[own].T)
         return features if self.log_counts is None else [*features, self.log_counts[own]]

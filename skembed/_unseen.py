@@ -1,0 +1,56 @@
+"""Combinations of categories that training makes unseen now and then, as new rows bring some.
+
+A network that has known the effect of every combination relies on it, and errs where there is none:
+on a day that lies after all others, for one. Single categories have such a chance in
+:func:`~._table_rules.unknown_replacement`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._terms import Term
+from .nn._record import Record
+
+# Share of the rows in which a combination of columns is made unseen, and with it all that hold it.
+# From 0.02 to 0.05 the scores of ten tables with rows drawn at random stay, while the error on
+# later days falls by a sixth (the Rossmann stores by date); more costs scores.
+_RATE = 0.03
+
+
+class Unseen(Record):
+    """What an unseen combination of columns changes.
+
+    Attributes
+    ----------
+    places : list of ndarray
+        For each combination, which features are those of it and of larger ones that hold it.
+    values : ndarray of shape (n_features,), dtype float32
+        What these features are where the combination was not seen.
+    """
+
+    places: list[NDArray[np.intp]]
+    values: NDArray[np.float32]
+
+    def put_into(self, inputs: NDArray[np.float32], rng: np.random.Generator) -> None:
+        """Make each combination unseen in some of the rows, in place."""
+        for places in self.places:
+            rows = np.flatnonzero(rng.random(len(inputs), dtype=np.float32) < _RATE)
+            inputs[np.ix_(rows, places)] = self.values[places]
+
+
+def unseen_combinations(terms: Sequence[Term], first: int, values: NDArray[np.float32]) -> Unseen:
+    """Of the columns that are crossed in ``terms``, whose features begin at the place ``first``;
+    ``values`` are all features of a row that holds nothing known.
+    """
+    columns = [
+        frozenset(part.name for part in term.cross.parts)
+        for term in terms
+        for _ in range(term.n_features)
+    ]
+    combinations = [own for own in dict.fromkeys(columns) if len(own) > 1]
+    places = [first + np.flatnonzero([own <= others for others in columns]) for own in combinations]
+    return Unseen(places, values)
