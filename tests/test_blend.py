@@ -1,8 +1,7 @@
 """How networks and the linear model are fitted and averaged: splits, shares, steps, interrupts."""
 
 import itertools
-from _thread import interrupt_main
-from threading import Timer
+import signal
 
 import numpy as np
 import pandas as pd
@@ -318,13 +317,20 @@ def test_a_diverging_fit_leaves_the_estimator_as_it_was(rows):
     np.testing.assert_array_equal(model.predict(X), before)
 
 
-def test_an_interrupt_while_other_processes_train_leaves_the_estimator_as_it_was(rows):
+@pytest.fixture
+def alarm():
+    """A clock that interrupts, as Ctrl-C does; it may go off once."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_an_interrupt_while_other_processes_train_leaves_the_estimator_as_it_was(rows, alarm):
     long = {"max_iter": 10**6, "n_iter_no_change": 10**6, "n_estimators": 2}
     model = EmbeddingRegressor(**SMALL | long, n_jobs=2)
     before = dict(vars(model))
-    clock = Timer(2, interrupt_main)
-    clock.start()
+    alarm(2)
     with pytest.raises(KeyboardInterrupt):
         model.fit(*rows)
-    clock.join()
     assert vars(model) == before

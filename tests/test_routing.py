@@ -49,7 +49,10 @@ def requesting_encoder():
 def test_the_vectors_depend_on_weights_and_groups(expected):
     for params in ({"sample_weight": WEIGHT}, {"groups": GROUPS}):
         encoder = new_encoder().set_params(cv=GroupKFold(3) if "groups" in params else 3)
-        assert (encoder.fit_transform(X, Y, **params) != expected).any()
+        vectors = encoder.fit_transform(X, Y, **params)
+        assert (vectors != expected).any()
+        encoder.set_params(task="regression")
+        assert_array_equal(encoder.fit_transform(X, Y, **params), vectors)
 
 
 def test_by_the_name_of_the_step_without_routing(expected):

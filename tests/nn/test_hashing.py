@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skembed.nn import Adagrad, HashEmbedding, QuotientRemainderEmbedding
-from skembed.nn._hashing import _read_ids
+from skembed.nn._hashing import _mix, _read_ids
 
 OPERATIONS = ["multiply", "add", "concatenate"]
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -91,6 +91,14 @@ def test_no_two_integers_are_tied(pair):
     layer = HashEmbedding(2**16, 2, num_hashes=3, num_importances=0, random_state=0)
     left, right = layer(pair)
     assert (left != right).any()
+
+
+def test_integers_are_mixed_as_by_splitmix64():
+    """What the generator gives from the state 0: its state grows by one number at each step."""
+    with np.errstate(over="ignore"):
+        states = np.uint64(0x9E3779B97F4A7C15) * np.arange(1, 4, dtype=np.uint64)
+    expected = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
+    assert _mix(states).tolist() == expected
 
 
 def test_neighbours_spread_evenly():
@@ -206,6 +214,7 @@ def test_one_row_is_enough():
     first, second = HashEmbedding(1, 2, num_hashes=1, num_importances=0)([5, 6])
     np.testing.assert_array_equal(first, second)
     assert QuotientRemainderEmbedding(1, 2)([0]).shape == (1, 2)
+    assert QuotientRemainderEmbedding(3, 1)([0]).shape == (1, 1)
 
 
 def test_repr():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skembed.nn import Dense
 from skembed.nn._initializers import INITIALIZERS, fans, initialize
 
 SHAPE = (400, 300)
@@ -41,6 +42,15 @@ def test_names_and_functions_agree_and_repeat(name):
     np.testing.assert_array_equal(make(name), make(name))
     if name != "zeros":
         assert (make(name) != make(name, seed=1)).any()
+
+
+@pytest.mark.parametrize(
+    ("activation", "name"),
+    [("relu", "he_normal"), ("silu", "he_normal"), ("tanh", "glorot_uniform")],
+)
+def test_dense_layers_start_as_their_activation_asks(activation, name):
+    layer = Dense(*SHAPE, activation=activation, dtype=np.float64, random_state=0)
+    np.testing.assert_array_equal(layer.weight, make(name))
 
 
 def test_fans():

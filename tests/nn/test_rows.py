@@ -75,6 +75,7 @@ ROWS, VALUES = np.array([1, 3]), np.ones((2, DIM))
         (ROWS, VALUES.astype(int), TypeError, "values must be floats. Got dtype int64"),
         (ROWS, VALUES[:1], ValueError, r"Got \(2,\) and \(1, 4\)"),
         (ROWS, VALUES[:, 0], ValueError, r"Got \(2,\) and \(2,\)"),
+        (ROWS, VALUES[:, :, None], ValueError, r"Got \(2,\) and \(2, 4, 1\)"),
         (ROWS[:, None], VALUES, ValueError, r"Got \(2, 1\)"),
     ],
 )

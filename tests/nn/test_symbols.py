@@ -68,6 +68,7 @@ def test_lowercase():
     vocabulary = Vocabulary.fit(["The the"], tokens="whitespace", unknown=None, lowercase=True)
     assert vocabulary.symbols == ("the",)
     np.testing.assert_array_equal(vocabulary("THE The"), [0, 0])
+    assert Vocabulary("aA")("Aa").tolist() == [1, 0]
 
 
 def test_several_texts():
@@ -225,6 +226,9 @@ def test_long_vectors_and_words_that_are_numbers(write):
     vocabulary, vectors = read_word_vectors(write("".join(lines)))
     assert vocabulary.symbols == ("a", "1")
     np.testing.assert_array_equal(vectors, numbers)
+    vocabulary, vectors = read_word_vectors(write("a 1\n7 3\n"))
+    assert vocabulary.symbols == ("a", "7")
+    assert vectors.tolist() == [[1], [3]]
 
 
 def test_bad_arguments(write):
