@@ -116,7 +116,8 @@ def test_tables_with_little_in_them(table):
     # They stay among what was seen.
     assert (predictions >= y.min()).all() and (predictions <= y.max()).all()
     assert np.isfinite(model.transform(table)).all()
-    assert np.isfinite(InputEmbedding(scale="feature").fit_transform(table.fillna(0))).all()
+    filled = table.assign(town=table["town"].astype(str), size=table["size"].fillna(0))
+    assert np.isfinite(InputEmbedding(scale="feature").fit_transform(filled)).all()
 
 
 def test_perfect_separation_gives_probabilities_and_not_infinities():

@@ -9,6 +9,7 @@ from importlib.metadata import requires
 from pathlib import Path
 
 import skembed
+import skembed.nn
 
 ROOT = Path(__file__).parents[1]
 CONFIG = configparser.ConfigParser()
@@ -45,7 +46,8 @@ def test_recipe_needs_what_the_package_needs():
 
 def test_extras_named_anywhere_exist():
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/guide").glob("*.md")]
-    texts = [path.read_text(encoding="utf-8") for path in [*pages, *ROOT.glob("skembed/*.py")]]
+    modules = Path(skembed.__file__).parent.glob("*.py")
+    texts = [path.read_text(encoding="utf-8") for path in [*pages, *modules]]
     named = {
         extra
         for text in texts
@@ -88,7 +90,7 @@ def test_import_is_light():
 
 def test_every_module_of_nn_has_tests_that_mutants_are_run_against():
     named = (ROOT / "benchmarks/mutants.toml").read_text(encoding="utf-8")
-    modules = sorted((ROOT / "skembed/nn").glob("_[a-z]*.py"))
+    modules = sorted(Path(skembed.nn.__file__).parent.glob("_[a-z]*.py"))
     missing = [path.name for path in modules if f'"skembed/nn/{path.name}"' not in named]
     assert len(modules) > 30
     assert missing == []

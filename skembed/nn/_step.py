@@ -160,8 +160,7 @@ class FusedStep:
         )
         stop = self._rows.sum_gradient(gradient)
         self._n_steps += 1
-        moved = self._moments.part(0, stop)
-        self._adam.move(*moved, learning_rate, self._n_steps, self._rows.factors(stop))
+        self._move(learning_rate, stop)
         self._rows.take_back()
         return value
 
@@ -204,6 +203,21 @@ class FusedStep:
         first, second = (flat.array for flat in self._flat_gradients)
         np.add(first, second, out=first)
         return sum(values), gradient
+
+    def _move(self, learning_rate: float, stop: int) -> None:
+        """Move the numbers in the flat arrays up to ``stop``, each by itself."""
+        factors = self._rows.factors(stop)
+
+        def move(start: int, stop: int) -> None:
+            own = None if factors is None else factors[start:stop]
+            with np.errstate(over="ignore", invalid="ignore"):
+                moved = self._moments.part(start, stop)
+                self._adam.move(*moved, learning_rate, self._n_steps, own)
+
+        if self._pair is None:
+            move(0, stop)
+        else:
+            self._pair(partial(move, 0, stop // 2), partial(move, stop // 2, stop))
 
     def settle(self, total_rate: float) -> None:
         self._rows.settle(total_rate)
