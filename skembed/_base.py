@@ -207,7 +207,8 @@ class EmbeddingModel(
         check_parameters(self, self._rules)
         if self.early_stopping:
             raise ValueError(
-                "partial_fit holds out no rows. Set early_stopping=False, or call fit."
+                "partial_fit holds out no rows. Got early_stopping=True: set it to False, or "
+                "call fit."
             )
         if classes is None or not self.__sklearn_is_fitted__():
             return

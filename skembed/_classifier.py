@@ -49,7 +49,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         Networks that are averaged. Each leaves out another sixteenth of the rows.
     numeric_features : "auto", list of str or int, or None, default="auto"
         Columns, by name or position, that are numbers. ``"auto"`` takes those of a numeric or
-        boolean dtype. All others, dates too, are categories.
+        boolean dtype, or of objects that all are numbers. Others, dates too, are categories.
     sequence_features : list of str or int, or None, default=None
         Columns whose cells are lists, tuples, sets or 1-D arrays of categories. The vectors of the
         elements are pooled to one. An empty cell gets zeros, a missing one the missing vector.
@@ -82,9 +82,10 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         Factor of the learning rate of a column's table; 0 leaves its vectors at their first values.
     max_norm : float or None, default=None
         Largest Euclidean norm of the vector of a category. Frozen tables keep theirs.
-    class_weight : dict label -> weight, "balanced" or None, default=None
-        Factors of the sample weights. ``"balanced"`` gives all classes the same total.
-    hidden_layer_sizes : sequence of int, default=(128, 128)
+    class_weight : dict label -> weight, list of them, "balanced" or None, default=None
+        Factors of the sample weights; a list has one for each of several labels. ``"balanced"``
+        gives all classes the same total.
+    hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Units of the hidden layers.
     activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"
         Activation of the hidden layers.
@@ -352,7 +353,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
 
         Returns
         -------
-        raw_prediction : ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
+        raw_prediction : ndarray of shape (n_samples,) for two classes, else (n_samples, n_outputs)
         """
         raw = self._raw_prediction(X)
         return raw[:, 0] if self.target_type_ == "binary" else raw

@@ -76,15 +76,16 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
         How they are pooled. Mean and sum count an element as often as it occurs. For ``"max"`` the
         vectors are learned as for the mean, and the largest value of each coordinate is taken.
     task : {"auto", "regression", "classification", "none"}, default="auto"
-        ``"auto"``: a float target of more than two values is regression; strings, booleans and
-        integers are classes, but more than 20 different integers raise an error that asks for a
-        choice. ``"none"`` ignores the target and learns from which categories occur together, in at
-        least two columns; the parameters of effects, network and folds then have no meaning.
+        ``"auto"``: floats are regression, unless they are one column of at most two whole numbers;
+        strings, booleans and integers are classes, but more than 20 different integers raise an
+        error that asks for a choice. ``"none"`` ignores the target and learns from which categories
+        occur together, in at least two columns; the parameters of effects, network and folds then
+        have no meaning.
     cv : int, splitter, iterable or None, default=5
         Folds of ``fit_transform``. The test parts must hold every row once. With an int, rows of
         categories seen at least 50 times keep the vector learned from all rows. None switches
         cross-fitting off.
-    hidden_layer_sizes : sequence of int, default=(64,)
+    hidden_layer_sizes : int or sequence of int, default=(64,)
         Units of the hidden layers.
     activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"
         Activation of the hidden layers.

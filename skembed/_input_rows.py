@@ -82,7 +82,7 @@ class RowsMixin:
         """Yield transformed rows in batches, in a new order at each call.
 
         All rows come, the last batch may be short. The orders follow from ``random_state`` and
-        the number of calls since ``fit``. Rows are taken and transformed piece by batch, so that
+        the number of calls since ``fit``. Rows are taken and transformed batch by batch, so that
         memory-mapped arrays are never read whole.
 
         Parameters

@@ -123,7 +123,7 @@ class_weights = Rule(
 )
 float_dtype = Rule("one of {numpy.float16, numpy.float32, numpy.float64}", _is_float_dtype)
 random_state = none | Rule(
-    "an int in [0, 2**32 - 1], a numpy.random.RandomState",
+    "an int in [0, 2**32 - 1], or a numpy.random.RandomState",
     lambda v: (_is_integer(v) and 0 <= v < 2**32) or isinstance(v, np.random.RandomState),
 )
 

@@ -48,7 +48,7 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         Networks that are averaged. Each leaves out another sixteenth of the rows.
     numeric_features : "auto", list of str or int, or None, default="auto"
         Columns, by name or position, that are numbers. ``"auto"`` takes those of a numeric or
-        boolean dtype. All others, dates too, are categories.
+        boolean dtype, or of objects that all are numbers. Others, dates too, are categories.
     sequence_features : list of str or int, or None, default=None
         Columns whose cells are lists, tuples, sets or 1-D arrays of categories. The vectors of the
         elements are pooled to one. An empty cell gets zeros, a missing one the missing vector.
@@ -87,7 +87,7 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         modelled; ``"huber"`` is quadratic up to 1.35 standard deviations of the target.
     quantile : float, default=0.5
         The quantile that ``loss="quantile"`` predicts.
-    hidden_layer_sizes : sequence of int, default=(128, 128)
+    hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Units of the hidden layers.
     activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"
         Activation of the hidden layers.
@@ -143,7 +143,8 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         Crossed columns that were found, in the order in which they were.
     effects_ : dict column name or tuple of names -> DataFrame
         Effects of categories, bins and crosses on the target, in its standard deviations. Frames of
-        one column begin with the unknown value and end with the missing one.
+        one column begin with the unknown value and end with the missing one. Bins that tell
+        nothing have none.
     network_share_ : float
         Share of the networks in the prediction; the rest is the linear model's.
     target_type_ : str
@@ -348,7 +349,7 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         self._target_range = np.stack([np.minimum(low, least), np.maximum(high, largest)])
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predict the target, within the range seen in ``fit``.
+        """Predict the target, within the range seen in ``fit`` and ``partial_fit``.
 
         Parameters
         ----------

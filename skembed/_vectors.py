@@ -95,6 +95,11 @@ class LearnedVectors:
         Returns
         -------
         names : ndarray of str objects
+
+        Raises
+        ------
+        ValueError
+            If the names are others, or not as many as there are columns.
         """
         check_is_fitted(self)
         inputs = self._input_names(input_features)
@@ -154,6 +159,11 @@ class LearnedVectors:
         -------
         frame : pandas.DataFrame
             One row per category, which is the index; one column per coordinate.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or it is numeric.
         """
         check_is_fitted(self)
         j = self._position(feature)
@@ -182,6 +192,12 @@ class LearnedVectors:
         frame : pandas.DataFrame
             ``category``, ``distance`` and ``count`` (rows seen in fit), nearest first, without the
             category itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column or category, the column is numeric, or ``n_neighbors`` is no
+            int of at least 1.
         """
         check_is_fitted(self)
         if not integer(1).holds(n_neighbors):

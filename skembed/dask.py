@@ -340,8 +340,9 @@ class DaskEmbeddingClassifier(_DaskPredictor, EmbeddingClassifier):
 
     All parameters are those of the ordinary classifier. The network sees vectors and numbers;
     effects (which ``transform`` puts in front of the vectors), crosses and counts as inputs, the
-    linear part and several members are for the ordinary estimator: ``crosses``, ``counts``,
-    ``linear_part`` and ``n_estimators`` have no effect here. How it is trained, and
+    linear part and several networks are for the ordinary estimator: ``counts`` and ``linear_part``
+    have no effect here, and ``crosses`` and ``n_estimators`` must be 0 and 1, or their defaults,
+    which are taken so. How it is trained, and
     ``block_rows``, are explained at :class:`DaskEmbeddingEncoder`.
 
     See Also
@@ -372,8 +373,9 @@ class DaskEmbeddingRegressor(_DaskPredictor, EmbeddingRegressor):
 
     All parameters are those of the ordinary regressor. The network sees vectors and numbers;
     effects (which ``transform`` puts in front of the vectors), crosses and counts as inputs, the
-    linear part and several members are for the ordinary estimator: ``crosses``, ``counts``,
-    ``linear_part`` and ``n_estimators`` have no effect here. How it is trained, and
+    linear part and several networks are for the ordinary estimator: ``counts`` and ``linear_part``
+    have no effect here, and ``crosses`` and ``n_estimators`` must be 0 and 1, or their defaults,
+    which are taken so. How it is trained, and
     ``block_rows``, are explained at :class:`DaskEmbeddingEncoder`.
 
     See Also

@@ -49,7 +49,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # claim support of the array API. Ours read categories with pandas and claim none.
     away = [item for item in items if "check_array_api_input" in item.name]
     # Those of large libraries are left out where these are absent, so that -m slow runs anywhere.
-    absent = {name for name in ("torch", "dask", "mlflow") if find_spec(name) is None}
+    libraries = {"spark": "pyspark"} | {
+        name: name for name in ("torch", "dask", "mlflow", "gensim")
+    }
+    absent = {mark for mark, name in libraries.items() if find_spec(name) is None}
     away += [item for item in items if absent & {mark.name for mark in item.iter_markers()}]
     if away:
         config.hook.pytest_deselected(items=away)

@@ -43,6 +43,14 @@ def _split(gradient: Gradient) -> tuple[Any, Array]:
     return slice(None), gradient
 
 
+def _factors(multipliers: Multipliers, name: str, where: Any, values: Array) -> Array | None:
+    """Factors of the learning rate that ``values`` can be multiplied by, None for those of 1."""
+    if name not in multipliers:
+        return None
+    factors = np.asarray(multipliers[name])[where].astype(values.dtype)
+    return factors.reshape(-1, *[1] * (values.ndim - 1))
+
+
 class SGD(Record):
     """Stochastic gradient descent with momentum (Polyak), optionally Nesterov's.
 
@@ -105,8 +113,8 @@ class SGD(Record):
                 add_to_rows(parameters[name], gradient.rows, values, -learning_rate)
                 continue
             step = values * -values.dtype.type(learning_rate)
-            if name in multipliers:
-                step *= multipliers[name][where][:, None]
+            if (factors := _factors(multipliers, name, where, values)) is not None:
+                step *= factors
             if self.momentum:
                 velocity = state[name][where] * values.dtype.type(self.momentum) + step
                 state[name][where] = velocity
@@ -180,14 +188,13 @@ class Adam(Record):
         state["step"] += 1
         for name, gradient in gradients.items():
             value, (mean, square) = parameters[name], state[name]
-            factor = multipliers.get(name)
+            rows, values = _split(gradient)
+            factors = _factors(multipliers, name, rows, values)
             if not isinstance(gradient, RowGradient):
-                self.move(value, gradient, mean, square, learning_rate, state["step"])
+                self.move(value, values, mean, square, learning_rate, state["step"], factors)
                 continue
-            rows, values = gradient
-            scale = None if factor is None else factor[rows, None].astype(values.dtype)
             v, m, s = value[rows], mean[rows], square[rows]
-            self.move(v, values, m, s, learning_rate, state["step"], scale)
+            self.move(v, values, m, s, learning_rate, state["step"], factors)
             value[rows], mean[rows], square[rows] = v, m, s
 
     def move(
@@ -307,8 +314,8 @@ class Adagrad(Record):
             squares = state[name][where] + values * values
             state[name][where] = squares
             step = values * number(learning_rate) / (np.sqrt(squares) + number(self.epsilon))
-            if name in multipliers:
-                step *= multipliers[name][where][:, None]
+            if (factors := _factors(multipliers, name, where, values)) is not None:
+                step *= factors
             parameters[name][where] -= step
 
 

@@ -96,6 +96,8 @@ class CodeSums(Record):
     values: Array
 
     def __add__(self, other: CodeSums) -> CodeSums:
+        if np.array_equal(self.codes, other.codes):
+            return CodeSums(self.codes, np.add(self.values, other.values, dtype=np.float64))
         codes = _merge(self.codes, other.codes)
         values = np.zeros((len(codes), *self.values.shape[1:]))
         values[np.searchsorted(codes, self.codes)] += self.values

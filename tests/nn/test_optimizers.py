@@ -76,14 +76,28 @@ def test_updates_equal_plain_loops(optimizer, plain, as_rows):
 
 
 @every_optimizer
-def test_a_multiplier_scales_the_rate_of_its_row_and_zero_freezes_it(optimizer, plain):
+@pytest.mark.parametrize("as_rows", [False, True])
+def test_a_multiplier_scales_the_rate_of_its_row_and_zero_freezes_it(optimizer, plain, as_rows):
     factors = np.array([0.0, 1.0, 0.5, 3.0])
-    result = run(optimizer, as_rows=True, multipliers={"weights": factors})
+    result = run(optimizer, as_rows, multipliers={"weights": factors})
     np.testing.assert_array_equal(result[0], start()[0])
-    plain_rows = run(optimizer, as_rows=True)
+    plain_rows = run(optimizer, as_rows)
     # Every step of these optimisers is the rate times something that the rate does not change.
     expected = start() + factors[:, None] * (plain_rows - start())
     np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(), SGD(momentum=0.9), Adam(), Adagrad()], ids=repr)
+def test_multipliers_of_arrays_of_any_rank(optimizer):
+    for shape in ((3,), (3, 2, 2)):
+        parameters = {"p": np.ones(shape)}
+        given = {"p": np.array([0.0, 1.0, 0.5])}
+        state = optimizer.init(parameters)
+        optimizer.update(parameters, {"p": np.ones(shape)}, state, 0.1, given)
+        moved = (1 - parameters["p"]).reshape(3, -1)
+        np.testing.assert_allclose(
+            moved / moved[1], np.repeat([[0], [1], [0.5]], moved.shape[1], 1)
+        )
 
 
 @every_optimizer
