@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ._adopt import adopt
 from ._callbacks import CallbackSupportMixin, Task
 from ._coded import Column
 from ._doc_link import DocumentedMixin
@@ -77,7 +78,7 @@ class EmbeddingModel(
         trained = None if self.task == "none" else self._train(read, task)
         fitted = self._fitted(read, trained)
         if trained and trained.history.interrupted:
-            self._adopt(fitted)
+            adopt(self, fitted)
             raise KeyboardInterrupt
         return fitted, trained
 
@@ -121,12 +122,6 @@ class EmbeddingModel(
         fitted._keep_for_later(read, stream)
         fitted._store_learned(self._fill(tables, read), networks, histories)
         return fitted
-
-    def _adopt(self, fitted: EmbeddingModel) -> None:
-        """Become what a copy is: a fit that fails leaves the estimator as it was."""
-        for name in vars(self).keys() - vars(fitted).keys():
-            delattr(self, name)
-        vars(self).update(vars(fitted))
 
     def _start_counts(self, read: TrainingInput) -> CountStream:
         """What tells which categories occur together in a row, without a target."""

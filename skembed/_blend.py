@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -102,7 +104,7 @@ def fit_blend(
     starts: Sequence[Start | None],
     watches: Callable[[int], Callable[[int], Watch]] | None,
 ) -> tuple[Blend, list[History]]:
-    """Fit all parts; an interrupted fit returns what has been fitted so far.
+    """Fit all parts; a fit that is interrupted in this process returns what it has so far.
 
     Parameters
     ----------
@@ -129,24 +131,27 @@ def fit_blend(
     splits = _splits(sample, n_estimators, rng)
     recipe = with_enough_steps(recipe, min(len(rows) for rows, _ in splits))
     watch_of = watches(recipe.settings.max_iter) if watches else None
+    given = sample, draws, n_codes, recipe, loss, linear_part
     last: list[int] = []
 
-    def fit_member(k: int, own_rng: np.random.Generator) -> _Fitted | None:
+    def fit_here(k: int, *own: Any) -> _Fitted | None:
         if last:
             return None
-        watch = watch_of(k) if watch_of else Unwatched()
-        fitted = _fit_member(
-            sample, draws, n_codes, recipe, loss, linear_part, own_rng, splits[k], starts[k], watch
-        )
+        fitted = _fit_member(watch_of(k) if watch_of else Unwatched(), *given, *own)
         if fitted.is_last:
             last.append(k)
         return fitted
 
-    # A step of a small network is many short calls, for which threads wait for each other.
-    jobs = Parallel(
-        n_jobs=n_jobs if n_estimators > 1 else None,
-        prefer="threads" if watches else "processes",
-    )(delayed(fit_member)(k, own) for k, own in enumerate(rng.spawn(n_estimators)))
+    each = list(zip(rng.spawn(n_estimators), splits, starts, strict=True))
+    if watches or n_estimators == 1 or effective_n_jobs(n_jobs) == 1:
+        jobs = Parallel(n_jobs=n_jobs, require="sharedmem")(
+            delayed(fit_here)(k, *own) for k, own in enumerate(each)
+        )
+    else:
+        # A step of a small network is many short calls, for which threads wait for each other.
+        jobs = Parallel(n_jobs=n_jobs, prefer="processes")(
+            delayed(_fit_member)(Unwatched(), *given, *own) for own in each
+        )
     fitted = _up_to_last(jobs)
     linear, share = None, 1.0
     if linear_part:
@@ -224,6 +229,7 @@ def with_enough_steps(recipe: Recipe, n_rows: int) -> Recipe:
 
 @single_blas_thread()  # the limit of the fit does not hold in other processes
 def _fit_member(
+    watch: Watch | Unwatched,
     sample: Sample,
     draws: Draws,
     n_codes: tuple[int, ...],
@@ -233,7 +239,6 @@ def _fit_member(
     rng: np.random.Generator,
     split: tuple[NDArray[np.intp], NDArray[np.intp]],
     start: Start | None,
-    watch: Watch | Unwatched,
 ) -> _Fitted:
     rows, held_out = split
     part, rest = (replace(sample.take(own), numeric=draws.network_inputs(0, own)) for own in split)

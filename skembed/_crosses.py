@@ -109,7 +109,8 @@ def find_crosses(
         losses.append(weight[~seen] @ (y[~seen] - ridge.predict(rest)) ** 2)
         missing = search.y - ridge.predict(known)
         left = n_crosses - sum(map(len, rounds))
-        best = search.best(missing, [found for one in rounds for found in one])[:left]
+        chosen = [found for one in rounds for found in one]
+        best = search.best(missing, chosen)[:left] if left else []
         if not best:
             break
         rounds.append(best)
@@ -195,6 +196,9 @@ class _Search:
             now[found] = self._explained[found] = self._explains(found, missing)
             if now[found] > 0:
                 best = self._distinct([*best, found], now)[:_PER_ROUND]
+        # Codes of candidates that were not looked at in this round would take more and more room.
+        kept = {*now, *chosen}
+        self._learned = {f: own for f, own in self._learned.items() if len(f) == 1 or f in kept}
         return best
 
     def _explains(self, found: Found, missing: Array) -> float:

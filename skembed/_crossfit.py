@@ -18,7 +18,7 @@ from ._frames import n_rows_of
 from ._learning import Recipe, Trained, learn_tables
 from ._sample import Sample
 from ._sequences import pooled_vectors
-from ._tables import count_rows, mean_over_rows
+from ._tables import count_rows, limit_norm, mean_over_rows
 from ._training_input import TrainingInput
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import count
@@ -191,8 +191,9 @@ def out_of_fold(
         pooled_vectors(table, codes[:, j], bags.get(j), pooling) for j, table in enumerate(tables)
     ]
     rows = [_rows_behind(sample, j, len(table)) for j, table in enumerate(tables)]
-    # Threads: NumPy leaves the interpreter free most of the time, and nothing is copied.
-    parts = Parallel(n_jobs=n_jobs, prefer="threads")(
+    # Threads: NumPy leaves the interpreter free most of the time, and nothing is copied. Required,
+    # for what looks on is in this process.
+    parts = Parallel(n_jobs=n_jobs, require="sharedmem")(
         delayed(learn)(k, sample.take(train)) for k, (train, _) in enumerate(splits)
     )
     for (train, test), part in zip(splits, parts, strict=True):
@@ -229,7 +230,7 @@ def vectors_of_unseen(
         if recipe.multipliers[j] == 0:
             learned[:] = table[:, first_learned:]
         elif prior is not None:
-            learned[:] = np.where(np.isnan(prior), learned, prior)
+            learned[:] = np.where(np.isnan(prior), learned, limit_norm(prior, recipe.max_norm))
         result.append(unseen)
     return result
 

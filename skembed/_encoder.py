@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from . import _params as p
+from ._adopt import adopt
 from ._callbacks import begin_fit, with_callbacks
 from ._crossfit import choose_splits, cross_fit
 from ._partial_fit import StreamedModel
@@ -333,7 +334,7 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
             task = begin_fit(self, X, y, sample_weight, n_parts=self._n_epochs())
             fitted, _ = self._learn(read, task)
             task.end(lambda: vars(fitted))
-            self._adopt(fitted)
+            adopt(self, fitted)
         return self
 
     @with_callbacks
@@ -372,10 +373,10 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
                     vectors = cross_fit(self, read, trained, fitted.embeddings_, splits, task)
                     output[read.sample.rows] = np.concatenate(vectors, axis=1)
             except KeyboardInterrupt:
-                self._adopt(fitted)
+                adopt(self, fitted)
                 raise
             task.end(lambda: vars(fitted))
-            self._adopt(fitted)
+            adopt(self, fitted)
         return output
 
     def get_metadata_routing(self) -> MetadataRouter:

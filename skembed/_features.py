@@ -22,11 +22,10 @@ from ._held_out_effects import held_out_effects
 from ._marginal import MarginalEffects
 from ._numeric import NumericScaler, smooth_clip
 from ._sample import Sample
-from ._sequences import pooled_vectors
 from ._targets import standardised
 from ._terms import Codes, Cross, Part, Term, cross_of
 from ._unseen import Unseen, unseen_combinations
-from .nn._bags import Bags
+from .nn._bags import Bags, gather
 from .nn._growth import Moves, move_rows
 from .nn._record import Record
 
@@ -66,8 +65,6 @@ class FeatureSettings(Record):
         Bins of the piecewise-linear coordinates of each numeric column; 0 for none.
     n_codes : tuple of int
         Codes of every categorical column.
-    pooling : str
-        How the effects in a bag become one.
     shrinkage : float or None
         Rows of the mean that shrink the effects of columns; None estimates them.
     """
@@ -77,7 +74,6 @@ class FeatureSettings(Record):
     counts: bool
     n_bins: int
     n_codes: tuple[int, ...]
-    pooling: str
     shrinkage: float | None
 
 
@@ -88,8 +84,8 @@ class Features(Record):
     ----------
     column_effects : list of ndarray of shape (n_codes, n_outputs)
         Of each categorical column; empty where they are not wanted.
-    pooling : str
-        How the effects in a bag become one.
+    with_column_effects : bool
+        Whether they are features. The effect of a bag is that of its mean, or its sum.
     terms : list of Term
         Numeric columns in bins, crosses, counts.
     center, scale : ndarray of shape (n_term_features,)
@@ -98,7 +94,7 @@ class Features(Record):
     """
 
     column_effects: list[Array]
-    pooling: str
+    with_column_effects: bool
     terms: list[Term]
     center: Array
     scale: Array
@@ -114,6 +110,11 @@ class Features(Record):
         terms = [term.grown(moves, n_codes) for term in self.terms]
         return replace(self, column_effects=effects, terms=terms)
 
+    @property
+    def effects_seen(self) -> Sequence[Array]:
+        """The effects of columns that are features."""
+        return self.column_effects if self.with_column_effects else []
+
     def assemble(self, columns: Sequence[Array], scaled: NDArray) -> NDArray[np.float32]:
         """Features of terms, standardised and clipped, and the scaled numbers beside them."""
         raw = np.stack(columns, axis=1) if columns else np.empty((len(scaled), 0))
@@ -122,7 +123,7 @@ class Features(Record):
 
     def unseen(self) -> Unseen:
         """What the features are where combinations of columns are unseen."""
-        effects = [value for own in self.column_effects for value in own[:1].T]
+        effects = [value for own in self.effects_seen for value in own[:1].T]
         unknown = np.zeros(1, dtype=np.int32)
         terms = [value for term in self.terms for value in term.features_of(unknown)]
         values = self.assemble([*effects, *terms], np.empty((1, 0)))[0]
@@ -133,11 +134,17 @@ class Features(Record):
     ) -> NDArray[np.float32]:
         """Features of new rows, ``(n, n_features)``."""
         columns: list[Array] = []
-        for j, effects in enumerate(self.column_effects):
-            columns.extend(pooled_vectors(effects, codes[:, j], bags.get(j), self.pooling).T)
+        for j, effects in enumerate(self.effects_seen):
+            columns.extend(gather(effects, codes[:, j], bags.get(j)).T)
         for term in self.terms:
             columns.extend(term.features(codes, numbers))
         return self.assemble(columns, self.scaler.transform(numbers))
+
+    def inputs(
+        self, codes: Codes, numbers: Array, bags: Mapping[int, Bags]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Features and piecewise-linear coordinates of new rows."""
+        return self.transform(codes, numbers, bags), self.bins.transform(numbers)
 
 
 class Draws(Record):
@@ -211,7 +218,7 @@ def make_features(
     first = np.stack(maker.held_out[0], axis=1) if maker.held_out[0] else np.empty((len(sample), 0))
     features = Features(
         maker.column_effects,
-        settings.pooling,
+        settings.effects,
         maker.terms,
         first.mean(axis=0),
         np.maximum(first.std(axis=0), maker.least_spreads),
@@ -351,9 +358,20 @@ class _Maker:
         """Counts of pairs of columns, all columns, and all but one, where they tell something."""
         missing = residual(self._known(), self._y, self._sample.weight)
         for positions in self._combinations():
-            parts = [self._parts[k] for k in positions]
-            columns = [self._sample.codes[:, k] for k in positions]
-            self._add_count(*cross_of(parts, columns), missing)
+            if found := self._combine(positions):
+                self._add_count(*found, missing)
+
+    def _combine(self, positions: tuple[int, ...]) -> tuple[Cross, Codes] | None:
+        """The cross of some columns and its codes; None where no two rows are alike before the last
+        column, so that there is nothing to count.
+        """
+        first, *others = positions
+        cross, own = Cross((self._parts[first],)), self._sample.codes[:, first]
+        for k in others:
+            if cross.keys and cross.n_codes > len(own):
+                return None
+            cross, own = cross.extend(own, self._parts[k], self._sample.codes[:, k])
+        return cross, own
 
     def _combinations(self) -> Iterator[tuple[int, ...]]:
         everything = tuple(range(len(self._parts)))

@@ -82,18 +82,15 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
         filled = _fill(estimator, read, views, shared)
         for table, own in zip(views, filled, strict=True):
             table[...] = own
-        tables = [filled[t] for t in read.input.recipe.tables]
-        if estimator.target_effect:
-            of_codes = _fill(estimator, read, effects.values)
-            tables = [np.hstack(pair) for pair in zip(of_codes, tables, strict=True)]
         nothing = np.empty(0)
+        of_codes = _fill(estimator, read, effects.values) if estimator.target_effect else []
         fitted._features = Features(
-            [], estimator.pooling, [], nothing, nothing, read.inputs.scaler, read.inputs.bins
+            of_codes, False, [], nothing, nothing, read.inputs.scaler, read.inputs.bins
         )
+        tables = fitted._tables_of(member, fitted._features, read.input.recipe)
         fitted._blend = Blend(read.loss, [member], None, 1.0)
         fitted.crosses_ = []
         fitted.network_share_ = 1.0
-        tables = [table.astype(np.float32) for table in tables]
         fitted._counted_before = False
         fitted._store_learned(tables, [member], [history])
     return fitted, history.interrupted

@@ -193,7 +193,7 @@ def _write_features(
     graph: Graph, features: Features, codes: list[str], numbers: list[Number]
 ) -> list[str]:
     """Blocks of features, float64 of float32 precision; see :class:`Features`."""
-    pairs = zip(features.column_effects, codes, strict=False)
+    pairs = zip(features.effects_seen, codes, strict=False)
     columns = [graph.rows(effects, own) for effects, own in pairs]
     for term in features.terms:
         columns += _write_term(graph, term, codes, numbers)

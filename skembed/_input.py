@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _params
+from ._adopt import all_or_nothing
 from ._doc_link import DocumentedMixin
 from ._frames import is_frame, read
 from ._input_arrays import (
@@ -34,8 +35,6 @@ from ._input_table import (
     output_names,
 )
 from ._input_target import learn_target
-
-Array = NDArray[Any]
 
 
 class InputEmbedding(RowsMixin, TransformerMixin, DocumentedMixin, BaseEstimator):
@@ -213,8 +212,7 @@ class InputEmbedding(RowsMixin, TransformerMixin, DocumentedMixin, BaseEstimator
 
         Returns
         -------
-        X_new : ndarray, csr_matrix or list of ndarray
-            As in :meth:`transform`.
+        X_new : as from :meth:`transform`
         """
         return self._apply(self._learn(X, y))
 
@@ -264,7 +262,7 @@ class InputEmbedding(RowsMixin, TransformerMixin, DocumentedMixin, BaseEstimator
         check_is_fitted(self)
         return (inverse_table if isinstance(self._plan, Table) else inverse_block)(X, self._plan)
 
-    def get_feature_names_out(self, input_features: Any = None) -> Array:
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return the names of the output columns of a table.
 
         Parameters
@@ -346,6 +344,7 @@ class InputEmbedding(RowsMixin, TransformerMixin, DocumentedMixin, BaseEstimator
         tags.transformer_tags.preserves_dtype = []
         return tags
 
+    @all_or_nothing
     def _learn(self, X: Any, y: Any) -> Any:
         """Learn everything; return the data in the form in which :meth:`_apply` takes them."""
         _params.check_parameters(self, RULES)

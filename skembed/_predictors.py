@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ._adopt import adopt
 from ._base import EmbeddingModel
 from ._blend import Blend, continue_blend, fit_blend
 from ._callbacks import Task, begin_fit, has_callbacks, with_callbacks
@@ -32,11 +33,14 @@ from ._training_input import TrainingInput, encode_input, read_training_input
 from ._vocabularies import moved_rows
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._architecture import table_views
-from .nn._bags import Bags
 from .nn._losses import make_loss
+from .nn._parallel import slices
 from .nn._training import History
 
 Array = NDArray[np.floating]
+
+# Rows predicted at a time.
+_AT_ONCE = 2**14
 
 
 class EmbeddingPredictor(EmbeddingModel):
@@ -73,7 +77,6 @@ class EmbeddingPredictor(EmbeddingModel):
                     self.counts,
                     self.n_bins,
                     read.n_codes,
-                    self.pooling,
                     read.recipe.shrinkage,
                 ),
                 read.rng,
@@ -96,7 +99,7 @@ class EmbeddingPredictor(EmbeddingModel):
             interrupted = any(history.interrupted for history in histories)
             if not interrupted:
                 task.end(lambda: vars(fitted))
-        self._adopt(fitted)
+        adopt(self, fitted)
         if interrupted:
             raise KeyboardInterrupt
 
@@ -164,13 +167,16 @@ class EmbeddingPredictor(EmbeddingModel):
             blend, histories = continue_blend(blend, sample, recipe, rests, rng)
         for member in blend.members:
             self._settle_tables(member, recipe, vocabularies)
+        # All that can fail comes before the first change.
+        tables = self._tables_of(blend.members[0], features, recipe)
         self._store_more(sample.target)
         self._vocabularies = vocabularies
         self._features = features
         self._blend = blend
         self._networks = blend.members
-        self.embeddings_ = self._tables_of(blend.members[0], features, recipe)
-        self.loss_curve_ += mean_curve([history.loss_curve for history in histories])
+        self.embeddings_ = tables
+        # A list of its own: copies of the estimator share the one before.
+        self.loss_curve_ = self.loss_curve_ + mean_curve([one.loss_curve for one in histories])
         self.n_iter_ = len(self.loss_curve_)
         if any(history.interrupted for history in histories):
             raise KeyboardInterrupt
@@ -197,8 +203,9 @@ class EmbeddingPredictor(EmbeddingModel):
         """Rows for a fit that exists, with the features that new rows get."""
         target = self._as_before(self._read_more_target(y, weight))
         rows = np.flatnonzero(weight)
-        codes, bags, own, pieces = self._inputs(frame, vocabularies, features)
-        inputs = np.concatenate([own, pieces], axis=1)
+        codes, bags = encode_input(self, frame, self._columns, vocabularies)
+        numbers = numeric_matrix(frame, self._columns)
+        inputs = np.concatenate(features.inputs(codes, numbers, bags), axis=1)
         return Sample(rows, codes[rows], inputs[rows], target, weight[rows], bags)
 
     def _fitted(
@@ -279,13 +286,14 @@ class EmbeddingPredictor(EmbeddingModel):
         """Raw predictions ``(n, n_outputs)``."""
         check_is_fitted(self)
         frame = read_input(self, X, reset=False)
-        return self._blend.raw_prediction(*self._inputs(frame, self._vocabularies, self._features))
-
-    def _inputs(
-        self, frame: Frame, vocabularies: list[ColumnVocabulary], features: Features
-    ) -> tuple[NDArray[np.int32], dict[int, Bags], Array, Array]:
-        """Codes, bags, features and piecewise-linear coordinates of new rows."""
-        codes, bags = encode_input(self, frame, self._columns, vocabularies)
+        codes, bags = encode_input(self, frame, self._columns, self._vocabularies)
         numbers = numeric_matrix(frame, self._columns)
-        own = features.transform(codes, numbers, bags)
-        return codes, bags, own, features.bins.transform(numbers)
+        # Some rows at a time: their features take many times the room of the rows themselves.
+        return np.concatenate(
+            [
+                self._blend.raw_prediction(
+                    codes[rows], bags, *self._features.inputs(codes[rows], numbers[rows], bags)
+                )
+                for rows in slices(slice(0, len(codes)), _AT_ONCE)
+            ]
+        )

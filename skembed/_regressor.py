@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -286,7 +287,9 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         return for_loss(target, self.loss)
 
     def _as_before(self, target: Target) -> Target:
-        return in_unit_of(for_loss(target, self.loss), self._target_center, self._target_scale)
+        # What a loss asks of the targets, it asks of those of all calls.
+        target = for_loss(replace(target, limits=self._widened(target.limits)), self.loss)
+        return in_unit_of(target, self._target_center, self._target_scale)
 
     def _store(self, read: TrainingInput) -> None:
         super()._store(read)
@@ -345,8 +348,12 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         return self
 
     def _store_more(self, target: Target) -> None:
-        (low, high), (least, largest) = self._target_range, target.limits
-        self._target_range = np.stack([np.minimum(low, least), np.maximum(high, largest)])
+        self._target_range = self._widened(target.limits)
+
+    def _widened(self, limits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The range of the targets seen so far, with that of more of them."""
+        (low, high), (least, largest) = self._target_range, limits
+        return np.stack([np.minimum(low, least), np.maximum(high, largest)])
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict the target, within the range seen in ``fit`` and ``partial_fit``.

@@ -147,8 +147,6 @@ class Survey(Record):
     weights : tuple (sum, least, largest)
     values : list of Values
         Of each table, with counts of rows.
-    n_cells : list of int
-        Rows times columns of each table.
     missing : ndarray of shape (n_numeric,)
         Whether a number is missing.
     numbers : list of ndarray

@@ -88,8 +88,14 @@ def read_target(
         )
     array, weight = target_rows(y, weight), weight[used_rows(weight)]
     if task == "auto":
-        task = "classification" if has_categories(y) else _infer_task(array)
+        named = has_categories(y) or classes is not None
+        task = "classification" if named else _infer_task(array)
     if task == "regression":
+        if classes is not None:
+            raise ValueError(
+                f"classes are for labels, but y holds numbers with task='regression'. Got "
+                f"classes={classes!r}: leave them out, or set task='classification'."
+            )
         return _regression(array, weight)
     return _classification(array, classes)
 

@@ -34,6 +34,7 @@ def learn_vocabularies(
     Columns with the same number in ``tables`` get one vocabulary, of what any of them holds.
     """
     given = given_categories(categories, columns)
+    fixed = _fixed_tables(given, tables)
     learned: dict[int, ColumnVocabulary] = {}
     vocabularies = []
     for j, (column, name) in enumerate(zip(coded, columns.categorical_names, strict=True)):
@@ -48,10 +49,15 @@ def learn_vocabularies(
                 min_frequency=min_frequency,
                 max_categories=max_categories,
             )
-        if given[j] is not None:
+        if table in fixed:
             _reject_unknown(learned[table], column, name)
         vocabularies.append(learned[table])
     return vocabularies
+
+
+def _fixed_tables(given: Sequence[Any], tables: Sequence[int]) -> set[int]:
+    """Tables whose categories are given, by one of the columns that share them or by all."""
+    return {table for table, own in zip(tables, given, strict=True) if own is not None}
 
 
 def _reject_unknown(vocabulary: ColumnVocabulary, column: Column, name: Any) -> None:
@@ -76,16 +82,17 @@ def extend_vocabularies(
     and ``categories`` does not say what there is.
     """
     given = given_categories(categories, columns)
+    fixed = _fixed_tables(given, tables)
     extended: dict[int, ColumnVocabulary] = {}
     for j, table in enumerate(tables):
-        if given[j] is not None:
+        if table in fixed:
             _reject_unknown(vocabularies[j], coded[j], columns.categorical_names[j])
         if table not in extended:
             sharing = [k for k, other in enumerate(tables) if other == table]
             extended[table] = add_counts(
                 vocabularies[j],
                 stack_columns([coded[k].elements for k in sharing]),
-                may_grow=may_grow and all(given[k] is None for k in sharing),
+                may_grow=may_grow and table not in fixed,
             )
     return [extended[table] for table in tables]
 

@@ -11,6 +11,7 @@ from weakref import WeakSet
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ._adopt import adopt
 from ._classifier import EmbeddingClassifier
 from ._encoder import EmbeddingEncoder
 from ._fit_parts import fit_encoder, fit_predictor
@@ -131,7 +132,7 @@ class _DaskModel:
                 # A traceback would keep them alive.
                 given.cancel()
                 raise
-        self._adopt(fitted)
+        adopt(self, fitted)
         if interrupted:
             raise KeyboardInterrupt
         return self

@@ -840,3 +840,24 @@ def test_embedding_frame_by_position_has_the_names_of_the_output(shops):
     X, y, _ = shops
     frame = EmbeddingEncoder(**FAST).fit(X, y).embedding_frame(0)
     assert list(frame.columns) == ["shop_effect", "shop_0", "shop_1"]
+
+
+def test_vectors_that_folds_have_not_seen_keep_to_the_largest_norm():
+    X = pd.DataFrame({"a": [*map(str, range(20)), *["x"] * 40]})
+    y = np.random.default_rng(0).normal(size=60)
+    given = {"a": {name: [3.0, 4.0] for name in X["a"].unique()}}
+    settings = {"embedding_dim": 2, "initial_embeddings": given, "target_effect": False}
+    encoder = EmbeddingEncoder(**settings, max_norm=1.0, task="regression", random_state=0)
+    assert np.linalg.norm(encoder.fit_transform(X, y), axis=1).max() <= 1 + 1e-6
+
+
+def test_given_categories_hold_for_all_columns_that_share_a_table():
+    X = pd.DataFrame({"home": list("abca"), "away": list("bcdb")})
+    encoder = EmbeddingEncoder(
+        shared=[["home", "away"]], categories={"home": list("abc")}, task="regression"
+    )
+    with pytest.raises(ValueError, match=r"unknown categories \['d'\] in column 'away'"):
+        encoder.fit(X, np.arange(4.0))
+    encoder.partial_fit(X.replace("d", "a"), np.arange(4.0))
+    with pytest.raises(ValueError, match=r"unknown categories \['d'\] in column 'away'"):
+        encoder.partial_fit(X, np.arange(4.0))

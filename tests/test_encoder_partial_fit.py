@@ -535,7 +535,7 @@ def test_a_failing_call_changes_nothing(rows):
     for bad, target, words in cases:
         with pytest.raises(ValueError, match=words):
             encoder.partial_fit(bad, target)
-    with pytest.raises(ValueError, match="Set early_stopping=False, or call fit"):
+    with pytest.raises(ValueError, match="early_stopping=True: set it to False, or call fit"):
         encoder.set_params(early_stopping=True).partial_fit(X, y)
     encoder.set_params(early_stopping=False)
     with pytest.raises(FloatingPointError, match="Lower learning_rate_init"):
@@ -579,3 +579,11 @@ def test_memory_does_not_grow_with_the_rows(rows):
     stream(encoder, X, y, passes=10)
     # A number per call: the loss.
     assert len(pickle.dumps(encoder)) <= size + 12 * 50
+
+
+def test_classes_say_that_there_are_labels():
+    X, y = pd.DataFrame({"a": list("pqpq")}), [1.0, 2.0, 3.0, 1.0]
+    encoder = EmbeddingEncoder(random_state=0).partial_fit(X, y, classes=[1.0, 2.0, 3.0])
+    assert encoder.target_type_ == "multiclass"
+    with pytest.raises(ValueError, match="classes are for labels, but y holds numbers"):
+        EmbeddingEncoder(task="regression").partial_fit(X, y, classes=[1.0, 2.0, 3.0])

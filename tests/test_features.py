@@ -25,9 +25,7 @@ def features_of(X, y, weight=None, shrinkage=None, **switches):
     """A function of new rows, and the features of the training rows."""
     estimator, sample = read(X, y, weight)
     columns = sample.columns
-    settings = FeatureSettings(
-        **SWITCHES | switches, n_codes=sample.n_codes, pooling="mean", shrinkage=shrinkage
-    )
+    settings = FeatureSettings(**SWITCHES | switches, n_codes=sample.n_codes, shrinkage=shrinkage)
     features, draws = make_features(
         sample.sample,
         sample.numbers,

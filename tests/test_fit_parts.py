@@ -526,3 +526,28 @@ def test_what_is_moved_between_machines_tells_its_size():
     X, y = make_rows()
     part = read_parts(encoder(), split(X, y, 2), 300).parts.parts[0]
     assert sys.getsizeof(part) >= part.codes.nbytes + part.data.y.nbytes + part.weight.nbytes
+
+
+@pytest.mark.parametrize("n_categories", [253, 254, 255])
+def test_codes_at_the_end_of_their_type(n_categories):
+    """With a missing value 254 categories have codes up to 255, the last of one byte."""
+    names = [f"{k:03d}" for k in range(n_categories)] * 2 + [None]
+    X, y = pd.DataFrame({"a": names}), np.arange(float(len(names)))
+    model = EmbeddingEncoder(task="regression", max_iter=1, random_state=0)
+    found, _ = fit_encoder(model, split(X, y, 2), ONE_BLOCK)
+    assert len(found.categories_[0]) == n_categories
+    assert np.isfinite(found.transform(X)).all()
+
+
+def test_a_predictor_learns_on_batch_by_batch_as_an_ordinary_one():
+    X, y = make_rows()
+    found, _ = fit_predictor(EmbeddingRegressor(random_state=0), split(X, y, 2), 300)
+    before = found.embedding_frame("city")
+    effects = found.effects_["city"]["effect"].to_numpy()
+    np.testing.assert_allclose(effects[1:-1], before["city_effect"], rtol=1e-6)
+    found.partial_fit(X[:50].assign(city="aa"), y[:50])
+    after = found.embedding_frame("city")
+    assert list(after.index) == ["a", "aa", *"bcdefgh"]
+    np.testing.assert_allclose(after.loc[before.index, "city_effect"], before["city_effect"])
+    assert np.abs(after.loc[before.index] - before).to_numpy().max() < 0.5
+    assert np.isfinite(found.predict(X)).all()

@@ -712,3 +712,13 @@ def test_an_output_that_is_not_chosen_stays_as_it_is():
     embedding = InputEmbedding().set_output(transform="pandas")
     assert embedding.set_output(transform=None) is embedding
     assert isinstance(embedding.fit_transform(table), pd.DataFrame)
+
+
+def test_a_fit_that_fails_changes_nothing():
+    X = pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]})
+    model = InputEmbedding().fit(X)
+    before, expected = dict(vars(model)), model.transform(X)
+    with pytest.raises(ValueError):
+        model.fit(pd.DataFrame({"c": [1.0, np.inf]}))
+    assert vars(model) == before
+    np.testing.assert_array_equal(model.transform(X), expected)

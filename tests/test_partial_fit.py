@@ -1,6 +1,7 @@
 """partial_fit of the predictors: one more epoch on new rows, and rows for new categories."""
 
 import pickle
+from copy import copy
 
 import numpy as np
 import pandas as pd
@@ -75,6 +76,24 @@ def test_predictions_may_reach_new_targets(fitted):
     np.testing.assert_array_equal(
         model._target_range, [fitted._target_range[0], (y + 100).max(keepdims=True)]
     )
+
+
+def test_a_batch_of_zeros_is_none_of_all_counts():
+    X, y = make_rows(200, 0)
+    model = EmbeddingRegressor(**QUICK, loss="poisson").fit(X, np.abs(y))
+    model.partial_fit(X[:3], np.zeros(3))
+    assert np.isfinite(model.predict(X)).all()
+    with pytest.raises(ValueError, match="y must be at least 0"):
+        model.partial_fit(X[:3], [0, -1, 0])
+
+
+def test_a_copy_keeps_its_losses(fitted):
+    model = copy_of(fitted)
+    other, n_epochs = copy(model), len(model.loss_curve_)
+    X, y = make_rows(20, 1)
+    model.partial_fit(X, y)
+    assert len(other.loss_curve_) == n_epochs
+    assert len(model.loss_curve_) == n_epochs + 1
 
 
 def test_frozen_tables_stay():
@@ -203,7 +222,7 @@ def test_bad_input_is_named_and_changes_nothing(fitted):
     with pytest.raises(FloatingPointError, match="Lower learning_rate_init"):
         model.set_params(learning_rate_init=1e38).partial_fit(X, y + 1e3)
     np.testing.assert_array_equal(model.predict(X), expected)
-    with pytest.raises(ValueError, match="Set early_stopping=False, or call fit"):
+    with pytest.raises(ValueError, match="early_stopping=True: set it to False, or call fit"):
         EmbeddingRegressor(early_stopping=True).partial_fit(X, y)
     with pytest.raises(ValueError, match="label 'new', which is not among the classes"):
         EmbeddingClassifier(**QUICK).fit(X, y > 3).partial_fit(X, ["new"] * 50)

@@ -157,6 +157,26 @@ def test_a_sequence_column_is_pooled(rows):
     np.testing.assert_allclose(model.predict(swapped), model.predict(X), atol=1e-12)
 
 
+@pytest.mark.parametrize("pooling", ["mean", "sum", "max"])
+def test_effects_of_bags_are_alike_in_training_and_for_new_rows(pooling):
+    rng = np.random.default_rng(0)
+    worth = dict(zip(LETTERS, rng.normal(size=len(LETTERS)), strict=True))
+    bags = [list(rng.choice(LETTERS, rng.integers(1, 4), replace=False)) for _ in range(600)]
+    X = pd.DataFrame({"tags": bags})
+    y = np.array([np.mean([worth[tag] for tag in bag]) for bag in bags])
+    model = EmbeddingRegressor(
+        n_estimators=1, random_state=0, sequence_features=["tags"], pooling=pooling
+    )
+    assert model.fit(X[:400], y[:400]).score(X[400:], y[400:]) > 0.8
+
+
+def test_rows_are_predicted_some_at_a_time(fitted, rows, monkeypatch):
+    X, _ = rows
+    whole = fitted.predict(X)
+    monkeypatch.setattr("skembed._predictors._AT_ONCE", 7)
+    np.testing.assert_allclose(fitted.predict(X), whole, rtol=1e-6)
+
+
 # Vectors
 
 

@@ -7,6 +7,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import parallel_config
 
 from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor, _callbacks, _progress
 from skembed._progress import ProgressLines
@@ -19,6 +20,13 @@ LINE = re.compile(
     r"\[(\w+)\] (?:network (\d+)/(\d+), )?epoch (\d+)/(\d+): loss -?\d+\.\d{5}"
     r"(, held-out loss -?\d+\.\d{5})?, \d+\.\d (?:s|min) left"
 )
+
+
+def test_who_looks_on_keeps_the_networks_in_this_process(capsys):
+    model = EmbeddingRegressor(**SMALL, n_estimators=2, n_jobs=2, verbose=1)
+    with parallel_config("loky"):
+        model.fit(X, Y)
+    assert "network 2/2, epoch " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])

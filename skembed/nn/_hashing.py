@@ -200,17 +200,22 @@ def _read_ids(ids: Any) -> Ids:
     array = np.asarray(ids)
     if array.dtype.kind in "iu":
         return array.astype(np.int64 if array.dtype.kind == "i" else np.uint64).view(np.uint64)
-    if array.dtype.kind in "UOT" and all(
-        isinstance(value, str) for value in array.ravel().tolist()
-    ):
-        digests = [_digest(value) for value in array.ravel().tolist()]
-        return np.array(digests, dtype=np.uint64).reshape(array.shape)
-    raise TypeError(f"Categories must be integers or strings. Got dtype {array.dtype} instead.")
+    # As they were given: integers of very different sizes would have become floats.
+    values = array if isinstance(ids, np.ndarray) else np.asarray(ids, dtype=object)
+    numbers = [_number_of(value) for value in values.ravel().tolist()]
+    if None in numbers:
+        raise TypeError(f"Categories must be integers or strings. Got dtype {array.dtype} instead.")
+    return np.array(numbers, dtype=np.uint64).reshape(values.shape)
 
 
-def _digest(text: str) -> int:
-    """64 bits of a text that are the same in every process, unlike those of ``hash``."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+def _number_of(value: Any) -> int | None:
+    """64 bits of an integer or a string, the same in every process, unlike those of ``hash``."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return int(value) % 2**64
+    if not isinstance(value, str):
+        return None
+    text = value.encode(errors="surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
 def _mix(numbers: Ids) -> Ids:

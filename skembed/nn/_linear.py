@@ -55,7 +55,6 @@ def fit_linear(
     # Huge weights would leave collinear features without a penalty beyond rounding.
     ridge = max(alpha, _LEAST_RIDGE * normal.diagonal().max(initial=0))
     factor = cholesky(normal + ridge * np.eye(X.shape[1]), lower=True)
-    Z = solve_triangular(factor, X.T, lower=True).T
     total = weight.sum()
     baseline = np.asarray(loss.baseline(y, weight, n_outputs), dtype=np.float64)
     split = X.shape[1] * n_outputs
@@ -67,10 +66,10 @@ def fit_linear(
     def objective(flat: Array) -> tuple[float, Array]:
         u, intercept = read(flat)
         coef = solve_triangular(factor, u, lower=True, trans="T")
-        losses, gradient = loss.rows(Z @ u + intercept, y)
+        losses, gradient = loss.rows(X @ coef + intercept, y)
         gradient = gradient * weight[:, None]
         value = weight @ losses + 0.5 * alpha * np.sum(coef**2)
-        slope = Z.T @ gradient + alpha * solve_triangular(factor, coef, lower=True)
+        slope = solve_triangular(factor, X.T @ gradient + alpha * coef, lower=True)
         flat_slope = np.concatenate([slope.ravel(), gradient.sum(axis=0) / np.sqrt(total)])
         return float(value), flat_slope
 

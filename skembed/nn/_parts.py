@@ -116,11 +116,6 @@ class Tables(Record):
 
     arrays: Sequence[Array | None]
 
-    @classmethod
-    def of_one(cls, arrays: Sequence[Array], table: int) -> Tables:
-        """That of one table alone."""
-        return cls([array if t == table else None for t, array in enumerate(arrays)])
-
     def of(self, present: Sequence[Array]) -> list[Array | None]:
         """The rows of some codes of each table."""
         return [
@@ -143,7 +138,7 @@ def add(first: Any, second: Any) -> Any:
 
 def present_codes(codes: NDArray[np.int32], columns: Sequence[int], n_tables: int) -> list[Array]:
     """The codes of each table that some rows hold, and the unknown code."""
-    n_codes = codes.max(initial=0) + 1
+    n_codes = int(codes.max(initial=0)) + 1  # narrow integers would go round
     held = [np.zeros(n_codes, dtype=bool) for _ in range(n_tables)]
     for own in held:
         own[0] = True

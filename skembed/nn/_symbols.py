@@ -259,7 +259,8 @@ class Vocabulary:
         flat = codes.reshape(-1)
         for place, symbol in enumerate(array.ravel()):
             code = self._codes.get(symbol)
-            if code is None and _check_text(symbol, "A symbol"):
+            if code is None:
+                _check_text(symbol, "A symbol")
                 code = self.unknown_idx
             if code is None:
                 raise ValueError(

@@ -93,6 +93,15 @@ def test_no_two_integers_are_tied(pair):
     assert (left != right).any()
 
 
+def test_integers_of_any_size_and_strings_of_any_kind():
+    given = [2**63, -1, 2**64 + 5, "\ud800", ""]
+    found = _read_ids(given)
+    assert found[:3].tolist() == [2**63, 2**64 - 1, 5]
+    assert len(set(found.tolist())) == 5
+    assert _read_ids([2**63, -1]).tolist() == [2**63, 2**64 - 1]
+    assert make_hash()([]).shape == (0, 4)
+
+
 def test_integers_are_mixed_as_by_splitmix64():
     """What the generator gives from the state 0: its state grows by one number at each step."""
     with np.errstate(over="ignore"):

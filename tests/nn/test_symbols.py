@@ -71,6 +71,10 @@ def test_lowercase():
     assert Vocabulary("aA")("Aa").tolist() == [1, 0]
 
 
+def test_an_empty_symbol_is_an_unknown_one():
+    assert Vocabulary(["a"], unknown="?").encode_symbols(["", "a"]).tolist() == [0, 1]
+
+
 def test_several_texts():
     vocabulary = Vocabulary.fit(TEXTS, tokens="whitespace", unknown=None, padding="<pad>")
     assert [codes.tolist() for codes in vocabulary(TEXTS)] == [[4, 1, 3], [4, 2], []]
