@@ -28,9 +28,11 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import skembed
-from skembed import EmbeddingEncoder, EmbeddingRegressor
+from skembed import EmbeddingEncoder, EmbeddingRegressor, _unseen
 
 SEED = 0
+# Share of the rows in which a combination of columns is made unseen.
+UNSEEN = _unseen._RATE
 SPLITS = ("shuffled", "by date")
 # Coordinates of each column in the paper.
 DIMS = {"Store": 10, "DayOfWeek": 6, "Promo": 1, "Year": 2, "Month": 6, "Day": 10, "State": 6}
@@ -53,6 +55,7 @@ LINES = {
     "defaults": "EmbeddingRegressor()",
     "cosine": "the paper's network, cosine rate",
     "network": "the paper's network",
+    "seen": "EmbeddingRegressor(), no combination made unseen",
     "absolute": 'EmbeddingRegressor(loss="absolute_error")',
     "all_rows": "EmbeddingRegressor(), all training rows",
     "all_rows_absolute": 'EmbeddingRegressor(loss="absolute_error"), all training rows',
@@ -292,6 +295,7 @@ def main() -> None:
             rows = task.part[: 2 * args.rows] if args.smoke else task.part
             rows = rows if line.startswith("all_rows") else task.drawn
             model = make_line(line, task, args.networks)
+            _unseen._RATE = 0.0 if line == "seen" else UNSEEN
             found = run_line(model, task, rows, weighted=line not in ("cosine", "network"))
             write(lines, (line, split), (*found, model.n_estimators))
             if line == args.vectors_of and args.model_rows:

@@ -82,9 +82,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         Factor of the learning rate of a column's table; 0 leaves its vectors at their first values.
     max_norm : float or None, default=None
         Largest Euclidean norm of the vector of a category. Frozen tables keep theirs.
-    class_weight : dict label -> weight, list of them, "balanced" or None, default=None
-        Factors of the sample weights; a list has one for each of several labels. ``"balanced"``
-        gives all classes the same total.
+    class_weight : dict label -> weight, list of one per label, "balanced" or None, default=None
+        Factors of the sample weights. ``"balanced"`` gives all classes the same total.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Units of the hidden layers.
     activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"
@@ -140,8 +139,9 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     crosses_ : list of tuple of column names
         Crossed columns that were found, in the order in which they were.
     effects_ : dict column name or tuple of names -> DataFrame
-        Effects of categories, bins and crosses on the target, in its standard deviations. Frames of
-        one column begin with the unknown value and end with the missing one.
+        Effects of categories, bins and crosses on the target, in its standard deviations; bins that
+        tell nothing have none. Frames of one column begin with the unknown value and end with the
+        missing one.
     network_share_ : float
         Share of the networks in the prediction; the rest is the linear model's.
     classes_ : ndarray

@@ -22,10 +22,11 @@ from ._held_out_effects import held_out_effects
 from ._marginal import MarginalEffects
 from ._numeric import NumericScaler, smooth_clip
 from ._sample import Sample
+from ._sequences import pooled_vectors
 from ._targets import standardised
 from ._terms import Codes, Cross, Part, Term, cross_of
 from ._unseen import Unseen, unseen_combinations
-from .nn._bags import Bags, gather
+from .nn._bags import Bags
 from .nn._growth import Moves, move_rows
 from .nn._record import Record
 
@@ -85,7 +86,7 @@ class Features(Record):
     column_effects : list of ndarray of shape (n_codes, n_outputs)
         Of each categorical column; empty where they are not wanted.
     with_column_effects : bool
-        Whether they are features. The effect of a bag is that of its mean, or its sum.
+        Whether they are features.
     terms : list of Term
         Numeric columns in bins, crosses, counts.
     center, scale : ndarray of shape (n_term_features,)
@@ -135,7 +136,8 @@ class Features(Record):
         """Features of new rows, ``(n, n_features)``."""
         columns: list[Array] = []
         for j, effects in enumerate(self.effects_seen):
-            columns.extend(gather(effects, codes[:, j], bags.get(j)).T)
+            # As training rows get them, whatever the pooling of vectors: by the shares of a bag.
+            columns.extend(pooled_vectors(effects, codes[:, j], bags.get(j), "mean").T)
         for term in self.terms:
             columns.extend(term.features(codes, numbers))
         return self.assemble(columns, self.scaler.transform(numbers))

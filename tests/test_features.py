@@ -10,6 +10,7 @@ from skembed._effects import joint_effects
 from skembed._features import FeatureSettings, make_features
 from skembed._predictors import EmbeddingPredictor
 from skembed._sample import numeric_matrix, read_input
+from skembed._terms import cross_of
 from skembed._training_input import encode_input, read_training_input
 
 SWITCHES = {"effects": True, "crosses": 24, "counts": True, "n_bins": 8}
@@ -85,6 +86,26 @@ def test_counts_of_training_rows_leave_the_row_itself_out():
     np.testing.assert_allclose(transform(X)[:, 0], z[:, 1], rtol=1e-5, atol=1e-6)
     new = transform(pd.DataFrame({"a": ["new"]}))[0, 0]
     assert new < transform(X)[:, 0].min()
+
+
+def test_combinations_that_hold_a_number_of_the_row_are_left_early_and_change_nothing(monkeypatch):
+    """Once all rows differ, more columns count nothing."""
+    rng = np.random.default_rng(4)
+    X = pd.DataFrame({name: rng.integers(0, 8, 400).astype(str) for name in "abcd"})
+    X["a_row"] = np.arange(400).astype(str)
+    y = X.groupby(["a", "b"])["c"].transform("size").to_numpy() + 0.1 * rng.normal(size=400)
+    early, *_ = features_of(X, y, effects=False, crosses=0)
+
+    def whole(maker, positions):
+        codes = maker._sample.codes
+        return cross_of([maker._parts[k] for k in positions], [codes[:, k] for k in positions])
+
+    monkeypatch.setattr("skembed._features._Maker._combine", whole)
+    late, *_ = features_of(X, y, effects=False, crosses=0)
+    assert ("a", "b") in [term.cross.name for term in early.terms]
+    assert [term.cross.name for term in early.terms] == [term.cross.name for term in late.terms]
+    for one, other in zip(early.terms, late.terms, strict=True):
+        np.testing.assert_array_equal(one.log_counts, other.log_counts)
 
 
 def test_what_is_left_of_noise_is_not_blown_up():

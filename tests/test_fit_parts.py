@@ -24,7 +24,7 @@ from skembed.nn import _training
 from skembed.nn._architecture import table_views
 from skembed.nn._network import Network
 from skembed.nn._part_slopes import gradient, image, linearise
-from skembed.nn._parts import Tables, add, cut, part_parameters
+from skembed.nn._parts import CodeSums, Tables, add, cut, part_parameters
 from skembed.nn._relearn import _Problem as Problem
 from skembed.nn._relearn import find_bases, relearn
 from skembed.nn._relearn_parts import _Problem as ProblemOfParts
@@ -551,3 +551,16 @@ def test_a_predictor_learns_on_batch_by_batch_as_an_ordinary_one():
     np.testing.assert_allclose(after.loc[before.index, "city_effect"], before["city_effect"])
     assert np.abs(after.loc[before.index] - before).to_numpy().max() < 0.5
     assert np.isfinite(found.predict(X)).all()
+
+
+@pytest.mark.parametrize("others", [[1, 4, 6], [0, 4, 9], []])
+def test_sums_by_code_add_up(others):
+    rng = np.random.default_rng(0)
+    sums = [
+        CodeSums(np.array(codes, dtype=np.uint8), rng.random((len(codes), 2), dtype=np.float32))
+        for codes in ([1, 4, 6], others)
+    ]
+    total = sums[0] + sums[1]
+    assert total.values.dtype == np.float64
+    assert total.codes.tolist() == sorted({1, 4, 6, *others})
+    np.testing.assert_array_equal(total.to_dense(10), sums[0].to_dense(10) + sums[1].to_dense(10))

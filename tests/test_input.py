@@ -718,7 +718,7 @@ def test_a_fit_that_fails_changes_nothing():
     X = pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]})
     model = InputEmbedding().fit(X)
     before, expected = dict(vars(model)), model.transform(X)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="infinity"):
         model.fit(pd.DataFrame({"c": [1.0, np.inf]}))
     assert vars(model) == before
     np.testing.assert_array_equal(model.transform(X), expected)
