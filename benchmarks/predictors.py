@@ -257,8 +257,9 @@ def render(settings: list[str], results: dict, ablation: bool, insteval: dict) -
         page += [
             "",
             "Mean squared error of the rating in all rows of InstEval, 5 folds, by "
-            f"`EmbeddingRegressor()`: {cell(np.square(insteval['error']))} (published: "
-            f"{INSTEVAL_PUBLISHED}); {np.mean(insteval['s']):.1f} s a fit.",
+            f"`EmbeddingRegressor()`: {cell(np.square(insteval['error']))} (published by "
+            f"Simchoni and Rosset 2021: {INSTEVAL_PUBLISHED}); {np.mean(insteval['s']):.1f} s a "
+            "fit.",
         ]
     return "\n".join([*page, ""])
 

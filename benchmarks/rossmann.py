@@ -90,6 +90,8 @@ MODELS = {
 }
 INPUTS = ("integer codes", "one-hot", "network's vectors", "EmbeddingEncoder")
 NOTES = """\
+The paper is Guo and Berkhahn 2016, arXiv:1604.06737.
+
 MAPE, the mean of |prediction - sales| / sales over the test rows; every model learns the logarithm
 of the sales from store, day of week, promo, year, month, day and state, all categories. 90 % of the
 rows are for training, drawn at random (shuffled) or the earliest (by date), the rest for testing;

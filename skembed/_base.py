@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._adopt import adopt
 from ._callbacks import CallbackSupportMixin, Task
 from ._coded import Column
+from ._cooccurrence import reject_first_vectors
 from ._doc_link import DocumentedMixin
 from ._first_pass import count_categories
 from ._learning import (
@@ -125,11 +126,7 @@ class EmbeddingModel(
 
     def _start_counts(self, read: TrainingInput) -> CountStream:
         """What tells which categories occur together in a row, without a target."""
-        if self.initial_embeddings is not None:
-            raise ValueError(
-                "The 'initial_embeddings' parameter must be None with task='none', which does not "
-                f"start from vectors. Got {self.initial_embeddings!r} instead."
-            )
+        reject_first_vectors(self.initial_embeddings)
         return start_counts(read.sample, read.numbers, read.n_codes)
 
     def _starting_points(self, read: TrainingInput) -> Iterator[Start]:
@@ -205,7 +202,14 @@ class EmbeddingModel(
                 "partial_fit holds out no rows. Got early_stopping=True: set it to False, or "
                 "call fit."
             )
-        if classes is None or not self.__sklearn_is_fitted__():
+        if not self.__sklearn_is_fitted__():
+            return
+        if self._n_outputs and self.target_effect != self._has_effects():
+            raise ValueError(
+                f"target_effect must be {self._has_effects()}, as in the first call. Got "
+                f"{self.target_effect!r}."
+            )
+        if classes is None:
             return
         if self.classes_ is None or not np.array_equal(read_classes(classes), self.classes_):
             known = None if self.classes_ is None else self.classes_.tolist()

@@ -7,7 +7,8 @@ prediction the networks and how much the linear model should give.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,19 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ._crossfit import deal_folds
 from ._features import Draws
-from ._learning import FittedNetwork, Recipe, Start, to_data, train_network
+from ._learning import FittedNetwork, Recipe, Start, grow_network, to_data, train_network
 from ._progress import Unwatched, Watch
 from ._sample import Sample
 from ._table_rules import rates_alone
 from ._threads import single_blas_thread
 from .nn._architecture import place_codes
 from .nn._bags import Bags
+from .nn._growth import Moves, grow_memory
 from .nn._linear import Linear, fit_linear
 from .nn._losses import Loss, make_loss
 from .nn._network import Data, Network
 from .nn._record import Record
+from .nn._step import Memory
 from .nn._training import History, predict, train
 
 Array = NDArray[np.floating]
@@ -49,12 +52,19 @@ class Blend(Record):
     members : list of FittedNetwork
     linear : Linear or None
     share : float
+    n_rows, weight : int, float
+        Rows that the networks have learned from, and the sum of their weights.
+    memories : list of Memory
+        What training in parts remembers of each network; empty before it begins.
     """
 
     loss: Loss
     members: list[FittedNetwork]
     linear: Linear | None
     share: float
+    n_rows: int = 0
+    weight: float = 0.0
+    memories: list[Memory] = field(default_factory=list)
 
     def raw_prediction(
         self,
@@ -157,7 +167,8 @@ def fit_blend(
     if linear_part:
         linear = _fit_linear(sample, draws.features[0], loss)
         share = _best_share(sample, fitted, loss)
-    blend = Blend(loss, [one.member for one in fitted], linear, share)
+    members = [one.member for one in fitted]
+    blend = Blend(loss, members, linear, share, len(sample), float(sample.weight.sum()))
     return blend, [one.history for one in fitted]
 
 
@@ -177,6 +188,17 @@ def _up_to_last(jobs: Sequence[_Fitted | None]) -> list[_Fitted]:
     return fitted
 
 
+def grow_blend(blend: Blend, moves: Sequence[Moves], n_codes: Sequence[int]) -> Blend:
+    """A copy whose columns have more codes; ``moves`` has the new place of every code of a
+    column.
+    """
+    members = [grow_network(member, moves, n_codes) for member in blend.members]
+    old, new = blend.members[0].architecture, members[0].architecture
+    by_table = [moves[old.columns.index(table)] for table in range(len(old.n_codes))]
+    memories = [grow_memory(memory, old, new, by_table) for memory in blend.memories]
+    return replace(blend, members=members, memories=memories)
+
+
 def continue_blend(
     blend: Blend,
     sample: Sample,
@@ -190,19 +212,26 @@ def continue_blend(
     of unknown values.
     """
     settings = replace(recipe.settings, max_iter=1, schedule="constant")
-    weight = (sample.weight / sample.weight.mean()).astype(np.float32)
+    n_rows, total = blend.n_rows + len(sample), blend.weight + float(sample.weight.sum())
+    # Steps see weights of mean 1 over all rows so far.
+    weight = (sample.weight * (n_rows / total)).astype(np.float32)
     architecture = blend.members[0].architecture
     network = Network(architecture, blend.loss, recipe.alpha)
     data = to_data(sample, architecture, weight)
     multipliers = [recipe.multipliers[j] for j in recipe.first_columns]
     rules = rates_alone(architecture, multipliers, unknown_rests)
+    memories: list[Memory] = deepcopy(blend.memories) or [{} for _ in blend.members]
     members, histories = [], []
-    for member, own_rng in zip(blend.members, rng.spawn(len(blend.members)), strict=True):
+    rngs = rng.spawn(len(blend.members))
+    for member, memory, own_rng in zip(blend.members, memories, rngs, strict=True):
         parameters = {name: value.copy() for name, value in member.parameters.items()}
-        parameters, history = train(network, parameters, data, settings, own_rng, rules=rules)
+        parameters, history = train(
+            network, parameters, data, settings, own_rng, rules=rules, memory=memory
+        )
         members.append(FittedNetwork(architecture, parameters))
         histories.append(history)
-    return replace(blend, members=members), histories
+    more = {"members": members, "memories": memories, "n_rows": n_rows, "weight": total}
+    return replace(blend, **more), histories
 
 
 def _splits(

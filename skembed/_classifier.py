@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 from . import _params as p
+from ._class_weight import weigh_classes
 from ._frames import n_rows_of
 from ._predictors import EmbeddingPredictor
 from ._sample import read_weight
-from ._targets import weigh_classes
 
 
 class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):

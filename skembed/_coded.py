@@ -31,6 +31,10 @@ class Coded(Record):
         smallest = np.min_scalar_type(-len(self.values) - 1)
         return Coded(self.values, self.codes.astype(smallest, copy=False))
 
+    def counts(self) -> NDArray[np.intp]:
+        """Rows that hold each of the values, ``(n_values,)``."""
+        return np.bincount(self.codes + 1, minlength=len(self.values) + 1)[1:]
+
     def missing_rows(self) -> NDArray[np.integer]:
         """Rows that are missing."""
         return np.flatnonzero(self.codes < 0)

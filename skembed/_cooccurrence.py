@@ -11,6 +11,7 @@ Goldberg 2014, Neural word embedding as implicit matrix factorization, NeurIPS).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ def add_bins(
     codes: NDArray[np.int32], n_codes: Sequence[int], numeric: Array, edges: Sequence[Array]
 ) -> tuple[NDArray[np.int32], list[int]]:
     """The codes of all columns, numeric ones in bins, and how many codes each has."""
-    contexts = np.hstack([codes, bin_codes(numeric, edges)])
+    contexts = np.hstack([codes, context_bins(numeric, edges)])
     return contexts, [*n_codes, *(len(own) + 2 for own in edges)]
 
 
@@ -65,13 +66,22 @@ def bin_edges(numeric: Array, weight: Array) -> list[Array]:
     return edges
 
 
-def bin_codes(numeric: Array, edges: Sequence[Array]) -> NDArray[np.int32]:
+def context_bins(numeric: Array, edges: Sequence[Array]) -> NDArray[np.int32]:
     """Bin of every number, ``(n, n_numeric)``; the last one is that of missing numbers."""
     bins = np.empty(numeric.shape, dtype=np.int32)
     for j, own in enumerate(edges):
         bins[:, j] = np.searchsorted(own, numeric[:, j])
         bins[np.isnan(numeric[:, j]), j] = len(own) + 1
     return bins
+
+
+def reject_first_vectors(initial_embeddings: Any) -> None:
+    """Refuse vectors to start from: those learned without a target start from nothing."""
+    if initial_embeddings is not None:
+        raise ValueError(
+            "The 'initial_embeddings' parameter must be None with task='none', which does not "
+            f"start from vectors. Got {initial_embeddings!r} instead."
+        )
 
 
 def cooccurrence_counts(

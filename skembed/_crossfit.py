@@ -16,10 +16,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from ._callbacks import Task
 from ._frames import n_rows_of
 from ._learning import Recipe, Trained, learn_tables
-from ._sample import Sample
+from ._sample import Sample, read_input
 from ._sequences import pooled_vectors
 from ._tables import count_rows, limit_norm, mean_over_rows
-from ._training_input import TrainingInput
+from ._training_input import TrainingInput, encode_input
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import count
 
@@ -94,6 +94,10 @@ def read_splits(cv: Any, X: Any, y: Any, sample: Sample, params: dict[str, Any])
                 "A split of 'cv' has no row with a weight above 0 in its training part."
             )
         splits.append((inside[inside >= 0], position[test][position[test] >= 0]))
+    if not splits:
+        raise ValueError(
+            "The 'cv' parameter gave no split. A generator can be gone through once: pass a list."
+        )
     if (tested != 1).any():
         row = int(np.flatnonzero(tested != 1)[0])
         raise ValueError(
@@ -119,6 +123,14 @@ def _read_split(split: Any, n_rows: int) -> Split:
     )
 
 
+def check_rows_left_out(estimator: Any, X: Any, read: TrainingInput) -> None:
+    """Refuse what rows of weight 0 hold, before anything is learned: they are given vectors too."""
+    if "error" in (estimator.handle_unknown, estimator.handle_missing):
+        frame = read_input(read.probe, X, reset=False)
+        if len(read.sample) < frame.n_rows:
+            encode_input(estimator, frame, read.columns, read.vocabularies)
+
+
 def cross_fit(
     estimator: Any,
     read: TrainingInput,
@@ -137,6 +149,8 @@ def cross_fit(
     def learn(number: int, part: Sample) -> list[Array]:
         fold = folds.begin("fold", number=number)
         learned = learn_tables(part, trained, recipe)
+        for table, whole, vocabulary in zip(learned, tables, read.vocabularies, strict=True):
+            _follow_unknown_rule(table, whole, vocabulary, estimator.handle_unknown)
         # Not to be stopped: without its fold a row has no vector.
         fold.end()
         return learned
@@ -153,6 +167,19 @@ def cross_fit(
     )
     folds.end()
     return vectors
+
+
+def _follow_unknown_rule(
+    table: Array, whole: Array, vocabulary: ColumnVocabulary, handle_unknown: str
+) -> None:
+    """Give the unknown row of a fold's table what it has in ``whole``, the one of all rows.
+
+    The vector of the infrequent categories has seen their rows: a fold has its own.
+    """
+    if handle_unknown in ("mean", "zeros"):
+        table[UNKNOWN] = whole[UNKNOWN]
+    elif handle_unknown == "infrequent_if_exist" and vocabulary.infrequent_code is not None:
+        table[UNKNOWN] = table[vocabulary.infrequent_code]
 
 
 def out_of_fold(

@@ -11,7 +11,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from . import _params as p
 from ._adopt import adopt
 from ._callbacks import begin_fit, with_callbacks
-from ._crossfit import choose_splits, cross_fit
+from ._crossfit import check_rows_left_out, choose_splits, cross_fit
 from ._partial_fit import StreamedModel
 from ._storage import StoredEmbeddings
 from ._threads import single_blas_thread
@@ -361,6 +361,7 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
             read = self._read(X, y, sample_weight)
             # A generator of its own: `fit` and `fit_transform` train the same network.
             splits = choose_splits(self, X, y, read.sample, read.rng.spawn(1)[0], params)
+            check_rows_left_out(self, X, read)
             n_parts = 1 + bool(splits)
             task = begin_fit(self, X, y, sample_weight, name="fit-transform", n_parts=n_parts)
             learning = task.begin("fit", n_parts=self._n_epochs())

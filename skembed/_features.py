@@ -130,23 +130,19 @@ class Features(Record):
         values = self.assemble([*effects, *terms], np.empty((1, 0)))[0]
         return unseen_combinations(self.terms, len(effects), values)
 
-    def transform(
+    def inputs(
         self, codes: Codes, numbers: Array, bags: Mapping[int, Bags]
-    ) -> NDArray[np.float32]:
-        """Features of new rows, ``(n, n_features)``."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Features and piecewise-linear coordinates of new rows."""
+        numbers = self.scaler.fill(numbers)
         columns: list[Array] = []
         for j, effects in enumerate(self.effects_seen):
             # As training rows get them, whatever the pooling of vectors: by the shares of a bag.
             columns.extend(pooled_vectors(effects, codes[:, j], bags.get(j), "mean").T)
         for term in self.terms:
             columns.extend(term.features(codes, numbers))
-        return self.assemble(columns, self.scaler.transform(numbers))
-
-    def inputs(
-        self, codes: Codes, numbers: Array, bags: Mapping[int, Bags]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Features and piecewise-linear coordinates of new rows."""
-        return self.transform(codes, numbers, bags), self.bins.transform(numbers)
+        features = self.assemble(columns, self.scaler.transform(numbers))
+        return features, self.bins.transform(numbers)
 
 
 class Draws(Record):
@@ -337,12 +333,13 @@ class _Maker:
     def _add_count(self, cross: Cross, codes: Codes, missing: Array | None = None) -> None:
         """Logarithm of the number of *other* rows of the same combination.
 
-        Only if it correlates with what is ``missing``, where that is given.
+        Only if it correlates with what is ``missing``, where that is given. Rows are counted and
+        not weights: a weight of the row's class, taken away, would tell the class.
         """
-        weight = self._sample.weight
-        counts = np.bincount(codes, weight, cross.n_codes)
-        others = np.log1p(np.maximum(counts[codes] - weight, 0))
+        counts = np.bincount(codes, minlength=cross.n_codes)
+        others = np.log1p(counts[codes] - 1)
         if missing is not None:
+            weight = self._sample.weight
             scores = [z_score(others[:, None], y[:, None], weight) for y in missing.T]
             if np.abs(scores).max(initial=0) <= _LEAST_Z_SCORE:
                 return

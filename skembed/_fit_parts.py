@@ -16,7 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._blend import Blend, with_enough_steps
-from ._cooccurrence import check_contexts, cooccurrence_counts, factorise_counts
+from ._cooccurrence import (
+    check_contexts,
+    cooccurrence_counts,
+    factorise_counts,
+    reject_first_vectors,
+)
 from ._effect_sums import EffectSums, effects_from_sums, no_sums
 from ._effects import Effects
 from ._features import Features
@@ -88,7 +93,8 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
             of_codes, False, [], nothing, nothing, read.inputs.scaler, read.inputs.bins
         )
         tables = fitted._tables_of(member, fitted._features, read.input.recipe)
-        fitted._blend = Blend(read.loss, [member], None, 1.0)
+        n_rows, weight = read.survey.n_rows, read.survey.weights[0]
+        fitted._blend = Blend(read.loss, [member], None, 1.0, n_rows, weight)
         fitted.crosses_ = []
         fitted.network_share_ = 1.0
         fitted._counted_before = False
@@ -170,11 +176,7 @@ def _sum_effects(part: Part, n_codes: tuple[int, ...], target: Target) -> Effect
 
 def _learn_together(estimator: Any, read: Reading) -> list[Array]:
     """Tables from what occurs together in a row, without a target."""
-    if estimator.initial_embeddings is not None:
-        raise ValueError(
-            "The 'initial_embeddings' parameter must be None with task='none', which does not "
-            f"start from vectors. Got {estimator.initial_embeddings!r} instead."
-        )
+    reject_first_vectors(estimator.initial_embeddings)
     n_codes, recipe = read.input.n_codes, read.input.recipe
     sizes = [*n_codes, *(len(edges) + 2 for edges in read.inputs.edges)]
     check_contexts(sizes, {})

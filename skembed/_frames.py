@@ -271,13 +271,22 @@ def _encode_narwhals(column: nw.Series, name: Hashable) -> Coded:
             array = array.dictionary_decode()
         encoded = array if hasattr(array, "dictionary") else array.dictionary_encode()
         codes = encoded.indices.cast("int64").fill_null(-1).to_numpy(zero_copy_only=False)
-        return _drop_missing_values(encoded.dictionary.to_numpy(zero_copy_only=False), codes, name)
+        values = encoded.dictionary
+        zone = getattr(values.type, "tz", None)
+        values = _in_zone(values.to_numpy(zero_copy_only=False), zone)
+        return _drop_missing_values(values, codes, name)
     # Nulls apart, so that integers with nulls are not read as floats.
     present = ~column.is_null().to_numpy()
-    part = _factorize(column.drop_nulls().to_numpy(), name)
+    zone = getattr(column.dtype, "time_zone", None)
+    part = _factorize(_in_zone(column.drop_nulls().to_numpy(), zone), name)
     codes = np.full(len(column), -1, dtype=np.intp)
     codes[present] = part.codes
     return Coded(part.values, codes)
+
+
+def _in_zone(values: Array, zone: str | None) -> Any:
+    """The values with the time zone of a column, which NumPy drops: moments of UTC are left."""
+    return values if zone is None else pd.DatetimeIndex(values).tz_localize("UTC").tz_convert(zone)
 
 
 def _encode_polars_strings(native: Any) -> Coded:
@@ -308,44 +317,17 @@ def _plain(values: Any) -> Array:
 
 def as_objects(values: Array) -> Array:
     """The values as Python objects, and dates as those of pandas: NumPy makes them integers."""
-    return np.asarray(_index(values).astype(object))
+    if values.dtype.kind not in "mM":
+        return values.astype(object)
+    flat = pd.Series(hashable(values.ravel())).astype(object)
+    return np.asarray(flat).reshape(values.shape)
 
 
-# Finding values again
-
-
-class Lookup:
-    """A hash map from values to their positions, built once and never changed."""
-
-    def __init__(self, values: Array) -> None:
-        self._index = _index(values)
-        self._index.get_indexer(self._index[:1])  # builds the hash table now, not in a thread later
-
-    def __call__(self, values: Array) -> NDArray[np.intp]:
-        """Position of each value, -1 where it is not known."""
-        known, wanted = self._index, _index(values)
-        if not _compare_exactly(known, wanted):
-            # pandas would round large integers, read strings as dates and keep booleans apart from
-            # numbers. Objects compare as in Python, where True is 1.
-            known, wanted = known.astype(object), wanted.astype(object)
-        return known.get_indexer(wanted)
-
-
-def _index(values: Array) -> pd.Index:
-    return pd.Index(values, dtype=values.dtype)
-
-
-def _compare_exactly(a: pd.Index, b: pd.Index) -> bool:
-    """Whether pandas compares the values of two indexes as Python does."""
-    kinds = {a.dtype.kind, b.dtype.kind}
-    if "f" in kinds and len(kinds) > 1 and kinds <= set("iuf"):
-        return not any(_has_large_integers(index) for index in (a, b))
-    return len(kinds) == 1 or kinds == set("iu")
-
-
-def _has_large_integers(index: pd.Index) -> bool:
-    is_integer = index.dtype.kind in "iu" and len(index) > 0
-    return bool(is_integer and not -(2**53) <= index.min() <= index.max() <= 2**53)
+def read_masked(X: np.ma.MaskedArray) -> Array:
+    """The cells of a masked array as objects, None where it is masked."""
+    cells = np.array(as_objects(X.data))
+    cells[np.ma.getmaskarray(X)] = None
+    return cells
 
 
 # Reading a column as numbers

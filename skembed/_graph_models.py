@@ -139,6 +139,7 @@ def _write_raw_prediction(
 ) -> str:
     """Raw predictions ``(n, n_outputs)``; see :class:`Blend`."""
     blend, features = estimator._blend, estimator._features
+    numbers = _write_filled(graph, features.scaler, numbers)
     inputs = _write_features(graph, features, codes, numbers)
     parts = []
     if blend.share > 0:
@@ -237,6 +238,19 @@ def _write_part(graph: Graph, part: Part, codes: list[str], numbers: list[Number
     missing = graph.add("IsNaN", number.value)
     bins = graph.add("Where", missing, len(edges) + 2, bins)
     return graph.add("Reshape", bins, np.array([-1]))
+
+
+def _write_filled(graph: Graph, scaler: NumericScaler, numbers: list[Number]) -> list[Number]:
+    """Numbers with the median where none was missing at fit; see :meth:`NumericScaler.fill`."""
+    filled = []
+    for number, center, flagged in zip(numbers, scaler.center_, scaler.flagged_, strict=True):
+        if not flagged:
+            # Rounded as the numbers and edges are.
+            center = center.astype(number.precision).astype(np.float64)
+            value = graph.add("Where", graph.add("IsNaN", number.value), center, number.value)
+            number = Number(value, number.precision)
+        filled.append(number)
+    return filled
 
 
 def _write_scaled(graph: Graph, scaler: NumericScaler, numbers: list[Number]) -> list[str]:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._coded import Coded
-from ._frames import Frame, encode_values, is_frame, read
+from ._frames import Frame, as_objects, encode_values, is_frame, read
 from ._input_read import Ragged
 from ._input_settings import InputSettings
-from ._input_table import check_dtype, check_missing, is_encoded
+from ._input_table import check_dtype, check_missing, check_range, is_encoded
 from ._one_hot import ZEROS, OneHot, decode, learn_one_hot, to_dense
 from ._scaling import Range, extremes, make_range
 from .nn._record import Record
@@ -60,10 +60,10 @@ class Block(Record):
     refuse_missing: bool
     dtype: np.dtype[Any]
 
-    def no_rows(self) -> Array | Ragged:
-        """Data of this layout without rows."""
+    def no_rows(self, n_empty: int = 0) -> Array | Ragged:
+        """Data of this layout without rows, or with so many empty sequences."""
         if self.layout.is_sequence:
-            return Ragged(np.empty((0, *self.layout.shape[1:])), np.empty(0, dtype=np.intp))
+            return Ragged(np.empty((0, *self.layout.shape[1:])), np.zeros(n_empty, dtype=np.intp))
         return np.empty((0, *self.layout.shape))
 
     @property
@@ -146,13 +146,16 @@ def to_symbols(values: Array | Frame) -> Coded:
         coded = _flat(values).coded(0)
         return Coded(coded.values, coded.codes.reshape(values.shape))
     columns = [values.coded(j) for j in range(len(values.names))]
-    distinct = np.concatenate([column.values.astype(object) for column in columns])
+    kinds = {column.values.dtype.kind for column in columns}
+    distinct = np.concatenate(
+        [as_objects(c.values) if len(kinds) > 1 else c.values for c in columns]
+    )
     joint = encode_values(distinct, "X")
     # One more cell, for the code -1 of a missing value.
     places = np.append(joint.codes, -1)
     starts = np.cumsum([0] + [len(column.values) for column in columns])
     codes = [
-        places[np.where(column.codes < 0, len(distinct), column.codes + start)]
+        places[np.where(column.codes < 0, len(distinct), column.codes.astype(np.intp) + start)]
         for column, start in zip(columns, starts, strict=False)
     ]
     return Coded(joint.values, np.column_stack(codes))
@@ -171,7 +174,7 @@ def learn_block(data: Array | Frame | Ragged, layout: Layout, settings: InputSet
         )
         return Block(layout, one_hot, None, refuse, settings.dtype)
     check_dtype(None, settings.dtype)
-    numbers = _read_numbers(values)
+    numbers = _numbers_of(values)
     if refuse:
         check_missing(numbers, None)
     learned = None
@@ -182,7 +185,7 @@ def learn_block(data: Array | Frame | Ragged, layout: Layout, settings: InputSet
     return Block(layout, None, learned, refuse, settings.dtype)
 
 
-def _read_numbers(values: Array) -> Array:
+def _numbers_of(values: Array) -> Array:
     if values.dtype.kind == "f":
         # Without an array of the same size, as np.isinf would make.
         if np.isinf(extremes(values, axis=None)).any():
@@ -201,10 +204,11 @@ def apply_block(data: Array | Frame | Ragged, block: Block) -> Array | list[Arra
         if isinstance(places, list):
             return [to_dense(part, block.one_hot, block.dtype) for part in places]
         return to_dense(places, block.one_hot, block.dtype)
-    numbers = _read_numbers(steps)
+    numbers = _numbers_of(steps)
     if block.refuse_missing:
         check_missing(numbers, None)
     numbers = block.range.scale(numbers) if block.range else numbers
+    check_range(numbers, None, block.dtype)
     return arrange(data, numbers.astype(block.dtype), block.layout, 0)
 
 
@@ -259,4 +263,4 @@ def _inverse_array(X: Array, block: Block, skip: int) -> Array:
         )
     if block.one_hot:
         return decode(X, block.one_hot)
-    return block.range.unscale(X) if block.range else X
+    return block.range.unscale(X) if block.range else X.copy()

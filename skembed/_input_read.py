@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import check_array
 
-from ._frames import is_frame, n_rows_of
+from ._frames import as_objects, is_frame, n_rows_of, read_masked
 from .nn._record import Record
 
 Array = NDArray[Any]
@@ -54,7 +54,7 @@ def read_input(X: Any, min_rows: int = 1) -> Any:
     if is_frame(X):
         return X
     if isinstance(X, np.ma.MaskedArray):
-        X = np.where(np.ma.getmaskarray(X), None, X.data.astype(object))  # masked is missing
+        X = read_masked(X)
     data = X if sparse.issparse(X) or isinstance(X, np.ndarray) else _unpack(X)
     if isinstance(data, np.ndarray) and data.dtype == object:
         data = _read_objects(data)
@@ -86,6 +86,13 @@ def has_no_rows(X: Any) -> bool:
     return is_nested(X) and hasattr(X, "__len__") and len(X) == 0
 
 
+def has_no_steps(X: Any) -> bool:
+    """Whether ``X`` is a list of empty sequences, which tells nothing of the shape of a step."""
+    if not is_nested(X) or not hasattr(X, "__iter__"):
+        return False
+    return all(isinstance(row, _NESTED) and len(row) == 0 for row in X)
+
+
 def to_array(values: Any) -> Array:
     """A list, column or array as an array whose dtype keeps numbers numbers and strings strings."""
     array = np.asarray(values) if hasattr(values, "__array__") else _unpack(values)
@@ -109,7 +116,7 @@ def _unpack(X: Any) -> Any:
     if not isinstance(X, Sequence) or isinstance(X, str):
         return X
     if any(isinstance(element, np.ndarray) for element in X):
-        X = [e.tolist() if isinstance(e, np.ndarray) else e for e in X]
+        X = [as_objects(e).tolist() if isinstance(e, np.ndarray) else e for e in X]
     if len(X) == 0 or not isinstance(X[0], _NESTED):
         return _cells(X)
     return np.array(X, dtype=object)
@@ -139,7 +146,7 @@ def _read_objects(array: Array) -> Array | Ragged:
 
 
 def _read_ragged(sequences: Array) -> Ragged:
-    rows = (row.tolist() if isinstance(row, np.ndarray) else row for row in sequences)
+    rows = (as_objects(row).tolist() if isinstance(row, np.ndarray) else row for row in sequences)
     steps = list(chain.from_iterable(rows))
     if not steps:
         raise ValueError("X holds only empty sequences. At least one must have a step.")

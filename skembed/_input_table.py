@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._frames import Frame
+from ._frames import Frame, as_objects
 from ._input_settings import InputSettings
 from ._one_hot import ZEROS, OneHot, decode, fill_dense, learn_one_hot, mean_rows, where
 from ._scaling import Range, extremes, make_range
@@ -40,8 +40,8 @@ class Table(Record):
         """Number of output columns."""
         return sum(column.width for column in self.columns)
 
-    def no_rows(self) -> Array:
-        """A table without rows."""
+    def no_rows(self, n_empty: int = 0) -> Array:
+        """A table without rows; none is an empty sequence."""
         return np.empty((0, len(self.columns)))
 
     @property
@@ -130,12 +130,19 @@ def _read_numbers(frame: Frame, j: int, column: Number, dtype: np.dtype[Any]) ->
         check_missing(numbers, column.name)
     if column.range is not None:
         numbers = column.range.scale(numbers)
-    if (np.abs(numbers) > np.finfo(dtype).max).any():
-        raise ValueError(
-            f"{where(column.name)} holds {np.nanmax(np.abs(numbers))}, which dtype={dtype} cannot "
-            "hold. Use a wider dtype, or scale='feature'."
-        )
+    check_range(numbers, column.name, dtype)
     return numbers
+
+
+def check_range(numbers: Array, name: Hashable, dtype: np.dtype[Any]) -> None:
+    """Refuse numbers that ``dtype`` would make infinite."""
+    low, high = extremes(numbers, axis=None)
+    largest = max(-float(low), float(high))
+    if largest > float(np.finfo(dtype).max):
+        raise ValueError(
+            f"{where(name)} holds {largest}, which dtype={dtype} cannot hold. Use a wider dtype, "
+            "or scale='feature'."
+        )
 
 
 def check_dtype(name: Hashable, dtype: np.dtype[Any]) -> None:
@@ -224,9 +231,15 @@ def _decode_rows(X: Array, table: Table) -> Array:
             columns.append(column.range.unscale(block[:, 0]) if column.range else block[:, 0])
         offset += column.width
     kinds = {column.dtype.kind for column in columns}
-    if len(kinds) > 1 and not kinds <= set("iuf"):
-        columns = [column.astype(object) for column in columns]
+    if len(kinds) > 1 and (not kinds <= set("iuf") or any(map(_has_large_integers, columns))):
+        columns = [as_objects(column) for column in columns]
     return np.column_stack(columns)
+
+
+def _has_large_integers(column: Array) -> bool:
+    """Whether floats would round some of the integers."""
+    is_integer = column.dtype.kind in "iu" and len(column) > 0
+    return bool(is_integer and not -(2**53) <= column.min() <= column.max() <= 2**53)
 
 
 def input_names(estimator: Any, given: Any) -> list[str]:

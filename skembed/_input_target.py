@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._frames import Lookup
 from ._input_read import to_array
 from ._labels import is_one_hot, read_labels
+from ._lookup import Lookup
 from .nn._record import Record
 
 Array = NDArray[Any]
@@ -48,6 +48,13 @@ def encode_target(y: Any, target: Target, dtype: Any) -> Array:
                 f"Got an array of shape {array.shape} and dtype {array.dtype}."
             )
         return array.reshape(-1, n_classes).astype(dtype)
+    if array.ndim == 2 and array.shape[1] > 1:
+        if is_one_hot(array) and array.shape[1] == n_classes:
+            return array.astype(dtype)
+        raise ValueError(
+            f"y must hold one label per row as in fit, or one-hot rows over its {n_classes} "
+            f"classes. Got an array of shape {array.shape}."
+        )
     out = np.zeros((len(array), n_classes), dtype=dtype)
     if len(array):
         labels = read_labels(array, "y")

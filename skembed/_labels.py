@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._frames import encode_values
+from ._frames import as_objects, encode_values
 from ._input_read import to_array
 from ._vocabulary import learn_vocabulary
 from .nn._record import Record
@@ -65,4 +65,4 @@ def class_balance(y: Any) -> dict[Any, int] | None:
     if array.ndim != 1 or (array.dtype.kind == "f" and (array != np.floor(array)).any()):
         return None
     vocabulary = learn_vocabulary(encode_values(array, "y"))
-    return dict(zip(vocabulary.categories.tolist(), vocabulary.counts.tolist(), strict=True))
+    return dict(zip(as_objects(vocabulary.categories), vocabulary.counts.tolist(), strict=True))

@@ -34,7 +34,7 @@ InputsOf = Callable[[int, NDArray[np.intp], np.random.Generator], NDArray[np.flo
 OnEpoch = Callable[["FittedNetwork", int, float, float | None], bool]
 
 # Bounds of the estimated rows at the mean that each learned vector is given beside its own.
-_PSEUDO_COUNT_RANGE = (5.0, 500.0)
+_VECTOR_PSEUDO_COUNT_RANGE = (5.0, 500.0)
 
 
 class Recipe(Record):
@@ -355,7 +355,7 @@ def vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[f
         # Geometric mean over columns and outputs: pseudo-counts range over many decades.
         mean = float(np.exp(np.log(np.maximum(effects[sharing], 1e-6)).mean()))
         if recipe.shrinkage is None:
-            mean = float(np.clip(mean, *_PSEUDO_COUNT_RANGE))
+            mean = float(np.clip(mean, *_VECTOR_PSEUDO_COUNT_RANGE))
         counts.append(mean / (recipe.multipliers[j] or 1.0))
     return counts
 

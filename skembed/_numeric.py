@@ -37,6 +37,10 @@ class NumericScaler:
                 self.range_[j] = _spread(present)
         return self
 
+    def fill(self, X: Array) -> Array:
+        """The numbers with the median where a column that had none missing at fit lacks one."""
+        return np.where(np.isnan(X) & ~self.flagged_, self.center_, X)
+
     def transform(self, X: Array) -> NDArray[np.float32]:
         """Scaled columns, then the flags, ``(n, n_columns + n_flagged)``."""
         missing = np.isnan(X)

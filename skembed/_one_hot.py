@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ._coded import Coded
+from ._frames import as_objects
 from ._vocabulary import UNKNOWN, ColumnVocabulary, learn_vocabulary
 from .nn._record import Record
 
@@ -62,12 +63,12 @@ class OneHot(Record):
         extra = np.full(self.width - len(self.vocabulary.categories), None)
         if not len(extra):
             return self.vocabulary.categories
-        return np.concatenate([self.vocabulary.categories.astype(object), extra])
+        return np.concatenate([as_objects(self.vocabulary.categories), extra])
 
     @property
     def positions(self) -> dict[Any, int]:
         """Place by category, and by None for missing values that have a place."""
-        places = {category: i for i, category in enumerate(self.vocabulary.categories.tolist())}
+        places = {category: i for i, category in enumerate(as_objects(self.vocabulary.categories))}
         if self.has_missing_place:
             places[None] = len(places)
         return places
@@ -92,7 +93,7 @@ class OneHot(Record):
     def _refuse(self, column: Coded) -> None:
         unknown = self.vocabulary.unknown_values(Coded(column.values, column.codes.ravel()))
         if len(unknown) and self.places[UNKNOWN] == REFUSED:
-            shown = ", ".join(repr(value) for value in unknown[:5].tolist())
+            shown = ", ".join(repr(value) for value in as_objects(unknown[:5]))
             more = ", ..." if len(unknown) > 5 else ""
             raise ValueError(
                 f"{where(self.name)} holds values that were not seen in fit: {shown}{more}. "
@@ -183,4 +184,4 @@ def decode(scores: Array, one_hot: OneHot) -> Array:
         return one_hot.vocabulary.categories[places]
     if one_hot.vocabulary.categories.dtype.kind == "f":
         return np.append(cells.astype(np.float64), np.nan)[np.where(empty, len(cells), places)]
-    return np.append(cells.astype(object), None)[np.where(empty, len(cells), places)]
+    return np.append(as_objects(cells), None)[np.where(empty, len(cells), places)]

@@ -31,8 +31,9 @@ class StreamedModel(EmbeddingModel):
     ) -> Self:
         """Learn from one more batch of rows.
 
-        The memory it takes follows from the tables and one batch. After a :meth:`fit` it goes on
-        from what that has learned.
+        The memory it takes follows from the tables, one batch, and the pairs of categories that
+        stood together, of which at most five million are kept. After a :meth:`fit` it goes on from
+        what that has learned.
 
         The categories are those of ``categories``, or those that :meth:`partial_fit_vocabulary`
         has counted before the first call. Else new ones join as they come, unless
@@ -146,7 +147,7 @@ class StreamedModel(EmbeddingModel):
         rows = np.flatnonzero(weight)
         coded = [column.take(rows) for column in columns.read(frame)]
         vocabularies = self._extended(coded)
-        codes, bags = encode_coded(self, coded, len(rows), columns, vocabularies)
+        codes, bags = encode_coded(self, coded, rows, columns, vocabularies)
         numbers = numeric_matrix(frame, columns)[rows]
         numeric = units.scaler.transform(numbers)
         return Sample(rows, codes, numeric, target, weight[rows], bags), numbers, vocabularies

@@ -14,13 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._adopt import adopt
 from ._base import EmbeddingModel
-from ._blend import Blend, continue_blend, fit_blend
+from ._blend import Blend, continue_blend, fit_blend, grow_blend
 from ._callbacks import Task, begin_fit, has_callbacks, with_callbacks
 from ._effects_frame import effect_frames
 from ._features import Features, FeatureSettings, make_features
 from ._first_pass import FirstPass
-from ._frames import Frame
-from ._learning import FittedNetwork, Recipe, grow_network
+from ._learning import FittedNetwork, Recipe
 from ._params import check_parameters
 from ._progress import Watch, mean_curve
 from ._recipe import make_recipe, share_tables
@@ -29,7 +28,7 @@ from ._tables import limit_norm
 from ._targets import Target
 from ._terms import Cross, Part, Term
 from ._threads import single_blas_thread
-from ._training_input import TrainingInput, encode_input, read_training_input
+from ._training_input import TrainingInput, encode_coded, encode_input, read_training_input
 from ._vocabularies import moved_rows
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._architecture import table_views
@@ -63,7 +62,7 @@ class EmbeddingPredictor(EmbeddingModel):
             weight = self._weighted(X, y, sample_weight, classes)
             read = read_training_input(self, X, y, weight, classes=classes, first_pass=first_pass)
             task = begin_fit(self, X, y, sample_weight, n_parts=self.n_estimators, in_order=False)
-            target = self._with_loss(read.sample.target)
+            target = self._with_loss(read.sample)
             read = replace(read, sample=replace(read.sample, target=target))
             features, draws = make_features(
                 read.sample,
@@ -138,9 +137,9 @@ class EmbeddingPredictor(EmbeddingModel):
             if j not in read.sample.bags
         ]
 
-    def _with_loss(self, target: Target) -> Target:
-        """The target made ready for the loss that was chosen."""
-        return target
+    def _with_loss(self, sample: Sample) -> Target:
+        """The target of a sample made ready for the loss that was chosen."""
+        return sample.target
 
     def _as_before(self, target: Target) -> Target:
         """The target in the unit of the first fit."""
@@ -158,8 +157,15 @@ class EmbeddingPredictor(EmbeddingModel):
             frame = read_input(self, X, reset=False)
             weight = self._weighted(X, y, sample_weight, self.classes_)
             weight = read_weight(weight, frame.n_rows)
-            vocabularies, features, blend = self._grown(frame, np.flatnonzero(weight))
-            sample = self._read_more(frame, y, weight, vocabularies, features)
+            rows = np.flatnonzero(weight)
+            coded = [column.take(rows) for column in self._columns.read(frame)]
+            vocabularies = self._extended(coded)
+            features, blend = self._grown(vocabularies)
+            codes, bags = encode_coded(self, coded, rows, self._columns, vocabularies)
+            numbers = numeric_matrix(frame, self._columns)[rows]
+            inputs = np.concatenate(features.inputs(codes, numbers, bags), axis=1)
+            target = self._as_before(self._read_more_target(y, weight))
+            sample = Sample(rows, codes, inputs, target, weight[rows], bags)
             tables = share_tables(self.shared, self._columns)
             recipe = make_recipe(self, self._columns, vocabularies, tables)
             rng = make_rng(self.random_state, self.n_iter_)
@@ -181,32 +187,10 @@ class EmbeddingPredictor(EmbeddingModel):
         if any(history.interrupted for history in histories):
             raise KeyboardInterrupt
 
-    def _grown(
-        self, frame: Frame, rows: NDArray[np.intp]
-    ) -> tuple[list[ColumnVocabulary], Features, Blend]:
-        """What has been learned, with the categories that are new in some rows."""
-        coded = [column.take(rows) for column in self._columns.read(frame)]
-        vocabularies = self._extended(coded)
+    def _grown(self, vocabularies: list[ColumnVocabulary]) -> tuple[Features, Blend]:
+        """What has been learned, where columns have more categories."""
         moves, n_codes = moved_rows(self._vocabularies, vocabularies)
-        members = [grow_network(member, moves, n_codes) for member in self._blend.members]
-        features = self._features.grown(moves, n_codes)
-        return vocabularies, features, replace(self._blend, members=members)
-
-    def _read_more(
-        self,
-        frame: Frame,
-        y: Any,
-        weight: NDArray[np.float64],
-        vocabularies: list[ColumnVocabulary],
-        features: Features,
-    ) -> Sample:
-        """Rows for a fit that exists, with the features that new rows get."""
-        target = self._as_before(self._read_more_target(y, weight))
-        rows = np.flatnonzero(weight)
-        codes, bags = encode_input(self, frame, self._columns, vocabularies)
-        numbers = numeric_matrix(frame, self._columns)
-        inputs = np.concatenate(features.inputs(codes, numbers, bags), axis=1)
-        return Sample(rows, codes[rows], inputs[rows], target, weight[rows], bags)
+        return self._features.grown(moves, n_codes), grow_blend(self._blend, moves, n_codes)
 
     def _fitted(
         self, read: TrainingInput, features: Features, blend: Blend, histories: list[History]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bins import PiecewiseLinear
-from ._cooccurrence import bin_codes, bin_edges
+from ._cooccurrence import bin_edges, context_bins
 from ._learning import make_architecture
 from ._numeric import NumericScaler
 from ._params import check_parameters
@@ -30,7 +30,7 @@ from ._survey import (
     vocabularies_of,
     with_moments,
 )
-from ._targets import Target, for_loss
+from ._targets import Target, for_loss, unit_for
 from ._training_input import TrainingInput
 from ._vocabulary import ColumnVocabulary
 from .nn._architecture import Architecture, place_codes
@@ -55,7 +55,7 @@ class Inputs(Record):
         scaled = self.scaler.transform(numbers)
         if self.bins is None:
             return scaled
-        return np.hstack([scaled, self.bins.transform(numbers)])
+        return np.hstack([scaled, self.bins.transform(self.scaler.fill(numbers))])
 
 
 class BinInputs(Record):
@@ -64,7 +64,7 @@ class BinInputs(Record):
     edges: list[NDArray[np.float64]]
 
     def __call__(self, numbers: NDArray[np.float64]) -> NDArray[np.float32]:
-        return bin_codes(numbers, self.edges).astype(np.float32)
+        return context_bins(numbers, self.edges).astype(np.float32)
 
 
 class Plan(Record):
@@ -167,10 +167,16 @@ def read_parts(estimator: Any, given: Parts, block_rows: int, loss: str | None =
 
 
 def _target_of_all(raw: Parts, known: Survey, task: str, loss: str | None) -> Target:
-    target = first_target(known, task)
-    if known.labels is not None and known.labels.truncated:
+    target, labels = first_target(known, task), known.labels
+    truncated = labels is not None and labels.truncated
+    if truncated:
         target = with_moments(target, raw.total(moments, target.center))
-    return target if loss is None else for_loss(target, loss)
+    if loss is None:
+        return target
+    y = np.concatenate(known.y)
+    values, weight = (y, np.ones(len(y))) if truncated else (labels.values, labels.weight)
+    unit = unit_for(loss, part_target(values, weight, target, None), weight)
+    return for_loss(target, loss, unit)
 
 
 def _lengths(given: tuple[Any, Any, Any]) -> tuple[int, int | None, int | None]:
@@ -267,7 +273,7 @@ def make_part(raw: Sequence[RawRows], number: int, plan: Plan) -> Part:
 def _encode(rows: RawRows, plan: Plan) -> NDArray[np.int32]:
     codes, _ = encode_columns(
         rows.columns,
-        len(rows),
+        range(len(rows)),
         plan.vocabularies,
         plan.names,
         plan.handle_unknown,
@@ -297,8 +303,8 @@ def _loss_of_all(known: Survey, target: Target, quantile: float, name: str | Non
         return loss.with_baseline(np.zeros(target.n_outputs, dtype=np.float32))
     if target.kind.startswith("continuous"):
         y = np.concatenate(known.y)
-        sampled = part_target(y, np.ones(len(y)), target, None)
-        values, weight = for_loss(sampled, name).values, np.ones(len(y))
+        weight = np.ones(len(y))
+        values = part_target(y, weight, target, name).values
     else:
         labels = known.labels
         values = part_target(labels.values, labels.weight, target, None).values

@@ -11,7 +11,8 @@ from sklearn.base import RegressorMixin
 
 from . import _params as p
 from ._predictors import EmbeddingPredictor
-from ._targets import Target, for_loss, in_unit_of
+from ._sample import Sample
+from ._targets import Target, for_loss, unit_for
 from ._training_input import TrainingInput
 
 
@@ -85,7 +86,8 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
     loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, \
             default="squared_error"
         What is minimised. ``"poisson"`` is for counts and other numbers from 0, whose logarithm is
-        modelled; ``"huber"`` is quadratic up to 1.35 standard deviations of the target.
+        modelled; ``"huber"`` is quadratic up to 1.35 standard deviations, as the quartiles of the
+        target tell them (Huber 1964, doi:10.1214/aoms/1177703732).
     quantile : float, default=0.5
         The quantile that ``loss="quantile"`` predicts.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
@@ -283,13 +285,14 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         self.verbose = verbose
         self.n_jobs = n_jobs
 
-    def _with_loss(self, target: Target) -> Target:
-        return for_loss(target, self.loss)
+    def _with_loss(self, sample: Sample) -> Target:
+        target = sample.target
+        return for_loss(target, self.loss, unit_for(self.loss, target, sample.weight))
 
     def _as_before(self, target: Target) -> Target:
         # What a loss asks of the targets, it asks of those of all calls.
-        target = for_loss(replace(target, limits=self._widened(target.limits)), self.loss)
-        return in_unit_of(target, self._target_center, self._target_scale)
+        target = replace(target, limits=self._widened(target.limits))
+        return for_loss(target, self.loss, (self._target_center, self._target_scale))
 
     def _store(self, read: TrainingInput) -> None:
         super()._store(read)

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
 from ._coded import CodedBags, Column
-from ._frames import Frame, is_frame, read
+from ._frames import Frame, is_frame, read, read_masked
 from ._numeric import NumericScaler
 from ._sequences import read_bags, weigh_bags
 from ._targets import Target, read_target, used_rows
@@ -24,6 +24,8 @@ from .nn._record import Record
 
 Rows = NDArray[np.intp] | slice
 Codes = NDArray[np.unsignedinteger]
+# Numbers of rows.
+Rows = Sequence[int] | NDArray[np.intp]
 
 _SMALLEST_PART = 1e-300
 
@@ -102,7 +104,7 @@ def read_input(estimator: Any, X: Any, *, reset: bool) -> Frame:
             )
         return read(X)
     if isinstance(X, np.ma.MaskedArray):
-        X = np.where(np.ma.getmaskarray(X), None, X.data.astype(object))  # masked is missing
+        X = read_masked(X)
     if isinstance(X, list | tuple):
         # Keeps the types apart: [["a", 1]] would become strings.
         X = _as_cells(X)
@@ -239,16 +241,17 @@ def _ones(n_rows: int) -> NDArray[np.float64]:
 
 def encode_columns(
     coded: Sequence[Column],
-    n_rows: int,
+    rows: Rows,
     vocabularies: Sequence[ColumnVocabulary],
     names: Sequence[Any],
     handle_unknown: str,
     handle_missing: str,
     pooling: str,
 ) -> tuple[Codes, dict[int, Bags]]:
-    """Codes of all rows and categorical columns, ``(n, n_columns)``, and the bags of those that are
-    sequences, one for each row.
+    """Codes of some rows and all categorical columns, ``(n, n_columns)``, and the bags of those
+    that are sequences, one for each row. ``rows`` are their numbers in what the user gave.
     """
+    n_rows = len(rows)
     sizes = [
         n_rows if isinstance(column, CodedBags) else vocabulary.n_codes
         for column, vocabulary in zip(coded, vocabularies, strict=True)
@@ -256,9 +259,9 @@ def encode_columns(
     codes = np.empty((n_rows, len(coded)), dtype=np.min_scalar_type(max(sizes, default=1) - 1))
     bags = {}
     for j, (column, vocabulary, name) in enumerate(zip(coded, vocabularies, names, strict=True)):
-        if handle_missing == "error" and len(rows := column.missing_rows()):
+        if handle_missing == "error" and len(missing := column.missing_rows()):
             raise ValueError(
-                f"Column {name!r} has a missing value in row {rows[0]}, and "
+                f"Column {name!r} has a missing value in row {rows[missing[0]]}, and "
                 "handle_missing='error'. Fill it, or set handle_missing='embed'."
             )
         if handle_unknown == "error" and len(unseen := vocabulary.unknown_values(column.elements)):
@@ -288,7 +291,7 @@ def numeric_matrix(frame: Frame, columns: Columns) -> NDArray[np.float64]:
 def make_sample(
     frame: Frame,
     columns: Columns,
-    codes_of: Callable[[list[Column], int], tuple[Codes, dict[int, Bags]]],
+    codes_of: Callable[[list[Column], Rows], tuple[Codes, dict[int, Bags]]],
     y: Any,
     task: str,
     sample_weight: Any,
@@ -305,7 +308,7 @@ def make_sample(
     numbers = numeric_matrix(frame, columns)[rows]
     scaler = NumericScaler().fit(numbers)
     coded = [column.take(rows) for column in columns.read(frame)]
-    codes, bags = codes_of(coded, len(numbers))
+    codes, bags = codes_of(coded, range(frame.n_rows) if isinstance(rows, slice) else rows)
     sample = Sample(
         rows=rows,
         codes=codes,

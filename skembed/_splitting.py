@@ -12,7 +12,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
 from . import _params
-from ._frames import n_rows_of
+from ._frames import as_objects, n_rows_of
 from ._input_read import check_length
 from ._labels import Labels, read_labels
 
@@ -203,7 +203,7 @@ def _check_strata(strata: Labels, n_parts: int) -> None:
     counts = strata.counts
     if counts.min(initial=n_parts) < n_parts:
         rare = int(counts.argmin())
-        name = strata.classes.tolist()[rare]
+        name = as_objects(strata.classes)[rare]
         raise ValueError(
             f"Class {name!r} of y has {counts[rare]} row(s), "
             f"fewer than the {n_parts} parts. Merge it with another class, or set stratify=False."

@@ -200,6 +200,9 @@ def _plain_parameters(encoder: Any) -> dict[str, Any]:
     """The parameters that JSON can say."""
     plain = {}
     given = encoder.get_params(deep=False)
+    if encoder._n_outputs:
+        # What the tables have, should the parameter have changed since the fit.
+        given["target_effect"] = encoder._has_effects()
     for name, value in (given | {"dtype": np.dtype(encoder.dtype).name}).items():
         with suppress(TypeError):
             plain[name] = to_json(value)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._coded import Coded
-from ._frames import Lookup, as_objects, encode_values, has_categories
+from ._frames import as_objects, encode_values, has_categories
+from ._lookup import Lookup
 from ._sample import Columns, numeric_matrix, read_input, read_weight
 from ._targets import Target, for_loss, in_unit_of, read_target, target_rows
 from ._vocabularies import given_categories
@@ -204,7 +205,7 @@ def survey(raw: RawRows, tables: Sequence[int], stride: int) -> Survey:
 
 
 def _count_values(column: Coded) -> Values:
-    counts = np.bincount(column.codes + 1, minlength=len(column.values) + 1)[1:]
+    counts = column.counts()
     seen = counts > 0
     return Values(column.values[seen], counts[seen])
 
@@ -213,12 +214,12 @@ def vocabularies_of(
     known: Survey, estimator: Any, columns: Columns, tables: Sequence[int]
 ) -> list[ColumnVocabulary]:
     """A vocabulary per categorical column."""
-    given = given_categories(estimator.categories, columns)
+    given = given_categories(estimator.categories, columns, tables)
     learned = []
     for table, found in enumerate(known.values):
         sharing = [j for j, own in enumerate(tables) if own == table]
         values, counts = found.values, found.counts
-        declared = next((given[j] for j in sharing if given[j] is not None), None)
+        declared = given.get(table)
         if declared is not None:
             unseen = values[Lookup(declared)(values) < 0]
             if len(unseen):
@@ -242,7 +243,7 @@ def moments(raw: RawRows, center: NDArray[np.float64]) -> Moments:
     if raw.y is None:
         nothing, far = np.zeros(len(center)), np.full(len(center), np.inf)
         return Moments(0.0, nothing, nothing, np.stack([far, -far]))
-    y = raw.y.astype(np.float64).reshape(len(raw), -1)
+    y = raw.y.astype(np.float64).reshape(len(raw), len(center))
     limits = np.stack([y.min(axis=0, initial=np.inf), y.max(axis=0, initial=-np.inf)])
     residual, weight = y - center, raw.weight
     return Moments(float(weight.sum()), weight @ residual, weight @ residual**2, limits)
@@ -282,6 +283,5 @@ def part_target(y: Array | None, weight: Array, of_all: Target, loss: str | None
     if not of_all.kind.startswith("continuous"):
         classes = None if of_all.kind == "multilabel-indicator" else of_all.classes
         return read_target(y, "classification", weight, classes)
-    target = in_unit_of(read_target(y, "regression", weight), of_all.center, of_all.scale)
-    target = replace(target, limits=of_all.limits)
-    return target if loss is None else for_loss(target, loss)
+    target = replace(read_target(y, "regression", weight), limits=of_all.limits)
+    return for_loss(target, loss or "squared_error", (of_all.center, of_all.scale))

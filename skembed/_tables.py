@@ -83,9 +83,12 @@ def take_vectors(table: Table, codes: NDArray[np.integer], out: Array) -> None:
         np.take(table.astype(out.dtype, copy=False), codes, axis=0, out=out, mode="clip")
 
 
-def nearest_codes(vectors: Table, table: Table) -> NDArray[np.intp]:
-    """Code with the least Euclidean distance to each vector."""
-    return pairwise_distances_argmin(vectors, table)
+def nearest_codes(vectors: Table, table: Table, codes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Code with the least Euclidean distance to each vector, the first in ``codes`` of those that
+    share a vector.
+    """
+    distinct, first = np.unique(table[codes], axis=0, return_index=True)
+    return codes[first[pairwise_distances_argmin(vectors, distinct)]]
 
 
 def vector_frame(table: Table, vocabulary: ColumnVocabulary, feature: Any, names: list[str]) -> Any:

@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import assert_all_finite
 
 from ._frames import find_missing, has_categories, is_array, to_array
+from .nn._losses import weighted_quantile
 from .nn._record import Record
+
+Unit = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 # More classes than this in an integer target are more likely numbers than names.
 _MOST_INTEGER_CLASSES = 20
+# Between the quartiles of the normal distribution, in standard deviations.
+_QUARTILES_OF_NORMAL = 1.349
 
 
 class Target(Record):
@@ -67,8 +71,11 @@ class Target(Record):
         """The class of each row, or its indicators of several labels."""
         if self.kind == "multilabel-indicator":
             return self.values.astype(np.int64)
-        numbers = self.values if self.values.ndim == 1 else self.values[:, 0].astype(np.int64)
-        return self.classes[numbers]
+        return self.classes[self.numbers()]
+
+    def numbers(self) -> NDArray[np.integer]:
+        """The position of each row's class in ``classes``."""
+        return self.values if self.values.ndim == 1 else self.values[:, 0].astype(np.int64)
 
 
 def read_target(
@@ -258,6 +265,7 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
     # scikit-learn calls any two integers an indicator.
     if kind == "multilabel-indicator" and np.isin(array, (0, 1)).all():
         n_outputs = array.shape[1]
+        _check_label_numbers(all_classes, n_outputs)
         return Target(
             values=array.astype(np.float32),
             kind=kind,
@@ -282,7 +290,10 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
         classes, numbers = _among(classes[numbers], read_classes(all_classes))
     if len(classes) < 2:
         only = classes.tolist()[0]
-        raise ValueError(f"y must have at least two classes. Got one class only: {only!r}.")
+        raise ValueError(
+            f"y must have at least two classes. Got one class only: {only!r}. A number to predict "
+            "is for EmbeddingRegressor, or EmbeddingEncoder with task='regression'."
+        )
     binary = len(classes) == 2
     n_outputs = 1 if binary else len(classes)
     return Target(
@@ -295,6 +306,14 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
         scale=np.ones(n_outputs),
         limits=_unit_interval(n_outputs),
     )
+
+
+def _check_label_numbers(classes: Any, n_labels: int) -> None:
+    if classes is not None and not np.array_equal(read_classes(classes), np.arange(n_labels)):
+        raise ValueError(
+            f"classes must be left out, or be the numbers of the columns, {list(range(n_labels))}, "
+            f"where y holds 0 and 1 for several labels. Got {classes!r}."
+        )
 
 
 def read_classes(classes: Any) -> NDArray[Any]:
@@ -324,20 +343,6 @@ def _unit_interval(n_outputs: int) -> NDArray[np.float64]:
     return np.repeat([[0.0], [1.0]], n_outputs, axis=1)
 
 
-def weigh_classes(
-    y: Any,
-    task: str,
-    weight: NDArray[np.float64],
-    class_weight: Any,
-    classes: NDArray[Any] | None = None,
-) -> NDArray[np.float64]:
-    """The weights of the rows times those of their classes; the rest is as in `read_target`."""
-    labels = read_target(y, task, weight, classes).labels()
-    weight = weight.copy()
-    weight[weight > 0] *= compute_sample_weight(class_weight, labels)
-    return weight
-
-
 def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """The outputs ``(n, n_outputs)`` with mean 0 and standard deviation 1."""
     y = target.columns()
@@ -347,30 +352,32 @@ def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.floa
     return y
 
 
-def for_loss(target: Target, loss: str) -> Target:
-    """A regression target as another loss takes it."""
-    if loss != "poisson":
-        return replace(target, loss=loss)
-    # The logarithm of the mean is modelled, so that the numbers stay in their own unit.
-    values = target.values * target.scale + target.center
+def unit_for(loss: str, target: Target, weight: NDArray[np.float64]) -> Unit:
+    """Center and scale, each ``(n_outputs,)``, in which a loss takes a regression target."""
+    if loss == "poisson":
+        # The logarithm of the mean is modelled: 0 stays 0.
+        return np.zeros_like(target.center), target.center
+    if loss == "huber":
+        # The few values that it is to bear would widen the deviation.
+        low, middle, high = (
+            weighted_quantile(target.columns(), weight, q) for q in (0.25, 0.5, 0.75)
+        )
+        spread = np.where(high > low, (high - low) / _QUARTILES_OF_NORMAL, 1)
+        return target.center + middle * target.scale, spread * target.scale
+    return target.center, target.scale
+
+
+def for_loss(target: Target, loss: str, unit: Unit) -> Target:
+    """A regression target as a loss takes it, in a unit that was found for it."""
     least, largest = target.limits
-    if (least < 0).any() or (largest == 0).any():
+    if loss == "poisson" and ((least < 0).any() or (largest == 0).any()):
         raise ValueError(
             "y must be at least 0, and not 0 in all rows, with loss='poisson'. The least value is "
             f"{least.min():g}."
         )
-    if (largest > np.finfo(np.float32).max).any():
-        raise ValueError(
-            "y must stay below 3.4e38 with loss='poisson', which keeps its unit. The largest value "
-            f"is {largest.max():g}. Rescale."
-        )
-    return replace(
-        target,
-        values=np.maximum(values, 0).astype(np.float32),
-        loss=loss,
-        center=np.zeros_like(target.center),
-        scale=np.ones_like(target.scale),
-    )
+    target = replace(in_unit_of(target, *unit), loss=loss)
+    # 0 is not exact in standard deviations from the mean.
+    return replace(target, values=np.maximum(target.values, 0)) if loss == "poisson" else target
 
 
 def in_unit_of(target: Target, center: NDArray[np.float64], scale: NDArray[np.float64]) -> Target:

@@ -16,6 +16,7 @@ from ._numeric import NumericScaler
 from ._recipe import make_recipe, share_tables
 from ._sample import (
     Columns,
+    Rows,
     Sample,
     choose_columns,
     encode_columns,
@@ -95,14 +96,14 @@ def read_training_input(
     tables = share_tables(estimator.shared, columns)
     vocabularies: list[ColumnVocabulary] = []
 
-    def codes_of(coded: list[Column], n_rows: int) -> Codes:
+    def codes_of(coded: list[Column], rows: Rows) -> Codes:
         limits = estimator.min_frequency, estimator.max_categories
         vocabularies.extend(
             learn_vocabularies(coded, columns, estimator.categories, *limits, tables)
             if first_pass is None
             else first_pass.finished(tables, *limits)
         )
-        return encode_coded(estimator, coded, n_rows, columns, vocabularies)
+        return encode_coded(estimator, coded, rows, columns, vocabularies)
 
     sample, numbers, scaler = make_sample(
         frame, columns, codes_of, y, estimator.task, sample_weight, classes
@@ -115,20 +116,21 @@ def encode_input(
     estimator: Any, frame: Frame, columns: Columns, vocabularies: list[ColumnVocabulary]
 ) -> Codes:
     """Codes of all rows of a frame, ``(n, n_categorical)``, and the bags of some columns."""
-    return encode_coded(estimator, columns.read(frame), frame.n_rows, columns, vocabularies)
+    rows = range(frame.n_rows)
+    return encode_coded(estimator, columns.read(frame), rows, columns, vocabularies)
 
 
 def encode_coded(
     estimator: Any,
     coded: list[Column],
-    n_rows: int,
+    rows: Rows,
     columns: Columns,
     vocabularies: list[ColumnVocabulary],
 ) -> Codes:
-    """Codes of the categorical columns, and the bags of some of them."""
+    """Codes of the categorical columns, and the bags of some of them, of ``rows`` of the input."""
     return encode_columns(
         coded,
-        n_rows,
+        rows,
         vocabularies,
         columns.categorical_names,
         estimator.handle_unknown,

@@ -80,8 +80,9 @@ class LearnedVectors:
             )
         output = np.empty((len(X), len(self.embeddings_)), dtype=object)
         for j, (table, columns) in enumerate(zip(self.embeddings_, self._slices(), strict=True)):
-            values = self._vocabularies[j].values_of_codes()
-            output[:, j] = values[nearest_codes(X[:, columns], table)]
+            vocabulary = self._vocabularies[j]
+            codes = nearest_codes(X[:, columns], table, vocabulary.codes_by_count())
+            output[:, j] = vocabulary.values_of_codes()[codes]
         return output
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
@@ -128,8 +129,13 @@ class LearnedVectors:
         return given
 
     def _coordinate_names(self, dim: int) -> list[str]:
-        effects = self._effect_names() if self.target_effect else []
+        effects = self._effect_names() if self._has_effects() else []
         return effects + [str(k) for k in range(dim)]
+
+    def _has_effects(self) -> bool:
+        """Whether the tables have effects: the parameter may have changed since the fit."""
+        widths = [table.shape[1] for table in self.embeddings_]
+        return widths != list(self.embedding_dims_)
 
     def _effect_names(self) -> list[str]:
         if self._n_outputs < 2:

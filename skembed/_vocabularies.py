@@ -33,31 +33,24 @@ def learn_vocabularies(
 
     Columns with the same number in ``tables`` get one vocabulary, of what any of them holds.
     """
-    given = given_categories(categories, columns)
-    fixed = _fixed_tables(given, tables)
+    given = given_categories(categories, columns, tables)
     learned: dict[int, ColumnVocabulary] = {}
     vocabularies = []
     for j, (column, name) in enumerate(zip(coded, columns.categorical_names, strict=True)):
         table = tables[j]
         if table not in learned:
             sharing = [k for k, other in enumerate(tables) if other == table]
-            values = next((given[k] for k in sharing if given[k] is not None), None)
             learned[table] = learn_vocabulary(
                 stack_columns([coded[k].elements for k in sharing]),
                 n_rows=sum(len(coded[k]) for k in sharing),
-                categories=values,
+                categories=given.get(table),
                 min_frequency=min_frequency,
                 max_categories=max_categories,
             )
-        if table in fixed:
+        if table in given:
             _reject_unknown(learned[table], column, name)
         vocabularies.append(learned[table])
     return vocabularies
-
-
-def _fixed_tables(given: Sequence[Any], tables: Sequence[int]) -> set[int]:
-    """Tables whose categories are given, by one of the columns that share them or by all."""
-    return {table for table, own in zip(tables, given, strict=True) if own is not None}
 
 
 def _reject_unknown(vocabulary: ColumnVocabulary, column: Column, name: Any) -> None:
@@ -81,24 +74,41 @@ def extend_vocabularies(
     """The vocabularies with the rows of one more batch counted. New categories join where they may
     and ``categories`` does not say what there is.
     """
-    given = given_categories(categories, columns)
-    fixed = _fixed_tables(given, tables)
+    given = given_categories(categories, columns, tables)
     extended: dict[int, ColumnVocabulary] = {}
     for j, table in enumerate(tables):
-        if table in fixed:
+        if table in given:
             _reject_unknown(vocabularies[j], coded[j], columns.categorical_names[j])
         if table not in extended:
             sharing = [k for k, other in enumerate(tables) if other == table]
             extended[table] = add_counts(
                 vocabularies[j],
                 stack_columns([coded[k].elements for k in sharing]),
-                may_grow=may_grow and table not in fixed,
+                may_grow=may_grow and table not in given,
             )
     return [extended[table] for table in tables]
 
 
-def given_categories(categories: Any, columns: Columns) -> list[NDArray[Any] | None]:
-    """The checked values of ``categories=`` per column; None where they are learned."""
+def given_categories(
+    categories: Any, columns: Columns, tables: Sequence[int]
+) -> dict[int, NDArray[Any]]:
+    """The checked values of ``categories=`` by table; those that are learned are left out."""
+    given: dict[int, NDArray[Any]] = {}
+    for table, values, name in zip(
+        tables, _lists_given(categories, columns), columns.categorical_names, strict=True
+    ):
+        if values is None:
+            continue
+        if not np.array_equal(given.setdefault(table, values), values):
+            first = columns.categorical_names[tables.index(table)]
+            raise ValueError(
+                f"The 'categories' of columns {first!r} and {name!r}, which share a table, must "
+                "be the same. Give all values of both to each."
+            )
+    return given
+
+
+def _lists_given(categories: Any, columns: Columns) -> list[NDArray[Any] | None]:
     n = len(columns.categorical)
     if isinstance(categories, str):
         return [None] * n

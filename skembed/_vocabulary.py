@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._coded import Coded
-from ._frames import Lookup, as_objects, encode_values
+from ._frames import as_objects, encode_values
+from ._lookup import Lookup
 from ._plain_values import objects_from_json, to_json
 
 UNKNOWN = 0
@@ -77,8 +78,7 @@ class ColumnVocabulary:
 
     def unknown_values(self, column: Coded) -> NDArray[Any]:
         """The values of ``column`` that occur in it and have no code."""
-        present = np.bincount(column.codes + 1, minlength=len(column.values) + 1)[1:] > 0
-        return column.values[(self._lookup(column.values) < 0) & present]
+        return column.values[(self._lookup(column.values) < 0) & (column.counts() > 0)]
 
     def find(self, values: NDArray[Any]) -> NDArray[np.intp]:
         """Positions of distinct values among the categories, -1 where not known."""
@@ -89,6 +89,12 @@ class ColumnVocabulary:
         wanted = np.empty(1, dtype=object)
         wanted[0] = value
         return int(self.find(wanted)[0])
+
+    def codes_by_count(self) -> NDArray[np.intp]:
+        """All codes, those of the most frequent categories first, the reserved ones last."""
+        counts = np.full(self.n_codes, -1, dtype=np.int64)
+        np.maximum.at(counts, self.category_codes, self.counts)
+        return np.argsort(-counts, kind="stable")
 
     def values_of_codes(self) -> NDArray[Any]:
         """What each code stands for, ``(n_codes,)`` objects; None for unknown and missing.
@@ -114,7 +120,7 @@ def learn_vocabulary(
     ``n_rows`` is given if it is not the length of the column.
     """
     n_rows = len(column) if n_rows is None else n_rows
-    counts = np.bincount(column.codes + 1, minlength=len(column.values) + 1)[1:]
+    counts = column.counts()
     if categories is None:
         seen = counts > 0
         values, counts = column.values[seen], counts[seen]
@@ -143,7 +149,7 @@ def add_counts(vocabulary: ColumnVocabulary, column: Coded, *, may_grow: bool) -
     they may.
     """
     found = vocabulary.find(column.values)
-    counts = np.bincount(column.codes + 1, minlength=len(column.values) + 1)[1:]
+    counts = column.counts()
     more = vocabulary.counts.copy()
     np.add.at(more, found[found >= 0], counts[found >= 0])
     new = (found < 0) & (counts > 0)

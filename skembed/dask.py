@@ -24,7 +24,9 @@ try:
     from dask.base import is_dask_collection
     from distributed import Client, LocalCluster, get_client
 except ImportError as error:
-    raise ImportError('skembed.dask needs Dask: pip install "skembed[dask]".') from error
+    raise ImportError(
+        'skembed.dask needs Dask, the extra "dask": pip install "dask[distributed]".'
+    ) from error
 
 __all__ = ["DaskEmbeddingClassifier", "DaskEmbeddingEncoder", "DaskEmbeddingRegressor"]
 

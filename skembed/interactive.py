@@ -12,7 +12,7 @@ try:
     from plotly import graph_objects as go
 except ImportError as error:
     raise ImportError(
-        'skembed.interactive needs plotly. Install it with pip install "skembed[interactive]".'
+        'skembed.interactive needs plotly, the extra "interactive": pip install plotly.'
     ) from error
 
 from ._map import CategoryMap, color_groups, color_reach, map_categories, point_areas

@@ -30,7 +30,7 @@ try:
     from onnx import helper, numpy_helper
 except ImportError as error:
     raise ImportError(
-        'skembed.onnx needs the library onnx. Install it with: pip install "skembed[onnx]"'
+        'skembed.onnx needs the library onnx, the extra "onnx": pip install onnx.'
     ) from error
 
 try:

@@ -18,7 +18,7 @@ try:
     from matplotlib.text import Text
 except ImportError as error:
     raise ImportError(
-        'skembed.plotting needs matplotlib. Install it with pip install "skembed[plot]".'
+        'skembed.plotting needs matplotlib, the extra "plot": pip install matplotlib.'
     ) from error
 
 from . import _map
@@ -201,9 +201,11 @@ class EmbeddingDisplay:
             "linewidths": 0.5,
             "edgecolors": ax.get_facecolor(),
         }
-        style |= self._color_style(scatter_kw or {})
+        given = scatter_kw or {}
+        has_scale = self.color is not None and not {"c", "color"} & given.keys()
+        style |= self._color_style(given) if has_scale else given
         self.scatter_ = ax.scatter(*np.asarray(self.positions).T, **style)
-        self.colorbar_ = self._draw_colorbar()
+        self.colorbar_ = self._draw_colorbar() if has_scale else None
         ax.margins(0.08)
         ax.set(
             xlabel=self.axis_names[0],
@@ -217,8 +219,6 @@ class EmbeddingDisplay:
 
     def _color_style(self, given: dict[str, Any]) -> dict[str, Any]:
         """What ``scatter`` needs for the colours, with what a user has given."""
-        if self.color is None:
-            return given
         color = np.asarray(self.color)
         # Scales have pale colours: they need an edge.
         style = {"cmap": "viridis", "edgecolors": "dimgrey", "linewidths": 0.3}
@@ -237,9 +237,7 @@ class EmbeddingDisplay:
         return style
 
     def _draw_colorbar(self) -> Any:
-        """The scale of the colours, if they have one."""
-        if self.color is None:
-            return None
+        """The scale of the colours."""
         color, (low, high) = self.scatter_.get_array(), self.scatter_.get_clim()
         beyond = int(np.nanmin(color) < low) + 2 * int(np.nanmax(color) > high)
         extend = ("neither", "min", "max", "both")[beyond]

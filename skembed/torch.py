@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from ._frames import as_objects, encode_values
+from ._map import check_estimator
 from ._sample import encode_columns
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 
 try:
     import torch
 except ImportError as error:
-    raise ImportError('skembed.torch needs PyTorch: pip install "skembed[torch]".') from error
+    raise ImportError(
+        'skembed.torch needs PyTorch, the extra "torch": pip install torch.'
+    ) from error
 
 __all__ = ["ColumnEmbedding", "to_torch"]
 
@@ -74,11 +76,18 @@ class _Codes:
     handle_missing: str
 
     def __call__(self, values: Any) -> torch.Tensor:
+        if isinstance(values, str):
+            raise TypeError(
+                f"Values must be a list, a column or an array. Got {values!r}: wrap it."
+            )
+        for method in ("to_list", "to_pylist"):
+            if hasattr(values, method) and not hasattr(values, "iloc"):
+                values = getattr(values, method)()
         if not hasattr(values, "dtype"):
             values = np.fromiter(values, dtype=object)
         codes, _ = encode_columns(
             [encode_values(values, self.name)],
-            len(values),
+            range(len(values)),
             [self.vocabulary],
             [self.name],
             self.handle_unknown,
@@ -128,7 +137,7 @@ def to_torch(estimator: Any, *, freeze: bool = True) -> dict[Any, ColumnEmbeddin
     >>> city.encode(["Rome", "Atlantis", None])
     tensor([3, 0, 4])
     """
-    check_is_fitted(estimator)
+    check_estimator(estimator)
     names = estimator._columns.categorical_names
     return {
         name: _column(name, table, vocabulary, estimator, freeze)

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.stats import spearmanr
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
@@ -200,6 +201,39 @@ def test_several_labels_have_a_dict_of_weights_each(rows):
     np.testing.assert_allclose(model.predict_proba(X), expected.predict_proba(X), rtol=1e-9)
 
 
+def test_weights_of_classes_do_not_tell_the_class():
+    """In matched sets of one case and nine controls, the weights of the others would tell all."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"set": np.repeat(np.arange(150), 10).astype(str), "x": rng.normal(size=1500)})
+    risk = X["x"] + 0.7 * rng.normal(size=1500)
+    y = (risk == risk.groupby(X["set"]).transform("max")).to_numpy()
+    model = EmbeddingClassifier(**QUICK, crosses=0, class_weight="balanced").fit(X, y)
+    new = X.assign(x=rng.normal(size=1500))
+    assert spearmanr(model.decision_function(new), new["x"])[0] > 0.8
+
+
+def test_batches_may_lack_a_class_that_has_a_weight(rows):
+    X, raw = rows
+    y = LABELS["three str"](raw)
+    rare, *others = np.unique(y)
+    model = EmbeddingClassifier(**QUICK, class_weight={rare: 5.0})
+    model.partial_fit(X[y != rare], y[y != rare], classes=[rare, *others])
+    model.partial_fit(X[y != rare], y[y != rare])
+    assert model.classes_.tolist() == [rare, *others]
+
+
+def test_named_classes_of_several_labels_are_their_numbers(rows):
+    X, raw = rows
+    y = np.column_stack([raw > 0, raw < -2, raw > 2]).astype(int)
+    model = EmbeddingClassifier(**QUICK)
+    with pytest.raises(ValueError, match=r"numbers of the columns, \[0, 1, 2\].*Got \[0, 1\]"):
+        model.partial_fit(X, y, classes=[0, 1])
+    for _ in range(2):
+        model.partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=r"those of the first call, \[0, 1, 2\]. Got \[0, 1\]"):
+        model.partial_fit(X, y, classes=[0, 1])
+
+
 # Inside scikit-learn
 
 
@@ -299,7 +333,7 @@ def test_partial_dependence_is_drawn(binary, rows):
         ({"no": -1, "yes": 1}, r"'class_weight' parameter.*float in \[0, inf\)"),
         ({"no": np.nan, "yes": 1}, "'class_weight' parameter"),
         ({"no": "x", "yes": 1}, "'class_weight' parameter"),
-        ({"no": 1, "maybe": 2}, "'yes'.*not in class_weight"),
+        ({"no": 1, "maybe": 2}, r"names the labels \['maybe'\].*classes are \['no', 'yes'\]"),
     ],
 )
 def test_bad_class_weights_are_named(rows, class_weight, words):

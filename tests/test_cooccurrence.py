@@ -9,9 +9,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skembed import EmbeddingEncoder
 from skembed._cooccurrence import (
     add_bins,
-    bin_codes,
     bin_edges,
     check_contexts,
+    context_bins,
     cooccurrence_counts,
     factorise_counts,
 )
@@ -144,12 +144,12 @@ def test_bins_hold_equal_weight_and_missing_apart():
     numeric = np.column_stack([rng.exponential(size=1000), np.repeat([0.0, 7.0], [970, 30])])
     numeric[:50, 0] = np.nan
     edges = bin_edges(numeric, np.ones(1000))
-    bins = bin_codes(numeric, edges)
+    bins = context_bins(numeric, edges)
     assert_array_equal(np.bincount(bins[:, 0]), [95] * 10 + [50])
     assert_array_equal(edges[1], [0])
     assert_array_equal(np.bincount(bins[:, 1]), [970, 30])
     nothing = np.full((5, 1), np.nan)
-    assert_array_equal(bin_codes(nothing, bin_edges(nothing, np.ones(5))), 1)
+    assert_array_equal(context_bins(nothing, bin_edges(nothing, np.ones(5))), 1)
 
 
 def test_columns_that_share_a_table_pool_their_rows():

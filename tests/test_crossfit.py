@@ -150,3 +150,37 @@ def test_a_splitter_gets_what_was_routed_to_it_under_another_name():
         cv = GroupKFold(3).set_split_request(groups="teams")
         renamed = EmbeddingEncoder(**TINY, cv=cv).fit_transform(X, y, teams=teams)
     np.testing.assert_array_equal(renamed, plain)
+
+
+@pytest.mark.parametrize("rule", ["mean", "zeros", "infrequent_if_exist"])
+def test_missing_rows_that_are_to_be_unknown_follow_the_rule_in_training_too(rule):
+    rng = np.random.default_rng(0)
+    cells = rng.choice(list("abcdef"), 120).astype(object)
+    cells[::5] = None
+    cells[1:8] = "p q r s t u v".split()
+    encoder = EmbeddingEncoder(
+        handle_unknown=rule, handle_missing="unknown", min_frequency=2, cv=3, **TINY
+    )
+    X, y = cells[:, None], rng.normal(size=120)
+    missing = np.array([cell is None for cell in cells])
+    training, new = encoder.fit_transform(X, y)[missing], encoder.transform([[None]])[0]
+    if rule == "infrequent_if_exist":
+        # That of the other folds: the pool's own rows are not told their targets.
+        assert 2 <= len(np.unique(training, axis=0)) <= 3
+        np.testing.assert_allclose(training.mean(axis=0), new, atol=0.5)
+    else:
+        np.testing.assert_array_equal(training, np.tile(new, (len(training), 1)))
+
+
+def test_rows_of_weight_0_are_refused_before_anything_is_learned(monkeypatch):
+    X, y, weight = [["a"], ["b"], ["a"], ["new"]], [1.5, 2.5, 0.5, 3.5], [1, 1, 1, 0]
+    encoder = EmbeddingEncoder(handle_unknown="error", cv=2, **TINY)
+    assert encoder.fit(X, y, weight).categories_[0].tolist() == ["a", "b"]
+    monkeypatch.setattr(EmbeddingEncoder, "_learn", None)
+    with pytest.raises(ValueError, match=r"unknown categories \['new'\]"):
+        encoder.fit_transform(X, y, sample_weight=weight)
+
+
+def test_a_generator_of_splits_that_is_used_up_is_named():
+    with pytest.raises(ValueError, match="'cv' parameter gave no split"):
+        EmbeddingEncoder(cv=iter([]), **TINY).fit_transform([["a"], ["b"]], [1.5, 2.5])

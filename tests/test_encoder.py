@@ -453,6 +453,51 @@ def test_inverse_transform_finds_the_categories(shops):
         encoder.inverse_transform(np.zeros((2, 5)))
 
 
+def test_of_categories_with_one_vector_the_most_frequent_is_found():
+    column = np.repeat(["a", "b", "p", "q", "r"], [60, 50, 3, 4, 3]).astype(object)
+    X, y = column[:, None], np.random.default_rng(0).normal(size=120)
+    pooled = EmbeddingEncoder(min_frequency=10, handle_unknown="infrequent_if_exist", **FAST)
+    found = pooled.fit(X, y).inverse_transform(pooled.transform(X))[:, 0]
+    np.testing.assert_array_equal(found, np.where(np.isin(column, list("pr")), "q", column))
+    listed = EmbeddingEncoder(categories=[[*"abpqr", "unseen"]], **FAST).fit(X, y)
+    vectors = listed.transform([["unseen"], ["new"]])
+    np.testing.assert_array_equal(vectors[0], vectors[1])
+    assert listed.inverse_transform(vectors)[:, 0].tolist() == ["unseen", "unseen"]
+
+
+def test_a_parameter_that_changes_after_the_fit_changes_no_name(shops, tmp_path):
+    X, y, _ = shops
+    encoder = EmbeddingEncoder(**FAST).fit(X, y)
+    expected = encoder.embedding_frame("shop"), encoder.get_feature_names_out()
+    encoder.set_params(target_effect=False)
+    pd.testing.assert_frame_equal(encoder.embedding_frame("shop"), expected[0])
+    np.testing.assert_array_equal(encoder.get_feature_names_out(), expected[1])
+    encoder.save_embeddings(tmp_path / "file")
+    loaded = EmbeddingEncoder.load_embeddings(tmp_path / "file")
+    pd.testing.assert_frame_equal(loaded.embedding_frame("shop"), expected[0])
+    with pytest.raises(ValueError, match="target_effect must be True, as in the first call"):
+        encoder.partial_fit(X, y)
+
+
+def test_the_row_that_is_named_is_that_of_the_input(shops):
+    X, y, _ = shops
+    X = X.assign(shop=X["shop"].where(X.index != 60, None))
+    weight = np.repeat([0.0, 1.0], [50, 550])
+    with pytest.raises(ValueError, match="Column 'shop' has a missing value in row 60"):
+        EmbeddingEncoder(handle_missing="error", **FAST).fit(X, y, weight)
+
+
+def test_lists_of_columns_that_share_a_table_must_agree():
+    X = pd.DataFrame({"home": list("ab") * 60, "away": list("bc") * 60})
+    encoder = EmbeddingEncoder(shared=[["home", "away"]], categories=[list("ab"), list("bc")])
+    with pytest.raises(
+        ValueError, match="'home' and 'away', which share a table, must be the same"
+    ):
+        encoder.fit(X, np.arange(120.0))
+    encoder.set_params(categories=[list("cab"), list("abc")], **FAST).fit(X, np.arange(120) / 7)
+    assert encoder.categories_[1].tolist() == ["a", "b", "c"]
+
+
 def test_nearest_categories_are_sorted_and_leave_the_category_out(shops):
     X, y, _ = shops
     encoder = EmbeddingEncoder(**FAST).fit(X, y)

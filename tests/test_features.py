@@ -41,8 +41,7 @@ def features_of(X, y, weight=None, shrinkage=None, **switches):
         frame = read_input(sample.probe, new, reset=False)
         codes, bags = encode_input(estimator, frame, columns, sample.vocabularies)
         numbers = numeric_matrix(frame, columns)
-        inputs = features.transform(codes, numbers, bags), features.bins.transform(numbers)
-        return np.concatenate(inputs, axis=1)
+        return np.concatenate(features.inputs(codes, numbers, bags), axis=1)
 
     return features, draws, transform
 
@@ -117,14 +116,25 @@ def test_what_is_left_of_noise_is_not_blown_up():
     assert all(0 < draw[:, 0].std() < 0.5 for draw in draws.features)
 
 
-def test_weights_count_as_rows():
+def test_counts_are_those_of_rows_whatever_the_weights():
+    """A row's own weight, left out, would tell its class where that has set the weight."""
     rng = np.random.default_rng(2)
     X = pd.DataFrame({"a": rng.integers(0, 40, 300).astype(str)})
-    weight = rng.integers(1, 4, 300).astype(float)
-    features, *_ = features_of(X, rng.normal(size=300), weight, effects=False, crosses=0)
-    (term,) = features.terms
-    sums = pd.Series(weight).groupby(X["a"]).sum()
-    assert sorted(np.expm1(term.log_counts[term.log_counts > 0])) == pytest.approx(sorted(sums))
+    y = rng.normal(size=300)
+    switches = {"effects": False, "crosses": 0}
+    weighted, draws, _ = features_of(X, y, np.where(y > 0, 9.0, 1.0), **switches)
+    plain, expected, _ = features_of(X, y, **switches)
+    np.testing.assert_array_equal(weighted.terms[0].log_counts, plain.terms[0].log_counts)
+    np.testing.assert_array_equal(draws.features[0], expected.features[0])
+
+
+def test_a_number_that_is_missing_for_the_first_time_is_the_median(table):
+    X, y = table
+    *_, transform = features_of(X, y)
+    missing = transform(X[:1].assign(size=np.nan))
+    np.testing.assert_array_equal(missing, transform(X[:1].assign(size=X["size"].median())))
+    *_, knows = features_of(X.assign(size=X["size"].where(X.index % 9 > 0)), y)
+    assert (knows(X[:1].assign(size=np.nan)) != knows(X[:1].assign(size=0.0))).any()
 
 
 @pytest.mark.parametrize("crosses", [0, 24])

@@ -384,6 +384,10 @@ def test_many_values_of_the_target_are_told_by_their_moments(monkeypatch):
     found, _ = fit_encoder(encoder(), split(X, y, 3), 150)
     for own, other in zip(found.embeddings_, expected.embeddings_, strict=True):
         np.testing.assert_allclose(own, other, atol=1e-4)
+    # A part that has no row that counts.
+    none_counts = LocalParts([(X, y, np.ones(600)), (X[:50], y[:50], np.zeros(50))])
+    found, expected = (fit_encoder(encoder(), own, 150)[0] for own in (none_counts, split(X, y, 1)))
+    np.testing.assert_allclose(found.embeddings_[0], expected.embeddings_[0], atol=1e-4)
     with pytest.raises(ValueError, match="more than 50 distinct labels"):
         fit_encoder(encoder(), split(X, np.arange(600).astype(str), 3), 150)
 

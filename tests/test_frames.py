@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skembed import _frames as frames
-from skembed._frames import Coded, Lookup, encode_values, is_frame, read, take_rows
+from skembed._frames import Coded, encode_values, is_frame, read, take_rows
+from skembed._lookup import Lookup
 
 MISSING = [
     None,
@@ -47,6 +48,7 @@ if int(pd.__version__.split(".")[0]) >= 3:
     # Before, pandas took a string to end at its first null character.
     EXOTIC_STRINGS += ["a\x00b", "a\x00"]
 BIG = 2**53
+NEW_YEAR = dt.date(2020, 1, 1)
 
 
 def cells(coded):
@@ -292,6 +294,22 @@ def test_dates_of_all_libraries_meet():
         np.testing.assert_array_equal(known(column(table).values), [0, 1])
 
 
+def test_moments_with_a_time_zone_and_dates_meet_too():
+    zoned = pd.Series(pd.to_datetime(["2020-01-01", "2021-07-01", None]).tz_localize("Asia/Tokyo"))
+    dates = objects([dt.date(2020, 2, 1), dt.date(2020, 1, 1), None])
+    for values in (zoned, pd.Series(dates)):
+        coded = [
+            encode_values(values),
+            column(pl.from_arrow(pa.Table.from_pandas(values.to_frame("a")))),
+            column(pa.Table.from_pandas(values.to_frame("a"))),
+            column(pa.Table.from_pandas(values.astype("category").to_frame("a"))),
+        ]
+        for known in coded:
+            for wanted in coded:
+                positions = Lookup(known.values)(wanted.values)[wanted.codes[:2]]
+                np.testing.assert_array_equal(positions, known.codes[:2])
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -486,13 +504,23 @@ def test_names_are_kept_as_they_are(names):
         (np.array(["2020-01-01"], "M8[ns]"), objects(["2020-01-01", "1 Jan 2020"]), [-1, -1]),
         (np.array(["2020-01-01"], "M8[ns]"), objects(["2020-01-01"]), [-1]),
         (np.array(["2020-01-01"], "M8[us]"), objects([dt.datetime(2020, 1, 1), "x"]), [0, -1]),
-        (np.array(["2020-01-01"], "M8[us]"), objects([dt.date(2020, 1, 1)]), [-1]),
-        (objects([dt.date(2020, 1, 1)]), np.array(["2020-01-01"], "M8[us]"), [-1]),
+        (np.array(["2020-01-01"], "M8[us]"), objects([NEW_YEAR]), [0]),
+        (objects([NEW_YEAR]), np.array(["2020-01-01"], "M8[us]"), [0]),
+        (objects([NEW_YEAR, "x"]), objects([pd.Timestamp("2020-01-01"), "x"]), [0, 1]),
+        (
+            objects([NEW_YEAR, pd.Timestamp("2020-01-01")]),
+            objects([NEW_YEAR]),
+            [0],
+        ),
         (np.array([1], "m8[s]"), np.array([1]), [-1]),
     ],
 )
 def test_values_are_found_where_they_equal_as_in_python(known, wanted, expected):
-    """However they come, and whatever else the column holds: nothing is rounded or parsed."""
+    """However they come, and whatever else the column holds: nothing is rounded or parsed.
+
+    But a date is the moment in which it begins, as polars and Arrow have it, unless a column holds
+    both.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert Lookup(known)(wanted).tolist() == expected

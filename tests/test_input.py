@@ -722,3 +722,45 @@ def test_a_fit_that_fails_changes_nothing():
         model.fit(pd.DataFrame({"c": [1.0, np.inf]}))
     assert vars(model) == before
     np.testing.assert_array_equal(model.transform(X), expected)
+
+
+DAYS = np.array(["2020-01-01", "2021-05-04", "2020-01-01"], dtype="datetime64[ns]")
+
+
+@pytest.mark.parametrize("vocabulary", ["per_column", "joint"])
+def test_dates_of_nanoseconds_stay_dates(vocabulary):
+    table = pd.DataFrame({"day": DAYS, "other": DAYS[::-1]})
+    embedding = InputEmbedding(vocabulary=vocabulary).fit(table)
+    back = embedding.inverse_transform(embedding.transform(table))
+    np.testing.assert_array_equal(back, table.to_numpy())
+    as_array = InputEmbedding(vocabulary=vocabulary).fit(table.to_numpy())
+    np.testing.assert_array_equal(as_array.transform(table.to_numpy()), embedding.transform(table))
+
+
+def test_dates_beside_other_cells_stay_dates():
+    table = pd.DataFrame({"day": [*DAYS[:2], None], "kind": list("abc")})
+    embedding = InputEmbedding(handle_unknown="error").fit(table)
+    back = embedding.inverse_transform(embedding.transform(table))
+    assert back[:, 0].tolist() == [*pd.to_datetime(DAYS[:2]), None]
+    assert list(embedding.vocabulary_["day"]) == [*pd.to_datetime(DAYS[:2]), None]
+    with pytest.raises(ValueError, match=r"not seen in fit: Timestamp\('2030"):
+        embedding.transform(table.assign(day=pd.Timestamp("2030-01-01")))
+    masked = np.ma.array(DAYS[:, None], mask=[[0], [1], [0]])
+    assert InputEmbedding().fit_transform(masked).tolist() == [[1, 0], [0, 1], [1, 0]]
+
+
+def test_large_integers_come_back_exactly():
+    table = pd.DataFrame({"id": [10**18 + 1, 10**18 + 2], "x": [1.5, 2.5]})
+    embedding = InputEmbedding(encode=True).fit(table)
+    back = embedding.inverse_transform(embedding.transform(table))
+    assert back.tolist() == [[10**18 + 1, 1.5], [10**18 + 2, 2.5]]
+
+
+def test_one_hot_rows_of_labels_are_those_of_the_classes():
+    embedding = InputEmbedding(encode_target=True).fit(np.zeros((3, 1)), [1, 2, 3])
+    for rows in ([[0, 1, 0]], np.array([[0.0, 1.0, 0.0]])):
+        assert embedding.transform_target(rows).tolist() == [[0, 1, 0]]
+    assert embedding.inverse_transform_target([[0, 1, 0]]).tolist() == [2]
+    for rows in ([[0, 1]], [[0, 1, 1]], [[1, 2, 3]]):
+        with pytest.raises(ValueError, match="one-hot rows over its 3 classes"):
+            embedding.transform_target(rows)

@@ -361,3 +361,34 @@ def test_sequences_that_all_are_empty_are_refused():
     X[:] = [[], []]
     with pytest.raises(ValueError, match="only empty sequences"):
         InputEmbedding().fit(X)
+
+
+@pytest.mark.parametrize("padding", [None, "post"])
+def test_an_empty_sequence_alone_is_what_it_is_among_others(padding):
+    X = [list("no"), [], list("yes")]
+    embedding = InputEmbedding(padding=padding, batch_size=1, shuffle=False).fit(X)
+    among, alone = embedding.transform(X)[1], embedding.transform([[]])[0]
+    np.testing.assert_array_equal(alone, among)
+    assert len(list(embedding.batches(X))) == 3
+    np.testing.assert_array_equal(embedding.mask([[]])[0], embedding.mask(X)[1])
+    with pytest.raises(ValueError, match="0 feature"):
+        InputEmbedding().fit([[1.0, 2.0]]).transform([[]])
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(1e39, np.float32), (65535, np.float16)])
+def test_numbers_of_an_array_beyond_the_dtype_are_refused(value, dtype):
+    with pytest.raises(ValueError, match=r"X holds .*cannot hold\. Use a wider dtype"):
+        InputEmbedding(dtype=dtype).fit_transform(np.full((2, 2, 2), value))
+
+
+def test_numbers_before_scaling_are_a_copy():
+    X = np.arange(8.0, dtype=np.float32).reshape(2, 2, 2)
+    embedding = InputEmbedding().fit(X)
+    assert not np.shares_memory(embedding.inverse_transform(X), X)
+
+
+def test_codes_of_a_joint_vocabulary_need_more_room_than_those_of_a_column():
+    table = pd.DataFrame({c: pd.Categorical([f"{c}{i:03}" for i in range(100)]) for c in "ab"})
+    embedding = InputEmbedding(vocabulary="joint").fit(table)
+    found = embedding.inverse_transform(embedding.transform(table))
+    np.testing.assert_array_equal(found, table.to_numpy(dtype=object))

@@ -167,15 +167,10 @@ def test_rates_that_explode_end_in_finite_numbers_or_in_the_error(rate, solver):
 )
 def test_every_loss_bears_outliers_beyond_float32(loss):
     y = np.abs(Y)
-    y[0] = 1e30 if loss == "poisson" else 1e200
+    y[0] = 1e200
     model = regressor(loss=loss).fit(X, y)
     assert np.isfinite(model.predict(X)).all()
     assert np.isfinite(model.loss_curve_).all()
-
-
-def test_a_loss_that_keeps_the_unit_says_how_far_it_reaches():
-    with pytest.raises(ValueError, match=r"below 3\.4e38 with loss='poisson'.*1e\+200. Rescale"):
-        regressor(loss="poisson").fit(X, np.abs(Y) * 1e200 / np.abs(Y).max())
 
 
 # The same bits

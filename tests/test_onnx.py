@@ -522,5 +522,5 @@ def test_others_without_their_library(monkeypatch):
 def test_without_onnx(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     spec = importlib.util.spec_from_file_location("skembed.again", skembed.onnx.__file__)
-    with pytest.raises(ImportError, match=r'pip install "skembed\[onnx\]"'):
+    with pytest.raises(ImportError, match=r"pip install onnx\."):
         spec.loader.exec_module(importlib.util.module_from_spec(spec))

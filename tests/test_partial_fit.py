@@ -184,6 +184,33 @@ def test_weights_of_0_are_no_rows(fitted):
     np.testing.assert_allclose(weighted.predict(X[:50]), kept.predict(X[:50]), rtol=1e-6)
 
 
+def test_the_size_of_weights_counts_from_call_to_call():
+    """Rows of one class, then as many of the other with ten times their weight."""
+    X, y = make_rows(300, seed=0)
+    start = EmbeddingClassifier(**QUICK, linear_part=False).fit(X, y > 3)
+    shares = []
+    for weight in (0.1, 10.0):
+        model = copy_of(start)
+        for label in (False, True):
+            own = np.full(300, weight if label else 1.0)
+            model.partial_fit(X, np.full(300, label), own)
+        shares.append(model.predict_proba(X)[:, 1].mean())
+    assert shares[1] > shares[0] + 0.002
+
+
+def test_rows_of_weight_0_are_not_read(fitted):
+    X, y = make_rows(50, seed=1)
+    weight = np.r_[0.0, np.ones(49)]
+    categories = {"city": LETTERS, "kind": list("xy")}
+    model = EmbeddingRegressor(
+        **QUICK, handle_unknown="error", handle_missing="error", categories=categories
+    ).fit(X, y)
+    odd = X.assign(city=X["city"].where(X.index > 0, "new"), kind=X["kind"].where(X.index > 0))
+    model.partial_fit(odd, y, weight)
+    with pytest.raises(ValueError, match=r"unknown categories.*city"):
+        model.partial_fit(odd, y)
+
+
 def test_classes_may_be_named_before_they_are_seen():
     X, y = make_rows(400, seed=0)
     labels = np.array(["low", "middle", "high"])[np.digitize(y, [2, 5])]

@@ -217,6 +217,14 @@ def test_effects_meet_at_zero(display, encoder):
     assert display.colorbar_.ax.get_ylabel() == "effect (standard deviations of the target)"
 
 
+@pytest.mark.parametrize("name", ["c", "color"])
+def test_a_color_that_is_given_is_that_of_all_points(name):
+    display = simple(color=[1.0, 2.0, 3.0]).plot(scatter_kw={name: "red"})
+    assert display.colorbar_ is None
+    red = matplotlib.colors.to_rgba("red", 0.8)
+    np.testing.assert_allclose(display.scatter_.get_facecolors(), np.tile(red, (1, 1)))
+
+
 def test_one_color(encoder):
     display = EmbeddingDisplay.from_estimator(encoder, TITLE, color=None)
     assert display.colorbar_ is None
@@ -285,7 +293,7 @@ def test_what_cannot_be_drawn(encoder):
 def test_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     monkeypatch.delitem(sys.modules, "skembed.plotting")
-    with pytest.raises(ImportError, match=r'pip install "skembed\[plot\]"'):
+    with pytest.raises(ImportError, match="pip install matplotlib"):
         importlib.import_module("skembed.plotting")
 
 

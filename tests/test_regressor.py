@@ -142,6 +142,24 @@ def test_the_poisson_loss_suits_counts():
     assert excess["poisson"] < 0.5 * excess["squared_error"]
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e-9, 1e9, 1e200])
+def test_the_unit_of_counts_does_not_matter(rows, scale):
+    X, y = rows
+    y = np.maximum(y, 0)
+    expected = EmbeddingRegressor(**QUICK, loss="poisson").fit(X, y).predict(X)
+    found = EmbeddingRegressor(**QUICK, loss="poisson").fit(X, scale * y).predict(X)
+    np.testing.assert_allclose(found / scale, expected, rtol=2e-3)
+
+
+def test_a_number_that_was_never_missing_is_the_median(rows):
+    X, y = rows
+    y = (X["size"] - X["size"].median()) ** 2
+    model = EmbeddingRegressor(**SMALL).fit(X, y)
+    missing = model.predict(X.assign(size=np.nan))
+    np.testing.assert_array_equal(missing, model.predict(X.assign(size=X["size"].median())))
+    assert missing.mean() < y.mean() / 2
+
+
 def test_huber_hardly_heeds_outliers():
     X, mean, rng = make_rows(1200, seed=3)
     y = mean + 0.3 * rng.normal(size=1200)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import DataConversionWarning
 
-from skembed._targets import Target, for_loss, read_target, standardised
+from skembed._targets import Target, for_loss, read_target, standardised, unit_for
 
 
 def read(y, task="auto", weight=None):
@@ -313,22 +313,42 @@ def test_a_constant_output_is_standardised_to_zero():
     np.testing.assert_allclose(z, [[-1, 0], [1, 0]], atol=1e-6)
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "quantile"])
+def of_loss(target, loss, weight=None):
+    """The target in the unit of all its rows."""
+    weight = np.ones(len(target.values)) if weight is None else weight
+    return for_loss(target, loss, unit_for(loss, target, weight))
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "quantile"])
 def test_other_losses_take_standardised_numbers(loss):
     target = read([0.0, 1.0, 5.0], "regression")
-    other = for_loss(target, loss)
+    other = of_loss(target, loss)
     assert other.loss == loss
-    np.testing.assert_array_equal(other.values, target.values)
+    np.testing.assert_allclose(other.values, target.values, rtol=1e-6)
     np.testing.assert_array_equal(other.scale, target.scale)
 
 
-def test_the_poisson_loss_takes_numbers_in_their_own_unit():
+@pytest.mark.parametrize("unit", [1.0, 1e-9, 1e300])
+def test_the_poisson_loss_takes_numbers_in_units_of_their_mean(unit):
     y = np.array([[0.0, 7.5], [3.0, 0.0], [1.0, 1e4]])
-    target = for_loss(read(y), "poisson")
-    np.testing.assert_allclose(target.values, y, rtol=1e-6, atol=1e-3)
+    target = of_loss(read(y * unit), "poisson")
+    np.testing.assert_allclose(target.values, y / y.mean(axis=0), rtol=1e-6, atol=1e-6)
     assert (target.values >= 0).all()
     assert target.values.dtype == np.float32
-    np.testing.assert_array_equal(target.values * target.scale + target.center, target.values)
+    np.testing.assert_array_equal(target.center, 0)
+    np.testing.assert_allclose(target.scale, y.mean(axis=0) * unit)
+
+
+def test_the_huber_loss_takes_a_unit_that_outliers_leave_alone():
+    y = np.append(np.random.default_rng(0).normal(5, 2, 4000), np.full(10, 1e5))
+    target = of_loss(read(y), "huber")
+    assert target.center == pytest.approx(5, abs=0.1)
+    assert target.scale == pytest.approx(2, rel=0.05)
+    np.testing.assert_allclose(target.values[:, 0] * target.scale + target.center, y, rtol=1e-3)
+    weighed = of_loss(read(np.arange(100.0)), "huber", np.repeat([1.0, 1e9], 50))
+    assert weighed.center == pytest.approx(74, abs=1)
+    piled = read(np.r_[np.zeros(9), 1.0])
+    np.testing.assert_array_equal(of_loss(piled, "huber").scale, piled.scale)
 
 
 @pytest.mark.parametrize(
@@ -342,7 +362,7 @@ def test_the_poisson_loss_takes_numbers_in_their_own_unit():
 )
 def test_the_poisson_loss_refuses_what_has_no_logarithm(y, words):
     with pytest.raises(ValueError, match=words):
-        for_loss(read(y, "regression"), "poisson")
+        of_loss(read(y, "regression"), "poisson")
 
 
 @settings(deadline=None, max_examples=50, derandomize=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ._indices import check_range, read_indices
+from ._indices import check_range, flatten_ragged, read_indices
 from ._row_gradient import RowGradient
 from ._rows import clip_norms, lookup
 from ._shapes import read_shape
@@ -141,6 +141,7 @@ class Embedding(Table):
         if self._weight is None:
             self._build_for(codes)
         if isinstance(codes, list):
+            flatten_ragged(codes, self.num_embeddings)
             return [self(item) for item in codes]
         table = self.weight
         vectors = lookup(table, check_range(codes, len(table)))
@@ -175,6 +176,11 @@ class Embedding(Table):
         dim = self.embedding_dim
         codes, shape = self._codes(indices)
         if isinstance(shape, list):
+            if len(grad_output) != len(shape):
+                raise ValueError(
+                    f"grad_output must be a list of {len(shape)} arrays, one per sequence. "
+                    f"Got {len(grad_output)}."
+                )
             pairs = zip(grad_output, shape, strict=True)
             parts = [check_grad(g, (*axes, dim), self.dtype).reshape(-1, dim) for g, axes in pairs]
             grad = np.concatenate(parts)

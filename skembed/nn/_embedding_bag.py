@@ -321,7 +321,8 @@ class EmbeddingBag(Table):
         vectors = self._gather(bags.codes)
         pooled = reduce_bags(np.maximum, vectors, ends)
         positions = np.arange(len(vectors))[:, None]
-        places = np.where(vectors == pooled[bags.bag], positions, len(vectors))
+        largest = (vectors == pooled[bags.bag]) | np.isnan(vectors)
+        places = np.where(largest, positions, len(vectors))
         return pooled, filled, reduce_bags(np.minimum, places, ends)[filled]
 
     def _table_gradient(self, bags: _Bags, grad: Array) -> RowGradient:

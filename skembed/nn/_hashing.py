@@ -197,8 +197,13 @@ class HashEmbedding:
 
 def _read_ids(ids: Any) -> Ids:
     """Categories as unsigned 64-bit integers: integers modulo 2**64, strings by a digest."""
-    array = np.asarray(ids)
-    if array.dtype.kind in "iu":
+    if isinstance(ids, np.ma.MaskedArray):
+        raise TypeError("Categories must not be missing. Got a masked array: fill or compress it.")
+    try:
+        array = np.asarray(ids)
+    except ValueError as error:
+        raise ValueError("Categories must be an array or a list of lists of one length.") from error
+    if array.dtype.kind in "iu" and not isinstance(ids, list | tuple):
         return array.astype(np.int64 if array.dtype.kind == "i" else np.uint64).view(np.uint64)
     # As they were given: integers of very different sizes would have become floats.
     values = array if isinstance(ids, np.ndarray) else np.asarray(ids, dtype=object)

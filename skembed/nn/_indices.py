@@ -33,11 +33,28 @@ def read_indices(
             codes = np.asarray(items)
         except ValueError:
             return items
+    if isinstance(indices, list | tuple) and codes.dtype.kind in "iuf" and codes.size:
+        codes = _as_given(indices, codes)
     if codes.dtype.kind in "iu":
         return codes
     if codes.size == 0 and not isinstance(indices, np.ndarray):
         return codes.astype(np.intp)
     raise _not_integers(codes, "" if num_embeddings is None else f" in [0, {num_embeddings})")
+
+
+def _as_given(indices: Sequence[Any], codes: NDArray[Any]) -> NDArray[Any]:
+    """The numbers of a list as they stand in it: NumPy has made `codes` of them, integers of what
+    was True, and floats of signed and unsigned integers.
+    """
+    cells = np.asarray(indices, dtype=object)
+    types = set(map(type, cells.ravel()))
+    if any(issubclass(t, bool | np.bool_) for t in types):
+        return cells
+    if codes.dtype.kind == "f" and all(issubclass(t, int | np.integer) for t in types):
+        exact = [int(cell) for cell in cells.ravel()]
+        inside = -(2**63) <= min(exact) and max(exact) < 2**63
+        return np.array(exact, dtype=np.int64 if inside else object).reshape(cells.shape)
+    return codes
 
 
 def check_range(codes: NDArray[np.integer], num_embeddings: int) -> Indices:

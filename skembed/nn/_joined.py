@@ -59,7 +59,8 @@ class Concatenate:
         """Return the shape of the output for one input shape per branch."""
         pairs = zip(self.layers, self._per_branch("shapes", input_shapes), strict=True)
         shapes = [layer.output_shape(shape) for layer, shape in pairs]
-        return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+        widths = [shape[-1] for shape in shapes]
+        return (*shapes[0][:-1], None if None in widths else sum(widths))
 
     def _per_branch(self, what: str, given: Any) -> list[Any]:
         """The inputs or shapes given, one for each branch."""
@@ -184,6 +185,11 @@ class Sequential:
     def output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output for inputs of a given shape."""
         for layer in self.layers:
+            if not hasattr(layer, "output_shape"):
+                raise ValueError(
+                    f"The layer {type(layer).__name__} does not tell the shape of its output. Ask "
+                    "the layers after it."
+                )
             input_shape = layer.output_shape(input_shape)
         return input_shape
 

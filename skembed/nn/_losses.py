@@ -137,7 +137,8 @@ def _weighted_mean(y: Array, weight: Array) -> Array:
     return np.average(y, axis=0, weights=weight)
 
 
-def _weighted_quantile(y: Array, weight: Array, q: float) -> Array:
+def weighted_quantile(y: Array, weight: Array, q: float) -> Array:
+    """Quantile ``q`` of each column of ``y``, ``(n_outputs,)``, where rows have weights."""
     order = np.argsort(y, axis=0)
     share = np.cumsum(weight[order], axis=0) / weight.sum()
     at = (share < q).sum(axis=0).clip(max=len(y) - 1)
@@ -198,8 +199,8 @@ def make_loss(name: str, *, quantile: float = 0.5, delta: float = 1.35) -> Loss:
     delta : float, default=1.35
         Residual beyond which ``"huber"`` is linear.
     """
-    median = partial(_weighted_quantile, q=0.5)
-    at_quantile = partial(_weighted_quantile, q=quantile)
+    median = partial(weighted_quantile, q=0.5)
+    at_quantile = partial(weighted_quantile, q=quantile)
     losses = {
         "squared_error": Loss(_squared_error, _identity, _weighted_mean, _one),
         "absolute_error": Loss(_absolute_error, _identity, median, _one),

@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ._row_gradient import RowGradient
+from ._row_gradient import RowGradient, is_real
 
-_NUMBERS = (int, float, np.integer, np.floating)
 _STATE = "state must be what init of this optimiser returned for these parameters."
 
 
 def check_setting(owner: object, name: str, low: float, high: float = math.inf) -> None:
     """Refuse a setting of an optimiser outside ``[low, high)``."""
     value = getattr(owner, name)
-    if not (isinstance(value, _NUMBERS) and low <= value < high):
+    if not (is_real(value) and low <= value < high):
         raise ValueError(
             f"The {name!r} parameter of {type(owner).__name__} must be a number in "
             f"[{low}, {high}). Got {value!r} instead."
@@ -37,7 +36,7 @@ def check_step(
 
     The state holds `n_arrays` arrays per parameter, and the numbers called `counters`.
     """
-    if not (isinstance(learning_rate, _NUMBERS) and 0 <= learning_rate < math.inf):
+    if not (is_real(learning_rate) and 0 <= learning_rate < math.inf):
         raise ValueError(
             f"learning_rate must be a finite number of at least 0. Got {learning_rate!r} instead."
         )
@@ -77,8 +76,13 @@ def _check_state(name: str, state: dict[str, Any], shape: tuple[int, ...], n_arr
 
 
 def _check_floats(what: str, array: Any) -> tuple[int, ...]:
-    """The shape of an array of floats; everything else is refused."""
-    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+    """The shape of an array of float32 or float64; everything else is refused.
+
+    In float16 what keeps a division from that by 0 would itself be 0.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
         got = f"dtype {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise TypeError(f"{what} must be an array of floats. Got {got} instead.")
+        raise TypeError(f"{what} must be an array of float32 or float64. Got {got} instead.")
+    if array.ndim == 0:
+        raise ValueError(f"{what} must have at least one axis: make it an array of shape (1,).")
     return array.shape

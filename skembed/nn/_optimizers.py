@@ -31,7 +31,6 @@ State = dict[str, Any]
 Multipliers = Mapping[str, Array]
 _NO_MULTIPLIERS: Multipliers = MappingProxyType({})
 
-
 # Numbers moved at a time: the five arrays of a block stay in the cache of a core.
 _BLOCK = 2**16
 
@@ -91,7 +90,17 @@ class SGD(Record):
         check_setting(self, "momentum", 0, 1)
 
     def init(self, parameters: Mapping[str, Array]) -> State:
-        """State for ``parameters``: one velocity per parameter."""
+        """State for ``parameters``.
+
+        Parameters
+        ----------
+        parameters : dict name -> ndarray
+
+        Returns
+        -------
+        state : dict
+            One velocity per parameter, with its name; empty without momentum.
+        """
         if self.momentum == 0:
             return {}
         return {name: np.zeros_like(value) for name, value in parameters.items()}
@@ -104,7 +113,26 @@ class SGD(Record):
         learning_rate: float,
         multipliers: Multipliers = _NO_MULTIPLIERS,
     ) -> None:
-        """Move ``parameters`` one step against ``gradients``, in place."""
+        """Move ``parameters`` one step against ``gradients``, in place.
+
+        Parameters
+        ----------
+        parameters : dict name -> ndarray of float32 or float64
+            Changed in place.
+        gradients : dict name -> ndarray of the shape of its parameter, or RowGradient
+            Parameters without a gradient stay.
+        state : dict
+            What :meth:`init` returned for these parameters; changed in place.
+        learning_rate : float
+            At least 0.
+        multipliers : dict name -> ndarray of shape (n_rows,), default none
+            Factors of the learning rate for each row; 0 freezes it.
+
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            If shapes, dtypes, names, rows, the state or the rate do not fit; nothing is moved then.
+        """
         n_arrays = 1 if self.momentum else 0
         check_step(parameters, gradients, state, learning_rate, multipliers, n_arrays)
         for name, gradient in gradients.items():
@@ -116,13 +144,10 @@ class SGD(Record):
             if (factors := _factors(multipliers, name, where, values)) is not None:
                 step *= factors
             if self.momentum:
-                velocity = state[name][where] * values.dtype.type(self.momentum) + step
+                kept = values.dtype.type(self.momentum)
+                velocity = state[name][where] * kept + step
                 state[name][where] = velocity
-                step = (
-                    velocity * values.dtype.type(self.momentum) + step
-                    if self.nesterov
-                    else velocity
-                )
+                step = velocity * kept + step if self.nesterov else velocity
             parameters[name][where] += step
 
 
@@ -169,7 +194,17 @@ class Adam(Record):
         check_setting(self, "epsilon", 0)
 
     def init(self, parameters: Mapping[str, Array]) -> State:
-        """State for ``parameters``: two running sums per parameter and the number of steps."""
+        """State for ``parameters``.
+
+        Parameters
+        ----------
+        parameters : dict name -> ndarray
+
+        Returns
+        -------
+        state : dict
+            Two running sums per parameter, with its name, and ``"step"``, the number of steps.
+        """
         state: State = {"step": 0}
         for name, value in parameters.items():
             state[name] = (np.zeros_like(value), np.zeros_like(value))
@@ -183,7 +218,26 @@ class Adam(Record):
         learning_rate: float,
         multipliers: Multipliers = _NO_MULTIPLIERS,
     ) -> None:
-        """Move ``parameters`` one step against ``gradients``, in place."""
+        """Move ``parameters`` one step against ``gradients``, in place.
+
+        Parameters
+        ----------
+        parameters : dict name -> ndarray of float32 or float64
+            Changed in place.
+        gradients : dict name -> ndarray of the shape of its parameter, or RowGradient
+            Parameters without a gradient stay.
+        state : dict
+            What :meth:`init` returned for these parameters; changed in place.
+        learning_rate : float
+            At least 0.
+        multipliers : dict name -> ndarray of shape (n_rows,), default none
+            Factors of the learning rate for each row; 0 freezes it.
+
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            If shapes, dtypes, names, rows, the state or the rate do not fit; nothing is moved then.
+        """
         check_step(parameters, gradients, state, learning_rate, multipliers, 2, ("step",))
         state["step"] += 1
         for name, gradient in gradients.items():
@@ -191,70 +245,66 @@ class Adam(Record):
             rows, values = _split(gradient)
             factors = _factors(multipliers, name, rows, values)
             if not isinstance(gradient, RowGradient):
-                self.move(value, values, mean, square, learning_rate, state["step"], factors)
+                move_adam(self, value, values, mean, square, learning_rate, state["step"], factors)
                 continue
             v, m, s = value[rows], mean[rows], square[rows]
-            self.move(v, values, m, s, learning_rate, state["step"], factors)
+            move_adam(self, v, values, m, s, learning_rate, state["step"], factors)
             value[rows], mean[rows], square[rows] = v, m, s
 
-    def move(
-        self,
-        values: Array,
-        gradient: Array,
-        mean: Array,
-        square: Array,
-        learning_rate: float,
-        n_steps: int,
-        factor: Array | None = None,
-    ) -> None:
-        """Move arrays of one shape one step against their gradient, in place.
 
-        ``mean`` and ``square`` are sums over all steps so far, faded by the betas: the running
-        means without their constant factors, which the step has as a whole. ``n_steps`` counts
-        this step too; ``factor``, which broadcasts to the shape, multiplies the learning rate.
-        """
-        # All constant factors and both bias corrections in two scalars.
-        root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**n_steps))
-        # A scalar of NumPy would make each product one of its own precision.
-        rate = float(learning_rate) * (1 - self.beta_1) / (1 - self.beta_1**n_steps) / root
-        epsilon = self.epsilon / root
-        if values.ndim > 1 or len(values) <= _BLOCK:
-            self._move_block(values, gradient, mean, square, rate, epsilon, factor)
-            return
-        for start in range(0, len(values), _BLOCK):
-            part = slice(start, start + _BLOCK)
-            self._move_block(
-                values[part],
-                gradient[part],
-                mean[part],
-                square[part],
-                rate,
-                epsilon,
-                None if factor is None else factor[part],
-            )
+def move_adam(
+    adam: Adam,
+    values: Array,
+    gradient: Array,
+    mean: Array,
+    square: Array,
+    learning_rate: float,
+    n_steps: int,
+    factor: Array | None = None,
+) -> None:
+    """Move arrays of one shape one step of ``adam`` against their gradient, in place.
 
-    def _move_block(
-        self,
-        values: Array,
-        gradient: Array,
-        mean: Array,
-        square: Array,
-        rate: float,
-        epsilon: float,
-        factor: Array | None,
-    ) -> None:
-        mean *= self.beta_1
-        mean += gradient
-        square *= self.beta_2
-        step = gradient * gradient
-        square += step
-        np.sqrt(square, out=step)
-        step += epsilon
-        np.divide(mean, step, out=step)
-        step *= rate
-        if factor is not None:
-            step *= factor
-        values -= step
+    ``mean`` and ``square`` are sums over all steps so far, faded by the betas: the running means
+    without their constant factors, which the step has as a whole. ``n_steps`` counts this step too;
+    ``factor``, which broadcasts to the shape, multiplies the learning rate.
+    """
+    # All constant factors and both bias corrections in two scalars.
+    root = math.sqrt((1 - adam.beta_2) / (1 - adam.beta_2**n_steps))
+    # A scalar of NumPy would make each product one of its own precision.
+    rate = float(learning_rate) * (1 - adam.beta_1) / (1 - adam.beta_1**n_steps) / root
+    epsilon = adam.epsilon / root
+    if values.ndim > 1 or len(values) <= _BLOCK:
+        _move_block(adam, values, gradient, mean, square, rate, epsilon, factor)
+        return
+    for start in range(0, len(values), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        own = None if factor is None else factor[part]
+        arrays = (values[part], gradient[part], mean[part], square[part])
+        _move_block(adam, *arrays, rate, epsilon, own)
+
+
+def _move_block(
+    adam: Adam,
+    values: Array,
+    gradient: Array,
+    mean: Array,
+    square: Array,
+    rate: float,
+    epsilon: float,
+    factor: Array | None,
+) -> None:
+    mean *= adam.beta_1
+    mean += gradient
+    square *= adam.beta_2
+    step = gradient * gradient
+    square += step
+    np.sqrt(square, out=step)
+    step += epsilon
+    np.divide(mean, step, out=step)
+    step *= rate
+    if factor is not None:
+        step *= factor
+    values -= step
 
 
 class Adagrad(Record):
@@ -295,7 +345,17 @@ class Adagrad(Record):
         check_setting(self, "epsilon", 0)
 
     def init(self, parameters: Mapping[str, Array]) -> State:
-        """State for ``parameters``: one sum of squares per number."""
+        """State for ``parameters``.
+
+        Parameters
+        ----------
+        parameters : dict name -> ndarray
+
+        Returns
+        -------
+        state : dict
+            The sums of the squares of each number, by the name of its parameter.
+        """
         return {name: np.full_like(value, self.initial) for name, value in parameters.items()}
 
     def update(
@@ -306,7 +366,26 @@ class Adagrad(Record):
         learning_rate: float,
         multipliers: Multipliers = _NO_MULTIPLIERS,
     ) -> None:
-        """Move ``parameters`` one step against ``gradients``, in place."""
+        """Move ``parameters`` one step against ``gradients``, in place.
+
+        Parameters
+        ----------
+        parameters : dict name -> ndarray of float32 or float64
+            Changed in place.
+        gradients : dict name -> ndarray of the shape of its parameter, or RowGradient
+            Parameters without a gradient stay.
+        state : dict
+            What :meth:`init` returned for these parameters; changed in place.
+        learning_rate : float
+            At least 0.
+        multipliers : dict name -> ndarray of shape (n_rows,), default none
+            Factors of the learning rate for each row; 0 freezes it.
+
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            If shapes, dtypes, names, rows, the state or the rate do not fit; nothing is moved then.
+        """
         check_step(parameters, gradients, state, learning_rate, multipliers, 1)
         for name, gradient in gradients.items():
             where, values = _split(gradient)
@@ -317,48 +396,3 @@ class Adagrad(Record):
             if (factors := _factors(multipliers, name, where, values)) is not None:
                 step *= factors
             parameters[name][where] -= step
-
-
-class RowDecay:
-    """Weight decay of a table whose rows have a strength each, exact although rows are visited
-    rarely.
-
-    A row decays by ``exp(-strength * learning_rate)`` at every step of training. These factors
-    multiply, so that a row is brought up to date by one factor, from the sum of the learning rates
-    since its last visit.
-
-    Parameters
-    ----------
-    strength : ndarray of shape (n_rows,)
-        Decay per unit of learning rate.
-    """
-
-    def __init__(self, strength: Array) -> None:
-        self.strength = strength
-        self._settled = np.zeros(len(strength))
-
-    def settle(self, table: Array, rows: Any, total_rate: float) -> None:
-        """Decay ``rows`` of ``table`` up to the sum ``total_rate`` of all learning rates so far."""
-        exponent = self.strength[rows] * (self._settled[rows] - total_rate)
-        self._settled[rows] = total_rate
-        table[rows] *= np.exp(exponent)[:, None].astype(table.dtype)
-
-
-def constant(progress: float) -> float:
-    """Schedule: the same rate throughout."""
-    return 1.0
-
-
-def linear(progress: float) -> float:
-    """Schedule: from the full rate straight down to 0."""
-    return 1.0 - progress
-
-
-def cosine(progress: float, warm_up: float = 0.02) -> float:
-    """Schedule: up to the full rate in the first 2 % of training, then half a cosine down to 0."""
-    if progress < warm_up:
-        return (progress + 1e-3) / (warm_up + 1e-3)
-    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
-
-
-SCHEDULES = {"constant": constant, "linear": linear, "cosine": cosine}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,13 +206,18 @@ class RowGradient(NamedTuple):
         ValueError
             If `max_norm` is not above 0 or `norm_type` is below 1.
         """
-        if not max_norm > 0:
+        if not (is_real(max_norm) and max_norm > 0):
             raise ValueError(f"max_norm must be above 0. Got {max_norm!r} instead.")
         norm = self.norm(norm_type)
         return self if norm <= max_norm else self.scale(max_norm / norm)
 
 
+def is_real(value: Any) -> bool:
+    """Whether a value is a number and no string or array."""
+    return isinstance(value, int | float | np.integer | np.floating)
+
+
 def check_norm_type(norm_type: float) -> None:
     """Raise unless `norm_type` is the p of a norm."""
-    if not norm_type >= 1:
+    if not (is_real(norm_type) and norm_type >= 1):
         raise ValueError(f"norm_type must be at least 1 (numpy.inf included). Got {norm_type!r}.")

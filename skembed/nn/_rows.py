@@ -49,10 +49,20 @@ def clip_norms(vectors: Array, max_norm: float, norm_type: float = 2.0) -> Array
 
     The 1e-7 keeps the result strictly inside and is part of the definition in PyTorch's embedding.
     """
-    norms = np.linalg.norm(vectors, norm_type, axis=-1, keepdims=True)
+    norms = _norms(vectors, norm_type)
     number = vectors.dtype.type
     factors = np.where(norms > max_norm, number(max_norm) / (norms + number(1e-7)), number(1))
     return vectors * factors
+
+
+def _norms(vectors: Array, norm_type: float) -> Array:
+    """The p-norms along the last axis, which stays as one of length 1."""
+    if norm_type in (1, 2, np.inf):
+        return np.linalg.norm(vectors, norm_type, axis=-1, keepdims=True)
+    # High powers of other numbers than 1 leave the range of floats.
+    largest = np.abs(vectors).max(axis=-1, keepdims=True, initial=0)
+    shares = vectors / np.where(largest > 0, largest, 1)
+    return largest * np.linalg.norm(shares, norm_type, axis=-1, keepdims=True)
 
 
 def add_to_rows(table: Array, rows: Indices, values: Array, factor: float = 1.0) -> None:
@@ -77,7 +87,8 @@ def add_to_rows(table: Array, rows: Indices, values: Array, factor: float = 1.0)
 
 def row_items(table: Array) -> NDArray[Any]:
     """The same memory with one item for each row: NumPy then writes a row in one piece."""
-    return table.view(np.dtype((np.void, table.strides[0]))).reshape(-1)
+    # Not its stride: a table of one row may be a part of a wider one.
+    return table.view(np.dtype((np.void, table.shape[1] * table.itemsize))).reshape(-1)
 
 
 def distinct_rows(

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ._architecture import Parameters
 from ._memory import Buffers
 from ._network import Data, Network
-from ._optimizers import SGD, Adam, RowDecay, State
+from ._optimizers import SGD, Adam, State, move_adam
 from ._parallel import Pair
+from ._schedules import RowDecay
 from ._touched import Moments, TableRules, TouchedRows
 
 Array = NDArray[np.floating]
@@ -212,7 +213,7 @@ class FusedStep:
             own = None if factors is None else factors[start:stop]
             with np.errstate(over="ignore", invalid="ignore"):
                 moved = self._moments.part(start, stop)
-                self._adam.move(*moved, learning_rate, self._n_steps, own)
+                move_adam(self._adam, *moved, learning_rate, self._n_steps, own)
 
         if self._pair is None:
             move(0, stop)

@@ -209,11 +209,15 @@ class Vocabulary:
         ------
         ValueError
             If the vocabulary has no `padding` symbol, or `side` is neither of the two.
+        TypeError
+            If `texts` is one string.
         """
         if self.padding_idx is None:
             raise ValueError("This vocabulary has no padding symbol: make it with padding='<pad>'.")
         if side not in ("post", "pre"):
             raise ValueError(f"side must be 'post' or 'pre'. Got {side!r} instead.")
+        if isinstance(texts, str):
+            raise TypeError(f"texts must be a list of texts. Got the string {texts!r}: wrap it.")
         rows = self.encode(list(texts))
         if length is None:
             length = max((len(row) for row in rows), default=0)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._indices import Indices, check_range, flatten_ragged, read_indices, rows_needed
 from ._initializers import initialize
-from ._row_gradient import RowGradient, check_norm_type
+from ._row_gradient import RowGradient, check_norm_type, is_real
 from ._rows import clip_norms, lookup, sum_sorted
 
 Array = NDArray[np.floating]
@@ -66,7 +66,7 @@ class Table:
         owner, factor, limit = type(self).__name__, self.learning_rate_multiplier, self.max_norm
         if self.padding_idx is not None:
             self.padding_idx = check_integer(owner, "padding_idx", self.padding_idx, 0)
-        if limit is not None and not limit > 0:
+        if limit is not None and not (is_real(limit) and limit > 0):
             raise ValueError(
                 f"The 'max_norm' parameter of {owner} must be above 0 or None. Got {limit!r}."
             )
@@ -76,7 +76,7 @@ class Table:
                 f"The 'scale_grad_by_freq' parameter of {owner} must be a bool. "
                 f"Got {self.scale_grad_by_freq!r} instead."
             )
-        if not (factor >= 0 and math.isfinite(factor)):
+        if not (is_real(factor) and factor >= 0 and math.isfinite(factor)):
             raise ValueError(
                 f"The 'learning_rate_multiplier' parameter of {owner} must be a finite number "
                 f"of at least 0. Got {factor!r} instead."
@@ -91,7 +91,8 @@ class Table:
     def weight(self) -> Array:
         """The table, of shape ``(num_embeddings, embedding_dim)``; it may be changed in place.
 
-        Assigning copies the values, and checks their shape and that they are finite.
+        Assigning copies the values into it, and checks their shape and that they are finite; the
+        row of `padding_idx` is given what it is assigned.
         """
         if self._weight is None:
             raise RuntimeError(
@@ -102,7 +103,7 @@ class Table:
 
     @weight.setter
     def weight(self, values: ArrayLike) -> None:
-        self._weight = initialize(values, self.weight.shape, make_rng(0), self.dtype)
+        self.weight[...] = initialize(values, self.weight.shape, make_rng(0), self.dtype)
 
     @property
     def frozen(self) -> bool:
@@ -251,7 +252,8 @@ def pretrained(
     """A layer with the vectors given, frozen or not; the padding row keeps its values."""
     if not isinstance(freeze, bool | np.bool_):
         raise TypeError(f"freeze must be a bool. Got {freeze!r} instead.")
-    values, dtype = np.asarray(weight), getattr(weight, "dtype", None)
+    values = np.asarray(weight)
+    dtype = values.dtype if hasattr(weight, "__array__") else np.dtype(np.float32)
     if values.ndim != 2 or 0 in values.shape:
         raise ValueError(
             f"weight must be a matrix (num_embeddings, embedding_dim) that is not empty. "

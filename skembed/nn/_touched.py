@@ -251,7 +251,7 @@ class TouchedRows:
         return self._buffers.get(place, (len(at), place.width), place.kept[0].dtype)
 
     def _decay_factors(self, rows: Indices, total_rate: float) -> Array | None:
-        """What brings ``rows`` up to date; see :class:`~._optimizers.RowDecay`."""
+        """What brings ``rows`` up to date; see :class:`~._schedules.RowDecay`."""
         if self._decay is None:
             return None
         exponent = self._settled.take(rows)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ._architecture import Parameters
 from ._network import Data, Network
-from ._optimizers import SCHEDULES, SGD, Adam
+from ._optimizers import SGD, Adam
 from ._record import Record
+from ._schedules import SCHEDULES
 from ._step import Memory, Step, make_step
 from ._touched import TableRules
 

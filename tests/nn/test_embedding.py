@@ -364,6 +364,37 @@ def test_weight_can_be_taken_out_and_set():
     assert layer.parameters()["weight"] is layer.weight
 
 
+def test_training_goes_on_from_a_weight_that_is_set():
+    """The arrays that an optimiser has taken stay those of the layer."""
+    layer, optimizer = Embedding(4, 2, weight=0.0), SGD()
+    parameters = layer.parameters()
+    layer.weight = np.ones((4, 2))
+    gradient = {"weight": layer.backward([1], np.ones((1, 2)))}
+    optimizer.update(parameters, gradient, optimizer.init(parameters), 0.5)
+    assert layer.weight[:2].tolist() == [[1, 1], [0.5, 0.5]]
+
+
+def test_lists_of_any_integers_and_no_booleans():
+    layer = make()
+    for indices in ([np.array([1, 2], np.uint64), np.array([3, 4])], [np.uint64(3), 1], [[1, 2]]):
+        expected = TABLE[np.array([[int(i) for i in np.ravel(row)] for row in indices])]
+        np.testing.assert_array_equal(layer(indices).ravel(), expected.ravel())
+    for indices in ([True, 2], [[1, np.True_]], (1, False)):
+        with pytest.raises(TypeError, match="integers"):
+            layer(indices)
+    with pytest.raises(IndexError, match="18446744073709551615"):
+        layer([np.uint64(2**64 - 1), -1])
+
+
+def test_lists_are_ragged_in_their_first_level_only():
+    nested = [[[1], [2, 3]], [4]]
+    for call in (make(), lambda indices: make().backward(indices, []), Embedding(None, 3)):
+        with pytest.raises(TypeError, match="ragged in its first level only"):
+            call(nested)
+    with pytest.raises(ValueError, match=r"list of 2 arrays, one per sequence. Got 1"):
+        make().backward([[1], [2, 3]], [np.ones((1, 3))])
+
+
 def test_info_and_repr():
     layer = Embedding(10, 4, padding_idx=1, learning_rate_multiplier=0.0, name="words")
     info = layer.info()
@@ -392,3 +423,23 @@ def test_copies_are_the_same_and_apart():
         np.testing.assert_array_equal(twin.weight, layer.weight)
         twin.weight[1] = 0
         assert layer.weight[1].any()
+
+
+@pytest.mark.parametrize("norm_type", [1.5, 3, 100])
+def test_high_powers_do_not_leave_the_range_of_floats(norm_type):
+    layer = Embedding(2, 2, weight=np.array([[3, 1], [0, 0]], np.float32), norm_type=norm_type)
+    layer.max_norm = 1.0
+    expected = np.array([3, 1]) / np.linalg.norm([3.0, 1.0], norm_type)
+    np.testing.assert_allclose(layer(0), expected, rtol=1e-5)
+    assert layer(1).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("option", ["max_norm", "norm_type", "learning_rate_multiplier"])
+def test_options_that_are_no_numbers_are_named(option):
+    with pytest.raises(ValueError, match=rf"{option}.*Got '1'"):
+        Embedding(3, 2, **{option: "1"})
+
+
+def test_the_dtype_of_a_frame_is_that_of_its_numbers():
+    assert Embedding.from_pretrained(pd.DataFrame([[1 / 3]])).weight.item() == 1 / 3
+    assert Embedding.from_pretrained([[1 / 3]]).weight.dtype == np.float32

@@ -244,3 +244,12 @@ def test_bad_parameters():
         make(padding_idx=5)
     with pytest.raises(ValueError, match=r"shape \(1, 3\). Got \(2, 3\)"):
         make().backward([[0, 1]], np.zeros((2, 3)))
+
+
+def test_what_is_not_a_number_is_no_reason_to_fail():
+    weight = np.ones((3, 2))
+    weight[1, 0] = np.nan
+    layer = EmbeddingBag(3, 2, weight=1.0, mode="max", dtype=np.float64)
+    layer.weight[...] = weight
+    assert np.isnan(layer([[0, 1]])[0, 0])
+    assert layer.backward([[0, 1]], np.ones((1, 2))).rows.tolist() == [0, 1]

@@ -146,10 +146,17 @@ def test_strings_have_the_same_vectors_in_every_process():
     assert _read_ids(["cat", ""]).tolist() == [3429664268601861939, 13020603013274838756]
 
 
-@pytest.mark.parametrize("ids", [[1.5], [True], [None], ["a", None], [2.0, np.nan]])
+@pytest.mark.parametrize("ids", [[1.5], [True], [True, 2], [None], ["a", None], [2.0, np.nan]])
 def test_hash_takes_integers_and_strings_only(ids):
     with pytest.raises(TypeError, match="Categories must be integers or strings"):
         make_hash()(ids)
+
+
+def test_hash_refuses_what_is_no_category():
+    with pytest.raises(TypeError, match="masked array"):
+        make_hash()(np.ma.array([1, 2], mask=[0, 1]))
+    with pytest.raises(ValueError, match="list of lists of one length"):
+        make_hash()([[1, 2], [3]])
 
 
 @pytest.mark.parametrize("indices", range(10))

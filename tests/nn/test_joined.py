@@ -248,3 +248,10 @@ def test_several_columns_in_one_table():
             offset_columns(codes, [3, wrong, 5])
     with pytest.raises(ValueError, match="a table that can exist"):
         offset_columns(codes, [3, 2**62, 2**62])
+
+
+def test_shapes_that_are_not_known():
+    flat = Sequential(Embedding(5, 4), Flatten())
+    assert Concatenate(flat, Input()).output_shape([(None, None), (None, 5)]) == (None, None)
+    with pytest.raises(ValueError, match="layer Vocabulary does not tell the shape"):
+        Sequential(Vocabulary(["a"]), Embedding(3, 2)).output_shape((None,))

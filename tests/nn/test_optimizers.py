@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skembed.nn import SGD, Adagrad, Adam, RowGradient
-from skembed.nn._optimizers import SCHEDULES, RowDecay
+from skembed.nn._schedules import SCHEDULES, RowDecay
 
 N_STEPS, SHAPE = 12, (4, 3)
 RATES = 0.2 * 0.9 ** np.arange(N_STEPS)
@@ -228,3 +228,12 @@ def test_schedules_equal_their_definition():
         assert cosine(progress) == pytest.approx((progress + 0.001) / 0.021)
     assert cosine(0.51) == pytest.approx(0.5)
     assert cosine(1.0) == pytest.approx(0)
+
+
+def test_a_table_of_one_row_may_be_a_part_of_a_wider_one():
+    wide = np.zeros((4, 8))
+    parameters, optimizer = {"table": wide[:1, :3]}, SGD()
+    gradient = {"table": RowGradient(np.array([0]), np.ones((1, 3)))}
+    optimizer.update(parameters, gradient, optimizer.init(parameters), 0.5)
+    assert wide[0].tolist() == [-0.5] * 3 + [0.0] * 5
+    assert not wide[1:].any()

@@ -9,7 +9,8 @@ from skembed.nn import _training as training
 from skembed.nn._architecture import Architecture, place_codes
 from skembed.nn._losses import make_loss
 from skembed.nn._network import Data, Network
-from skembed.nn._optimizers import SCHEDULES, SGD, Adam
+from skembed.nn._optimizers import SGD, Adam
+from skembed.nn._schedules import SCHEDULES
 from skembed.nn._touched import TableRules
 from skembed.nn._training import TrainingSettings, evaluate, predict, train
 

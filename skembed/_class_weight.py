@@ -1,0 +1,43 @@
+"""The weights of rows that follow from their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_sample_weight
+
+from ._targets import read_target
+
+
+def weigh_classes(
+    y: Any,
+    task: str,
+    weight: NDArray[np.float64],
+    class_weight: Any,
+    classes: NDArray[Any] | None = None,
+) -> NDArray[np.float64]:
+    """The weights of the rows times those of their classes; the rest is as in `read_target`."""
+    target = read_target(y, task, weight, classes)
+    weight = weight.copy()
+    if isinstance(class_weight, Mapping) and target.kind in ("binary", "multiclass"):
+        # Not by what scikit-learn offers, which asks that the rows have all the classes named.
+        own = _weights_of_classes(class_weight, target.classes)[target.numbers()]
+    else:
+        own = compute_sample_weight(class_weight, target.labels())
+    weight[weight > 0] *= own
+    return weight
+
+
+def _weights_of_classes(
+    class_weight: Mapping[Any, float], classes: NDArray[Any]
+) -> NDArray[np.float64]:
+    known = classes.tolist()
+    if unknown := [label for label in class_weight if label not in known]:
+        raise ValueError(
+            f"The 'class_weight' parameter names the labels {unknown!r}, which y does not have. "
+            f"The classes are {known!r}."
+        )
+    return np.array([class_weight.get(label, 1.0) for label in known], dtype=np.float64)
