@@ -2,7 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
+from sklearn.pipeline import make_pipeline
 
 from skembed import EmbeddingClassifier, EmbeddingEncoder
 
@@ -93,3 +96,17 @@ def test_layers_are_copies_that_may_learn(freeze, to_torch):
 def test_an_encoder_that_is_not_fitted_is_refused(to_torch):
     with pytest.raises(ValueError, match="not fitted"):
         to_torch(EmbeddingEncoder())
+
+
+def test_a_pipeline_is_refused_by_name(to_torch):
+    with pytest.raises(TypeError, match=r"Got Pipeline instead; .* give the fitted step"):
+        to_torch(make_pipeline(EmbeddingEncoder(**PARAMETERS).fit(X, X["size"])))
+
+
+def test_columns_of_other_libraries_and_no_string(to_torch):
+    encode = to_torch(EmbeddingEncoder(**PARAMETERS).fit(X, X["size"]))["city"].encode
+    expected = encode(["Rome", "Paris", None]).tolist()
+    for column in (pl.Series(["Rome", "Paris", None]), pa.chunked_array([["Rome", "Paris", None]])):
+        assert encode(column).tolist() == expected
+    with pytest.raises(TypeError, match="Got 'Rome': wrap it"):
+        encode("Rome")
