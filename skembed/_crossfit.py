@@ -96,7 +96,8 @@ def read_splits(cv: Any, X: Any, y: Any, sample: Sample, params: dict[str, Any])
         splits.append((inside[inside >= 0], position[test][position[test] >= 0]))
     if not splits:
         raise ValueError(
-            "The 'cv' parameter gave no split. A generator can be gone through once: pass a list."
+            "The 'cv' parameter gave no split, but its test parts must hold every row exactly "
+            "once. A generator can be gone through once: pass a list."
         )
     if (tested != 1).any():
         row = int(np.flatnonzero(tested != 1)[0])

@@ -134,6 +134,8 @@ class LearnedVectors:
 
     def _has_effects(self) -> bool:
         """Whether the tables have effects: the parameter may have changed since the fit."""
+        if not self.embeddings_:
+            return bool(self.target_effect)
         widths = [table.shape[1] for table in self.embeddings_]
         return widths != list(self.embedding_dims_)
 
