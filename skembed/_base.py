@@ -17,6 +17,7 @@ from ._coded import Column
 from ._cooccurrence import reject_first_vectors
 from ._doc_link import DocumentedMixin
 from ._first_pass import count_categories
+from ._frames import Frame
 from ._learning import (
     FittedNetwork,
     Start,
@@ -30,16 +31,17 @@ from ._params import Rule, check_parameters
 from ._progress import ProgressLines, Watch, mean_curve
 from ._recipe import share_tables
 from ._resting import Resting, rest
-from ._sample import read_input
+from ._sample import numeric_matrix, read_input
 from ._sequences import pooled_vectors
 from ._streaming_counts import CountStream, start_counts
 from ._tables import count_rows, fill_reserved_rows, take_vectors
 from ._targets import Target, read_classes, read_target
-from ._training_input import TrainingInput, encode_input, read_training_input
+from ._training_input import TrainingInput, encode_coded, encode_input, read_training_input
 from ._vectors import LearnedVectors
 from ._vocabularies import extend_vocabularies
 from ._vocabulary import ColumnVocabulary
 from ._warm_start import start_from
+from .nn._bags import Bags
 from .nn._record import Record
 from .nn._training import History
 
@@ -162,6 +164,16 @@ class EmbeddingModel(
             share_tables(self.shared, self._columns),
             may_grow=self.min_frequency is None and self.max_categories is None,
         )
+
+    def _encode_more(
+        self, frame: Frame, rows: NDArray[np.intp]
+    ) -> tuple[list[ColumnVocabulary], NDArray[Any], dict[int, Bags], NDArray[np.float64]]:
+        """Some rows for a fit that exists: the vocabularies with them, codes, bags, and numbers."""
+        columns = self._columns
+        coded = [column.take(rows) for column in columns.read(frame)]
+        vocabularies = self._extended(coded)
+        codes, bags = encode_coded(self, coded, rows, columns, vocabularies)
+        return vocabularies, codes, bags, numeric_matrix(frame, columns)[rows]
 
     def _store_names(self, probe: Any) -> None:
         """Keep the names and the number of the columns."""

@@ -18,7 +18,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ._crossfit import deal_folds
 from ._features import Draws
-from ._learning import FittedNetwork, Recipe, Start, grow_network, to_data, train_network
+from ._learning import FittedNetwork, Recipe, Start, grow_network, of_tables, to_data, train_network
 from ._progress import Unwatched, Watch
 from ._sample import Sample
 from ._table_rules import rates_alone
@@ -194,7 +194,7 @@ def grow_blend(blend: Blend, moves: Sequence[Moves], n_codes: Sequence[int]) -> 
     """
     members = [grow_network(member, moves, n_codes) for member in blend.members]
     old, new = blend.members[0].architecture, members[0].architecture
-    by_table = [moves[old.columns.index(table)] for table in range(len(old.n_codes))]
+    by_table = of_tables(old, moves)
     memories = [grow_memory(memory, old, new, by_table) for memory in blend.memories]
     return replace(blend, members=members, memories=memories)
 

@@ -126,10 +126,10 @@ def _read_split(split: Any, n_rows: int) -> Split:
 
 def check_rows_left_out(estimator: Any, X: Any, read: TrainingInput) -> None:
     """Refuse what rows of weight 0 hold, before anything is learned: they are given vectors too."""
-    if "error" in (estimator.handle_unknown, estimator.handle_missing):
+    some_are_left_out = not isinstance(read.sample.rows, slice)
+    if some_are_left_out and "error" in (estimator.handle_unknown, estimator.handle_missing):
         frame = read_input(read.probe, X, reset=False)
-        if len(read.sample) < frame.n_rows:
-            encode_input(estimator, frame, read.columns, read.vocabularies)
+        encode_input(estimator, frame, read.columns, read.vocabularies)
 
 
 def cross_fit(

@@ -320,12 +320,12 @@ def as_objects(values: Array) -> Array:
     if values.dtype.kind not in "mM":
         return values.astype(object)
     flat = pd.Series(hashable(values.ravel())).astype(object)
-    return np.asarray(flat).reshape(values.shape)
+    return np.array(flat).reshape(values.shape)
 
 
 def read_masked(X: np.ma.MaskedArray) -> Array:
     """The cells of a masked array as objects, None where it is masked."""
-    cells = np.array(as_objects(X.data))
+    cells = as_objects(X.data)
     cells[np.ma.getmaskarray(X)] = None
     return cells
 

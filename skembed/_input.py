@@ -23,7 +23,7 @@ from ._input_arrays import (
     padding_mask,
     read_for_block,
 )
-from ._input_read import Ragged, check_length, has_no_rows, has_no_steps, is_nested, read_input
+from ._input_read import Ragged, check_length, is_nested, read_input
 from ._input_rows import RowsMixin
 from ._input_settings import RULES, read_settings
 from ._input_table import (
@@ -378,8 +378,8 @@ class InputEmbedding(RowsMixin, TransformerMixin, DocumentedMixin, BaseEstimator
 
     def _read(self, X: Any) -> Any:
         """Data like those of fit, in the form in which :meth:`_apply` takes them."""
-        nothing = has_no_rows(X) or (self._plan.is_sequence and has_no_steps(X))
-        data = self._plan.no_rows(len(X)) if nothing else read_input(X, min_rows=0)
+        data = self._plan.without_cells(X)
+        data = read_input(X, min_rows=0) if data is None else data
         is_table = not isinstance(data, Ragged) and len(data.shape) == 2
         if is_table and len(self.shape_) == 2 and not self._plan.is_sequence:
             validate_data(self, data, reset=False, skip_check_array=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ._coded import Coded
 from ._frames import Frame, as_objects, encode_values, is_frame, read
-from ._input_read import Ragged
+from ._input_read import Ragged, has_no_rows, has_no_steps
 from ._input_settings import InputSettings
 from ._input_table import check_dtype, check_missing, check_range, is_encoded
 from ._one_hot import ZEROS, OneHot, decode, learn_one_hot, to_dense
@@ -60,11 +60,15 @@ class Block(Record):
     refuse_missing: bool
     dtype: np.dtype[Any]
 
-    def no_rows(self, n_empty: int = 0) -> Array | Ragged:
-        """Data of this layout without rows, or with so many empty sequences."""
-        if self.layout.is_sequence:
-            return Ragged(np.empty((0, *self.layout.shape[1:])), np.zeros(n_empty, dtype=np.intp))
-        return np.empty((0, *self.layout.shape))
+    def without_cells(self, X: Any) -> Array | Ragged | None:
+        """Data of this layout, if ``X`` is a list without rows, or one of empty sequences where
+        they are sequences: neither tells the shape of what it lacks.
+        """
+        if not self.layout.is_sequence:
+            return np.empty((0, *self.layout.shape)) if has_no_rows(X) else None
+        if not has_no_steps(X):
+            return None
+        return Ragged(np.empty((0, *self.layout.shape[1:])), np.zeros(len(X), dtype=np.intp))
 
     @property
     def is_sequence(self) -> bool:

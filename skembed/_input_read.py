@@ -82,13 +82,13 @@ def is_nested(X: Any) -> bool:
 
 
 def has_no_rows(X: Any) -> bool:
-    """Whether ``X`` is an empty list, which tells nothing of the shape of its rows."""
+    """Whether ``X`` is an empty list."""
     return is_nested(X) and hasattr(X, "__len__") and len(X) == 0
 
 
 def has_no_steps(X: Any) -> bool:
-    """Whether ``X`` is a list of empty sequences, which tells nothing of the shape of a step."""
-    if not is_nested(X) or not hasattr(X, "__iter__"):
+    """Whether ``X`` is a list of nothing but empty sequences."""
+    if not is_nested(X) or not hasattr(X, "__len__"):
         return False
     return all(isinstance(row, _NESTED) and len(row) == 0 for row in X)
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ._frames import Frame, as_objects
+from ._input_read import has_no_rows
 from ._input_settings import InputSettings
+from ._lookup import has_large_integers
 from ._one_hot import ZEROS, OneHot, decode, fill_dense, learn_one_hot, mean_rows, where
 from ._scaling import Range, extremes, make_range
 from .nn._record import Record
@@ -40,9 +42,9 @@ class Table(Record):
         """Number of output columns."""
         return sum(column.width for column in self.columns)
 
-    def no_rows(self, n_empty: int = 0) -> Array:
-        """A table without rows; none is an empty sequence."""
-        return np.empty((0, len(self.columns)))
+    def without_cells(self, X: Any) -> Array | None:
+        """A table without rows, if ``X`` is a list without rows."""
+        return np.empty((0, len(self.columns))) if has_no_rows(X) else None
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -231,15 +233,9 @@ def _decode_rows(X: Array, table: Table) -> Array:
             columns.append(column.range.unscale(block[:, 0]) if column.range else block[:, 0])
         offset += column.width
     kinds = {column.dtype.kind for column in columns}
-    if len(kinds) > 1 and (not kinds <= set("iuf") or any(map(_has_large_integers, columns))):
+    if len(kinds) > 1 and (not kinds <= set("iuf") or any(map(has_large_integers, columns))):
         columns = [as_objects(column) for column in columns]
     return np.column_stack(columns)
-
-
-def _has_large_integers(column: Array) -> bool:
-    """Whether floats would round some of the integers."""
-    is_integer = column.dtype.kind in "iu" and len(column) > 0
-    return bool(is_integer and not -(2**53) <= column.min() <= column.max() <= 2**53)
 
 
 def input_names(estimator: Any, given: Any) -> list[str]:

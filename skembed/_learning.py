@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count as count_up
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +100,12 @@ class FittedNetwork(Record):
         return FittedNetwork(self.architecture, own)
 
 
+def of_tables(architecture: Architecture, of_columns: Sequence[Any]) -> list[Any]:
+    """What the first column of each table has, for every table."""
+    firsts = map(architecture.columns.index, range(len(architecture.n_codes)))
+    return [of_columns[j] for j in firsts]
+
+
 def grow_network(
     fitted: FittedNetwork, moves: Sequence[Moves], n_codes: Sequence[int]
 ) -> FittedNetwork:
@@ -107,9 +114,8 @@ def grow_network(
     ``moves`` has the new place of every code of a column.
     """
     old = fitted.architecture
-    firsts = [old.columns.index(table) for table in range(len(old.n_codes))]
-    new = replace(old, n_codes=tuple(n_codes[j] for j in firsts))
-    parameters = grow_parameters(fitted.parameters, old, new, [moves[j] for j in firsts])
+    new = replace(old, n_codes=tuple(of_tables(old, n_codes)))
+    parameters = grow_parameters(fitted.parameters, old, new, of_tables(old, moves))
     return FittedNetwork(new, parameters)
 
 

@@ -49,10 +49,11 @@ def _compare_exactly(a: pd.Index, b: pd.Index) -> bool:
     """Whether pandas compares the values of two indexes as Python does."""
     kinds = {a.dtype.kind, b.dtype.kind}
     if "f" in kinds and len(kinds) > 1 and kinds <= set("iuf"):
-        return not any(_has_large_integers(index) for index in (a, b))
+        return not any(has_large_integers(index) for index in (a, b))
     return len(kinds) == 1 or kinds == set("iu")
 
 
-def _has_large_integers(index: pd.Index) -> bool:
-    is_integer = index.dtype.kind in "iu" and len(index) > 0
-    return bool(is_integer and not -(2**53) <= index.min() <= index.max() <= 2**53)
+def has_large_integers(values: pd.Index | Array) -> bool:
+    """Whether floats would round some of the integers."""
+    is_integer = values.dtype.kind in "iu" and len(values) > 0
+    return bool(is_integer and not -(2**53) <= values.min() <= values.max() <= 2**53)

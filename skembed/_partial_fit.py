@@ -11,13 +11,13 @@ from ._base import EmbeddingModel
 from ._learning import Recipe
 from ._recipe import make_recipe, share_tables
 from ._resting import Resting
-from ._sample import Columns, Sample, make_rng, numeric_matrix, read_input, read_weight
+from ._sample import Columns, Sample, make_rng, read_input, read_weight
 from ._streaming import Stream, start_stream
 from ._streaming_counts import CountStream
 from ._tables import fill_reserved_rows
 from ._targets import in_unit_of
 from ._threads import single_blas_thread
-from ._training_input import encode_coded, read_training_input
+from ._training_input import read_training_input
 from ._vocabularies import moved_rows
 from ._vocabulary import ColumnVocabulary
 from .nn._training import History
@@ -141,14 +141,11 @@ class StreamedModel(EmbeddingModel):
         frame = read_input(self, X, reset=False)
         weight = read_weight(sample_weight, frame.n_rows)
         target = self._read_more_target(y, weight)
-        units, columns = self._units, self._columns
+        units = self._units
         if self.target_type_.startswith("continuous"):
             target = in_unit_of(target, units.center, units.scale)
         rows = np.flatnonzero(weight)
-        coded = [column.take(rows) for column in columns.read(frame)]
-        vocabularies = self._extended(coded)
-        codes, bags = encode_coded(self, coded, rows, columns, vocabularies)
-        numbers = numeric_matrix(frame, columns)[rows]
+        vocabularies, codes, bags, numbers = self._encode_more(frame, rows)
         numeric = units.scaler.transform(numbers)
         return Sample(rows, codes, numeric, target, weight[rows], bags), numbers, vocabularies
 

@@ -28,7 +28,7 @@ from ._tables import limit_norm
 from ._targets import Target
 from ._terms import Cross, Part, Term
 from ._threads import single_blas_thread
-from ._training_input import TrainingInput, encode_coded, encode_input, read_training_input
+from ._training_input import TrainingInput, encode_input, read_training_input
 from ._vocabularies import moved_rows
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._architecture import table_views
@@ -158,11 +158,8 @@ class EmbeddingPredictor(EmbeddingModel):
             weight = self._weighted(X, y, sample_weight, self.classes_)
             weight = read_weight(weight, frame.n_rows)
             rows = np.flatnonzero(weight)
-            coded = [column.take(rows) for column in self._columns.read(frame)]
-            vocabularies = self._extended(coded)
+            vocabularies, codes, bags, numbers = self._encode_more(frame, rows)
             features, blend = self._grown(vocabularies)
-            codes, bags = encode_coded(self, coded, rows, self._columns, vocabularies)
-            numbers = numeric_matrix(frame, self._columns)[rows]
             inputs = np.concatenate(features.inputs(codes, numbers, bags), axis=1)
             target = self._as_before(self._read_more_target(y, weight))
             sample = Sample(rows, codes, inputs, target, weight[rows], bags)

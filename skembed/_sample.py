@@ -24,8 +24,8 @@ from .nn._record import Record
 
 Rows = NDArray[np.intp] | slice
 Codes = NDArray[np.unsignedinteger]
-# Numbers of rows.
-Rows = Sequence[int] | NDArray[np.intp]
+# Rows one by one, in what the user gave.
+RowNumbers = Sequence[int] | NDArray[np.intp]
 
 _SMALLEST_PART = 1e-300
 
@@ -241,7 +241,7 @@ def _ones(n_rows: int) -> NDArray[np.float64]:
 
 def encode_columns(
     coded: Sequence[Column],
-    rows: Rows,
+    rows: RowNumbers,
     vocabularies: Sequence[ColumnVocabulary],
     names: Sequence[Any],
     handle_unknown: str,
@@ -291,7 +291,7 @@ def numeric_matrix(frame: Frame, columns: Columns) -> NDArray[np.float64]:
 def make_sample(
     frame: Frame,
     columns: Columns,
-    codes_of: Callable[[list[Column], Rows], tuple[Codes, dict[int, Bags]]],
+    codes_of: Callable[[list[Column], RowNumbers], tuple[Codes, dict[int, Bags]]],
     y: Any,
     task: str,
     sample_weight: Any,

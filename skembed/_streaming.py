@@ -25,6 +25,7 @@ from ._learning import (
     Recipe,
     grow_network,
     make_architecture,
+    of_tables,
     place_priors,
     to_data,
 )
@@ -91,7 +92,7 @@ class Stream(Record):
         The vectors of new categories are those of the unknown value, or ``priors``.
         """
         old = self.architecture
-        by_table = [moves[old.columns.index(table)] for table in range(len(old.n_codes))]
+        by_table = of_tables(old, moves)
         network = grow_network(FittedNetwork(old, self.parameters), moves, n_codes)
         new, parameters = network.architecture, network.parameters
         for table, prior, kept in zip(table_views(new, parameters), priors, by_table, strict=True):

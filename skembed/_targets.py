@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import assert_all_finite
 
 from ._frames import find_missing, has_categories, is_array, to_array
-from .nn._losses import weighted_quantile
+from .nn._losses import weighted_quantiles
 from .nn._record import Record
 
 Unit = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -359,9 +359,7 @@ def unit_for(loss: str, target: Target, weight: NDArray[np.float64]) -> Unit:
         return np.zeros_like(target.center), target.center
     if loss == "huber":
         # The few values that it is to bear would widen the deviation.
-        low, middle, high = (
-            weighted_quantile(target.columns(), weight, q) for q in (0.25, 0.5, 0.75)
-        )
+        low, middle, high = weighted_quantiles(target.columns(), weight, (0.25, 0.5, 0.75))
         spread = np.where(high > low, (high - low) / _QUARTILES_OF_NORMAL, 1)
         return target.center + middle * target.scale, spread * target.scale
     return target.center, target.scale
@@ -381,6 +379,6 @@ def for_loss(target: Target, loss: str, unit: Unit) -> Target:
 
 
 def in_unit_of(target: Target, center: NDArray[np.float64], scale: NDArray[np.float64]) -> Target:
-    """A regression target standardised by another's mean and deviation."""
-    values = (target.values * target.scale + target.center - center) / scale
+    """A regression target in another unit. In its own it keeps every bit."""
+    values = target.values * (target.scale / scale) + (target.center - center) / scale
     return replace(target, values=values.astype(np.float32), center=center, scale=scale)

@@ -16,7 +16,7 @@ from ._numeric import NumericScaler
 from ._recipe import make_recipe, share_tables
 from ._sample import (
     Columns,
-    Rows,
+    RowNumbers,
     Sample,
     choose_columns,
     encode_columns,
@@ -96,7 +96,7 @@ def read_training_input(
     tables = share_tables(estimator.shared, columns)
     vocabularies: list[ColumnVocabulary] = []
 
-    def codes_of(coded: list[Column], rows: Rows) -> Codes:
+    def codes_of(coded: list[Column], rows: RowNumbers) -> Codes:
         limits = estimator.min_frequency, estimator.max_categories
         vocabularies.extend(
             learn_vocabularies(coded, columns, estimator.categories, *limits, tables)
@@ -123,7 +123,7 @@ def encode_input(
 def encode_coded(
     estimator: Any,
     coded: list[Column],
-    rows: Rows,
+    rows: RowNumbers,
     columns: Columns,
     vocabularies: list[ColumnVocabulary],
 ) -> Codes:

@@ -50,5 +50,5 @@ SKOPS_TRUSTED = [
     "skembed.nn._losses._variance_of_class",
     "skembed.nn._losses._variance_of_label",
     "skembed.nn._losses._weighted_mean",
-    "skembed.nn._losses.weighted_quantile",
+    "skembed.nn._losses._weighted_quantile",
 ]

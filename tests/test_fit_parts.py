@@ -568,3 +568,13 @@ def test_sums_by_code_add_up(others):
     assert total.values.dtype == np.float64
     assert total.codes.tolist() == sorted({1, 4, 6, *others})
     np.testing.assert_array_equal(total.to_dense(10), sums[0].to_dense(10) + sums[1].to_dense(10))
+
+
+def test_numbers_of_a_predictor_that_are_missing_for_the_first_time_are_the_median():
+    X, y = make_rows(600)
+    X["size"] = X["size"].fillna(0.0)
+    y = y + 3 * X["size"].to_numpy() ** 2
+    model = EmbeddingRegressor(random_state=0, hidden_layer_sizes=(16,))
+    found, _ = fit_predictor(model, split(X, y, 2), 300)
+    missing, median = (found.predict(X.assign(size=s)) for s in (np.nan, X["size"].median()))
+    np.testing.assert_array_equal(missing, median)

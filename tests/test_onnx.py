@@ -291,6 +291,17 @@ def test_counts_and_bins_of_many_categories():
     np.testing.assert_allclose(outputs["variable"][:, 0], expected, atol=TOLERANCE * np.ptp(y))
 
 
+def test_numbers_that_are_missing_for_the_first_time():
+    present = WITH_NUMBERS.fillna({name: 1.5 for name in ("size", "whole")})
+    y = np.sin(3 * present["size"]) + Y
+    settings = {"numeric_features": ["size"], "n_bins": 8}
+    fitted = predictor(EmbeddingRegressor, **settings).fit(present, y)
+    assert not fitted._features.scaler.flagged_.any() and NEW_NUMBERS["size"].isna().any()
+    expected = fitted.predict(NEW_NUMBERS)
+    outputs = run(to_onnx(fitted, double=True), NEW_NUMBERS)
+    np.testing.assert_allclose(outputs["variable"][:, 0], expected, atol=1e-12)
+
+
 def test_regression_of_several_outputs():
     y = np.c_[Y, 100 - 50 * Y]
     fitted = predictor(EmbeddingRegressor).fit(WITH_NUMBERS, y)

@@ -198,6 +198,27 @@ def test_the_size_of_weights_counts_from_call_to_call():
     assert shares[1] > shares[0] + 0.002
 
 
+def test_momenta_go_on_and_follow_their_categories(fitted):
+    """Two calls differ from calls of two copies, and tables that grow in between lose nothing."""
+    X, y = make_rows(100, seed=2)
+    new = X.assign(city=X["city"].where(X.index % 9 > 0, "aa"))
+    model = copy_of(fitted).partial_fit(X, y)
+    forgetful = copy_of(model)
+    object.__setattr__(forgetful._blend, "memories", [])
+    before = copy_of(model)._blend.memories
+    for one in (model, forgetful):
+        one.partial_fit(new, y)
+    assert np.abs(model.predict(X) - forgetful.predict(X)).max() > 1e-3
+    assert len(model._blend.memories) == len(before) == 2
+    for member, memory, old in zip(
+        model._blend.members, model._blend.memories, before, strict=True
+    ):
+        (state,), (earlier,) = memory.values(), old.values()
+        assert state["step"] > earlier["step"]
+        for name, table in member.parameters.items():
+            assert all(part.shape == table.shape for part in state[name])
+
+
 def test_rows_of_weight_0_are_not_read(fitted):
     X, y = make_rows(50, seed=1)
     weight = np.r_[0.0, np.ones(49)]

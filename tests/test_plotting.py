@@ -222,7 +222,7 @@ def test_a_color_that_is_given_is_that_of_all_points(name):
     display = simple(color=[1.0, 2.0, 3.0]).plot(scatter_kw={name: "red"})
     assert display.colorbar_ is None
     red = matplotlib.colors.to_rgba("red", 0.8)
-    np.testing.assert_allclose(display.scatter_.get_facecolors(), np.tile(red, (1, 1)))
+    np.testing.assert_allclose(display.scatter_.get_facecolors(), [red])
 
 
 def test_one_color(encoder):

@@ -141,8 +141,11 @@ class Embedding(Table):
         if self._weight is None:
             self._build_for(codes)
         if isinstance(codes, list):
-            flatten_ragged(codes, self.num_embeddings)
-            return [self(item) for item in codes]
+            flat, shapes = flatten_ragged(codes, self.num_embeddings)
+            ends = np.cumsum([len(own) for own in flat])
+            parts = np.split(self(np.concatenate(flat)), ends[:-1])
+            pairs = zip(parts, shapes, strict=True)
+            return [part.reshape(*shape, self.embedding_dim) for part, shape in pairs]
         table = self.weight
         vectors = lookup(table, check_range(codes, len(table)))
         if self.max_norm is None:

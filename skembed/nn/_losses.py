@@ -8,7 +8,7 @@ turns a raw prediction into a prediction: identity, logistic, softmax or exponen
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -137,12 +137,17 @@ def _weighted_mean(y: Array, weight: Array) -> Array:
     return np.average(y, axis=0, weights=weight)
 
 
-def weighted_quantile(y: Array, weight: Array, q: float) -> Array:
-    """Quantile ``q`` of each column of ``y``, ``(n_outputs,)``, where rows have weights."""
+def weighted_quantiles(y: Array, weight: Array, shares: Sequence[float]) -> list[Array]:
+    """Quantiles of each column of ``y``, each ``(n_outputs,)``, where rows have weights."""
     order = np.argsort(y, axis=0)
     share = np.cumsum(weight[order], axis=0) / weight.sum()
-    at = (share < q).sum(axis=0).clip(max=len(y) - 1)
-    return np.take_along_axis(y, order, axis=0)[at, np.arange(y.shape[1])]
+    ordered = np.take_along_axis(y, order, axis=0)
+    at = [(share < q).sum(axis=0).clip(max=len(y) - 1) for q in shares]
+    return [ordered[positions, np.arange(y.shape[1])] for positions in at]
+
+
+def _weighted_quantile(y: Array, weight: Array, q: float) -> Array:
+    return weighted_quantiles(y, weight, (q,))[0]
 
 
 def _huber_center(y: Array, weight: Array, delta: float) -> Array:
@@ -199,8 +204,8 @@ def make_loss(name: str, *, quantile: float = 0.5, delta: float = 1.35) -> Loss:
     delta : float, default=1.35
         Residual beyond which ``"huber"`` is linear.
     """
-    median = partial(weighted_quantile, q=0.5)
-    at_quantile = partial(weighted_quantile, q=quantile)
+    median = partial(_weighted_quantile, q=0.5)
+    at_quantile = partial(_weighted_quantile, q=quantile)
     losses = {
         "squared_error": Loss(_squared_error, _identity, _weighted_mean, _one),
         "absolute_error": Loss(_absolute_error, _identity, median, _one),

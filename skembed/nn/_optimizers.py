@@ -222,21 +222,13 @@ class Adam(Record):
 
         Parameters
         ----------
-        parameters : dict name -> ndarray of float32 or float64
-            Changed in place.
-        gradients : dict name -> ndarray of the shape of its parameter, or RowGradient
-            Parameters without a gradient stay.
-        state : dict
-            What :meth:`init` returned for these parameters; changed in place.
-        learning_rate : float
-            At least 0.
-        multipliers : dict name -> ndarray of shape (n_rows,), default none
-            Factors of the learning rate for each row; 0 freezes it.
+        parameters, gradients, state, learning_rate, multipliers
+            As in :meth:`SGD.update`.
 
         Raises
         ------
         ValueError, TypeError, IndexError
-            If shapes, dtypes, names, rows, the state or the rate do not fit; nothing is moved then.
+            As in :meth:`SGD.update`.
         """
         check_step(parameters, gradients, state, learning_rate, multipliers, 2, ("step",))
         state["step"] += 1
@@ -370,21 +362,13 @@ class Adagrad(Record):
 
         Parameters
         ----------
-        parameters : dict name -> ndarray of float32 or float64
-            Changed in place.
-        gradients : dict name -> ndarray of the shape of its parameter, or RowGradient
-            Parameters without a gradient stay.
-        state : dict
-            What :meth:`init` returned for these parameters; changed in place.
-        learning_rate : float
-            At least 0.
-        multipliers : dict name -> ndarray of shape (n_rows,), default none
-            Factors of the learning rate for each row; 0 freezes it.
+        parameters, gradients, state, learning_rate, multipliers
+            As in :meth:`SGD.update`.
 
         Raises
         ------
         ValueError, TypeError, IndexError
-            If shapes, dtypes, names, rows, the state or the rate do not fit; nothing is moved then.
+            As in :meth:`SGD.update`.
         """
         check_step(parameters, gradients, state, learning_rate, multipliers, 1)
         for name, gradient in gradients.items():
