@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +51,8 @@ Codes = NDArray[np.integer]
 # Rows whose loss is added up at a time: what is made of them stays in the cache.
 _PART = 2**10
 
-# So many rows tell as well as all how far to step, and how the predictions vary: of more, parts at
-# equal distances stand for the others.
+# So many rows tell as well as all how far to step, how the predictions vary, and from where to step
+# over all rows: of more, parts at equal distances stand for the others.
 _ENOUGH_ROWS = 2**20
 
 N_STEPS = 3
@@ -231,6 +232,16 @@ def relearn(
     return problem.solve()[0]
 
 
+class _Sums(NamedTuple):
+    """What the loss is added up over: rows, their codes, and the weight of those that hold each
+    table's codes.
+    """
+
+    data: Data
+    codes: Codes
+    counts: Sequence[Array]
+
+
 class _Problem:
     """The penalised loss as a function of the coordinates of all tables."""
 
@@ -248,8 +259,7 @@ class _Problem:
     ) -> None:
         self._network = network
         self.bases = bases
-        self._data = data
-        self._codes = codes
+        self._all = _Sums(data, codes, counts)
         self._bags = bags
         self._frozen = [False] * len(bases) if frozen is None else frozen
         self._moving = dict(parameters)
@@ -261,7 +271,18 @@ class _Problem:
         # What one pseudo-count weighs: the mean curvature of a row at the best constant.
         curvature = network.loss.curvature(constant[None, :].astype(np.float64))
         self._penalties = np.maximum(pseudo_counts, LEAST_PSEUDO_COUNT) * curvature.mean()
-        self._counts = counts
+
+    def _enough(self) -> _Sums:
+        """All rows, or so many that they stand for all."""
+        data, codes, _ = self._all
+        if (every := _distance(len(data))) == 1:
+            return self._all
+        # Others than those that tell how far to step: a start knows its own rows too well.
+        parts = slices(slice(_PART, len(data)), _PART, every)
+        rows = np.concatenate([np.arange(part.start, part.stop) for part in parts])
+        some, own = data.take(rows), codes[rows]
+        counts = count_codes(self._network.architecture, own, self._bags, row_weight(some))
+        return _Sums(some, own, counts)
 
     def _place(self, coordinates: Sequence[Array]) -> None:
         for table, (view, basis) in enumerate(zip(self._views, self.bases, strict=True)):
@@ -271,48 +292,53 @@ class _Problem:
 
     def loss(self, parameters: Mapping[str, Array]) -> float:
         """Sum of the loss over the rows."""
-        return sum_of_losses(self._network, parameters, self._data)
+        return sum_of_losses(self._network, parameters, self._all.data)
 
-    def objective(self, coordinates: Sequence[Array]) -> float:
-        """Sum of the loss over the rows, and the penalty."""
+    def objective(self, coordinates: Sequence[Array], over: _Sums | None = None) -> float:
+        """Sum of the loss over the rows, all unless others are given, and the penalty."""
+        over = over or self._all
         self._place(coordinates)
         # Codes without rows are filled in, and cost nothing.
-        pairs = zip(coordinates, self._counts, strict=True)
+        pairs = zip(coordinates, over.counts, strict=True)
         squares = [np.einsum("nd,nd,n->", c, c, own > 0) for c, own in pairs]
-        return self.loss(self._moving) + 0.5 * float(self._penalties @ squares)
+        loss = sum_of_losses(self._network, self._moving, over.data)
+        return loss + 0.5 * float(self._penalties @ squares)
 
     def solve(self) -> tuple[list[Array], float]:
         """Coordinates after all steps, and their objective."""
         present, objective = [basis.start for basis in self.bases], np.inf
-        for _ in range(N_STEPS):
-            present, objective = self._search(present, self._step(present))
+        enough = self._enough()
+        # From where some of the rows lead, one step over all goes as far as all steps over all.
+        steps = [self._all] * N_STEPS if enough is self._all else [enough, self._all]
+        for over in steps:
+            present, objective = self._search(present, self._step(present, over), over)
         return present, objective
 
-    def _step(self, present: Sequence[Array]) -> list[Array]:
+    def _step(self, present: Sequence[Array], over: _Sums) -> list[Array]:
         """Where a full step leads."""
         self._place(present)
         linearised = Linearised(
             self._network,
             self._moving,
             [basis.axes for basis in self.bases],
-            self._data,
-            self._codes,
+            over.data,
+            over.codes,
             self._bags,
             present,
-            self._counts,
+            over.counts,
         )
         wanted = list(present)
-        # A table that is alone has found its best in one sweep.
-        for _ in range(N_SWEEPS if len(wanted) > 1 else 1):
+        # The table of a column that is alone has found its best in one sweep.
+        for _ in range(N_SWEEPS if len(self._network.architecture.columns) > 1 else 1):
             for table in range(len(self.bases)):
                 if not self._frozen[table]:
                     wanted[table] = linearised.solve(table, self._penalties[table])
         return wanted
 
     def _search(
-        self, present: Sequence[Array], wanted: Sequence[Array]
+        self, present: Sequence[Array], wanted: Sequence[Array], over: _Sums
     ) -> tuple[list[Array], float]:
-        tried = ((own, self.objective(own)) for own in partial_steps(present, wanted))
+        tried = ((own, self.objective(own, over)) for own in partial_steps(present, wanted))
         return best_step(present, tried)
 
 
@@ -322,6 +348,10 @@ def sum_of_losses(network: Network, parameters: Mapping[str, Array], data: Data)
 
     def add_up(among: slice) -> tuple[float, int]:
         total, n_rows = 0.0, 0
+        if every > 1:
+            # At the same distances in the second half.
+            first = -(-among.start // (_PART * every)) * _PART * every
+            among = slice(min(first, among.stop), among.stop)
         for rows in slices(among, _PART, every):
             part = data.take(rows)
             raw = network.raw_prediction(parameters, part)

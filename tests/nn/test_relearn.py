@@ -118,6 +118,16 @@ def ridge(case, pseudo_count, frozen=()):
     ]
 
 
+def mean_loss(case, coordinates):
+    """Mean of the loss over the rows, without a penalty."""
+    moved = {name: value.copy() for name, value in case.parameters.items()}
+    views = table_views(case.architecture, moved)
+    for view, basis, place in zip(views, case.bases, coordinates, strict=True):
+        view[...] = basis.origin + place @ basis.axes
+    raw = case.network.raw_prediction(moved, case.data)
+    return case.network.loss.rows(raw, case.data.y)[0].mean()
+
+
 def seen(case, table):
     columns = [j for j, t in enumerate(case.architecture.columns) if t == table]
     return np.unique(case.codes[:, columns])
@@ -406,17 +416,47 @@ def test_parts_of_many_rows_stand_for_all(monkeypatch):
         np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
-def test_parts_of_many_rows_tell_how_far_to_step(monkeypatch):
+def enough_rows(monkeypatch, n_rows, size_of_part):
+    monkeypatch.setattr(module, "_PART", size_of_part)
+    monkeypatch.setattr(linearised, "_NETWORK_PART", size_of_part)
+    monkeypatch.setattr(module, "_ENOUGH_ROWS", n_rows)
+
+
+@pytest.mark.parametrize("architecture", COUPLED.values(), ids=COUPLED.keys())
+@pytest.mark.parametrize("weighted", [False, True])
+def test_from_where_parts_lead_one_step_over_all_rows_is_enough(
+    architecture, weighted, monkeypatch
+):
+    """In a linear network it ends at the ridge regression of all rows, with all sweeps."""
+    case = Case(architecture, weighted=weighted)
+    enough_rows(monkeypatch, n_rows=60, size_of_part=20)
+    monkeypatch.setattr(module, "N_SWEEPS", 500)
+    monkeypatch.setattr(module, "_STEP_SHARES", (1.0,))
+    for table, (found, expected) in enumerate(zip(case.relearn(), ridge(case, 5.0), strict=True)):
+        rows = seen(case, table)
+        np.testing.assert_allclose(found[rows], expected[rows], rtol=1e-5, atol=1e-6)
+
+
+def test_parts_of_many_rows_tell_the_axes(monkeypatch):
     case = Case(NONLINEAR, n=4000)
-    bases = case.from_the_mean()
-    expected, axes = case.relearn(bases=bases), [basis.axes for basis in case.bases]
-    monkeypatch.setattr(module, "_PART", 50)
-    monkeypatch.setattr(linearised, "_NETWORK_PART", 50)
-    monkeypatch.setattr(module, "_ENOUGH_ROWS", 2000)
-    for found, own in zip(case.relearn(bases=bases), expected, strict=True):
-        np.testing.assert_allclose(found, own, rtol=1e-9)
-    for found, own in zip(case.find_bases(), axes, strict=True):
+    expected = [basis.axes for basis in case.bases]
+    enough_rows(monkeypatch, n_rows=2000, size_of_part=50)
+    for found, own in zip(case.find_bases(), expected, strict=True):
         assert 0 < np.abs(found.axes - own).max() < 0.1 * np.abs(own).max()
+
+
+def test_parts_of_many_rows_explain_nearly_as_much(monkeypatch):
+    """And far more than a step over all rows without them."""
+    case = Case(NONLINEAR, n=4000, seed=2)
+    bases = case.from_the_mean()
+    start = mean_loss(case, [basis.start for basis in bases])
+    of_all = start - mean_loss(case, case.relearn(bases=bases))
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "N_STEPS", 1)
+        of_one = start - mean_loss(case, case.relearn(bases=bases))
+    enough_rows(monkeypatch, n_rows=2000, size_of_part=50)
+    of_parts = start - mean_loss(case, case.relearn(bases=bases))
+    assert of_parts > 0.95 * of_all > 1.5 * of_one > 0
 
 
 # Towards the optimum of any loss
@@ -468,16 +508,8 @@ def test_many_steps_end_where_the_penalised_loss_is_flat(loss, columns, monkeypa
 def test_learning_lowers_every_loss(loss, activation):
     architecture = replace(NONLINEAR, activation=activation, n_outputs=2)
     case = Case(architecture, loss)
-    moved = {name: value.copy() for name, value in case.parameters.items()}
-    losses = []
     zeros = [np.zeros_like(basis.start) for basis in case.bases]
-    for coordinates in (zeros, case.relearn(bases=case.from_the_mean())):
-        views = table_views(architecture, moved)
-        for view, basis, place in zip(views, case.bases, coordinates, strict=True):
-            view[...] = basis.origin + place @ basis.axes
-        raw = case.network.raw_prediction(moved, case.data)
-        losses.append(case.network.loss.rows(raw, case.data.y)[0].mean())
-    assert losses[1] < losses[0]
+    assert mean_loss(case, case.relearn(bases=case.from_the_mean())) < mean_loss(case, zeros)
 
 
 # The space
