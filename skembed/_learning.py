@@ -65,6 +65,8 @@ class Recipe(Record):
         Share of the rows held out for early stopping.
     quantile : float
         What the quantile loss predicts.
+    decay : float
+        Factor of the decay of vectors.
     """
 
     tables: tuple[int, ...]
@@ -81,6 +83,7 @@ class Recipe(Record):
     settings: TrainingSettings
     validation_fraction: float | None
     quantile: float = 0.5
+    decay: float = 1.0
 
     @property
     def first_columns(self) -> list[int]:
@@ -211,6 +214,7 @@ def train_network(
             [recipe.multipliers[j] for j in recipe.first_columns],
             recipe.priors,
             recipe.settings.batch_size,
+            recipe.decay,
         ),
         validation=None if recipe.validation_fraction is None else data.take(held_out),
         draw=draw,

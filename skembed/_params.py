@@ -179,6 +179,7 @@ NETWORK_RULES = {
     "n_jobs": none | integer(1) | integer(-64, -1),
 }
 PREDICTOR_RULES = {
+    "dropout": one_of("auto") | NETWORK_RULES["dropout"],
     "crosses": integer(0),
     "counts": boolean,
     "n_bins": integer(0, 10_000),

@@ -20,6 +20,7 @@ from ._effects_frame import effect_frames
 from ._features import Features, FeatureSettings, make_features
 from ._first_pass import FirstPass
 from ._learning import FittedNetwork, Recipe
+from ._noise import held_back, share_of_noise
 from ._params import check_parameters
 from ._progress import Watch, mean_curve
 from ._recipe import make_recipe, share_tables
@@ -80,6 +81,8 @@ class EmbeddingPredictor(EmbeddingModel):
                 ),
                 read.rng,
             )
+            noise = share_of_noise(read.sample, draws.features[0])
+            read = replace(read, recipe=held_back(read.recipe, noise, self.dropout))
             starts = list(self._starting_points(read))[: self.n_estimators]
             blend, histories = fit_blend(
                 read.sample,

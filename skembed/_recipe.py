@@ -16,6 +16,8 @@ from .nn._training import TrainingSettings
 
 # Without a target nothing tells which differences will matter: more are kept.
 _AUTO_DIM_WITHOUT_TARGET = 16
+# Of predictors, where the target is noisy.
+_MOST_DROPOUT = 0.15
 
 
 def make_recipe(
@@ -40,7 +42,7 @@ def make_recipe(
         max_norm=estimator.max_norm,
         hidden_layer_sizes=(int(sizes),) if np.isscalar(sizes) else tuple(int(s) for s in sizes),
         activation=estimator.activation,
-        dropout=float(estimator.dropout),
+        dropout=_MOST_DROPOUT if estimator.dropout == "auto" else float(estimator.dropout),
         alpha=float(estimator.alpha),
         settings=TrainingSettings(
             solver=estimator.solver,

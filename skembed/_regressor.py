@@ -94,8 +94,8 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         Units of the hidden layers.
     activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"
         Activation of the hidden layers.
-    dropout : float, default=0.15
-        Share of the hidden units left out in a training step.
+    dropout : float or "auto", default="auto"
+        Share of the hidden units left out in a step; by itself 0.15, less where noise is little.
     solver : {"adam", "sgd"}, default="adam"
         How gradients become updates.
     momentum : float, default=0.9
@@ -222,7 +222,7 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         quantile: float = 0.5,
         hidden_layer_sizes: Any = (128, 128),
         activation: str = "silu",
-        dropout: float = 0.15,
+        dropout: float | str = "auto",
         solver: str = "adam",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,

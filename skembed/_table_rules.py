@@ -40,19 +40,20 @@ def table_rules(
     multipliers: Sequence[float],
     priors: Sequence[Array | None],
     batch_size: int,
+    decay: float = 1.0,
 ) -> dict[str, TableRules]:
     """Rates and decays of all rows, by stack, from the ``multipliers`` and ``priors`` of tables and
-    the ``counts`` of their codes.
+    the ``counts`` of their codes; ``decay`` is a factor of all decays.
     """
-    scale = _DECAY * batch_size / _REFERENCE_BATCH
+    scale = decay * _DECAY * batch_size / _REFERENCE_BATCH
     # Given vectors do not decay: 0 is not where they come from.
     strengths = [
         0.0 if prior is not None else multiplier * scale
         for multiplier, prior in zip(multipliers, priors, strict=True)
     ]
-    decay = [s / np.maximum(count, 1) for count, s in zip(counts, strengths, strict=True)]
+    of_codes = [s / np.maximum(count, 1) for count, s in zip(counts, strengths, strict=True)]
     factors = [np.full(len(c), m) for c, m in zip(counts, multipliers, strict=True)]
-    decays = _per_row_of_stack(architecture, decay)
+    decays = _per_row_of_stack(architecture, of_codes)
     rates = _per_row_of_stack(architecture, factors)
     plain = all(multiplier == 1 for multiplier in multipliers)
     return {

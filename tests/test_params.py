@@ -213,7 +213,7 @@ DIFFERENT = {
     "max_norm": "the encoder's coordinates have a unit",
     "numeric_features": "chosen by dtype in predictors, named in the encoder",
     "hidden_layer_sizes": "larger in predictors",
-    "dropout": "larger in predictors",
+    "dropout": "larger in predictors, which see how much noise there is",
     "learning_rate_init": "larger in predictors",
     "shrinkage": "the encoder's vectors are shrunken, too",
     "n_jobs": "folds, networks",

@@ -225,7 +225,7 @@ def test_inspection(rows):
         ("quantile", 0.0, r"a float in \(0, 1\)"),
         ("shrinkage", -1, r"one of {'auto'} or a float in \[0, inf\)"),
         ("hidden_layer_sizes", (0,), "a sequence of ints of at least 1"),
-        ("dropout", 1.0, r"a float in \[0, 1\)"),
+        ("dropout", 1.0, r"one of {'auto'} or a float in \[0, 1\)"),
         ("batch_size", 0, "an int of at least 1"),
         ("n_jobs", 0, "None or an int of at least 1"),
         ("random_state", -1, "None or an int in "),
