@@ -1,4 +1,7 @@
-"""The fit on Dask beside the ordinary one: scores and times on the flights, one thread each.
+"""The fit on Dask beside the ordinary one: scores and times on the flights.
+
+Each worker has one thread. The ordinary fit runs with one as well, and with as many as it likes,
+which are two while vectors are learned.
 
 ``--data FILE`` is a Parquet file of all rows with the columns of ``load_flights`` and the target
 ``arr_delay``; without it the 30000 rows that are shipped are used. Rows are shuffled, a fifth is
@@ -18,7 +21,8 @@ import argparse
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -68,6 +72,20 @@ def timed(action: Callable[[], Any]) -> tuple[Any, float, float]:
     return action(), time.perf_counter() - start, time.process_time() - worked
 
 
+@contextmanager
+def threads_of(number: str | None) -> Iterator[None]:
+    """Tell fits in this process how many threads they may use; None leaves it to them."""
+    before = os.environ.pop("OMP_NUM_THREADS", None)
+    try:
+        if number is not None:
+            os.environ["OMP_NUM_THREADS"] = number
+        yield
+    finally:
+        os.environ.pop("OMP_NUM_THREADS", None)
+        if before is not None:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
 def score_vectors(model: Any, train: tuple, test: tuple) -> float:
     ridge = Ridge().fit(model.transform(train[0]), train[1])
     return ridge.score(model.transform(test[0]), test[1])
@@ -106,13 +124,16 @@ def main() -> None:
         ),
     ]
     for ordinary, distributed, score in pairs[: 1 if given.encoder else 2]:
-        model, reference, worked = timed(lambda fit=ordinary.fit: fit(*train))
-        name = type(ordinary).__name__
-        print(
-            f"{name}: score {score(model, train, test):.4f}, {reference:.1f} s, processor "
-            f"{worked:.1f} s",
-            flush=True,
-        )
+        name, references = type(ordinary).__name__, []
+        for threads in ("1", os.environ.get("OMP_NUM_THREADS")):
+            with threads_of(threads):
+                model, reference, worked = timed(lambda fit=ordinary.fit: fit(*train))
+            references.append(reference)
+            print(
+                f"{name}, {threads or 'as many threads as it likes'}: score "
+                f"{score(model, train, test):.4f}, {reference:.1f} s, processor {worked:.1f} s",
+                flush=True,
+            )
         for n_workers in given.workers:
             with (
                 dask.config.set(SETTINGS),
@@ -127,10 +148,11 @@ def main() -> None:
                 after = client.run(time.process_time)
                 memory = max(client.run(peak_memory).values())
             of_workers = ", ".join(f"{after[key] - before[key]:.1f}" for key in before)
+            ratios = " and ".join(f"{seconds / reference:.2f}" for reference in references)
             print(
                 f"  {n_workers} workers: score {score(model.to_local(), train, test):.4f}, "
-                f"{seconds:.1f} s, {seconds / reference:.2f} of it, processor {of_workers} s and "
-                f"{own:.1f} s of the client, {memory:.2f} GB per worker",
+                f"{seconds:.1f} s, {ratios} of these, processor {of_workers} s and {own:.1f} s of "
+                f"the client, {memory:.2f} GB per worker",
                 flush=True,
             )
 

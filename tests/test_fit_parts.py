@@ -205,7 +205,14 @@ def test_tables_learned_from_parts_are_those_of_all_rows(kind, weighted, monkeyp
         np.testing.assert_allclose(table, other, rtol=1e-3, atol=1e-3)
 
 
-def test_a_step_of_all_tables_comes_as_far_as_sweeps_over_them():
+def begin_with_some(monkeypatch, n_rows):
+    """Let so many rows be enough to begin with, those of a part to tell its loss."""
+    monkeypatch.setattr("skembed.nn._relearn._PART", 20)
+    monkeypatch.setattr("skembed.nn._relearn._ENOUGH_ROWS", n_rows)
+
+
+@pytest.mark.parametrize("enough", [3000, 1000])
+def test_a_step_of_all_tables_comes_as_far_as_sweeps_over_them(enough, monkeypatch):
     X, y = make_rows(3000)
     estimator = encoder()
     read = read_parts(estimator, split(X, y, 3), 1000)
@@ -218,7 +225,9 @@ def test_a_step_of_all_tables_comes_as_far_as_sweeps_over_them():
     counts, rests = read.weights, [False, False]
     problem = Problem(network, parameters, swept, *known[:2], counts, known[2], rests, {})
     given = parameters, counts, known[2], [None, None], rests
-    bases, found = relearn_parts(read.parts, read.architecture, read.loss, *given)
+    with monkeypatch.context() as patched:
+        begin_with_some(patched, enough)
+        bases, found = relearn_parts(read.parts, read.architecture, read.loss, *given)
     before, after, of_sweeps = (
         problem.objective(own)
         for own in (
@@ -230,7 +239,8 @@ def test_a_step_of_all_tables_comes_as_far_as_sweeps_over_them():
     assert before - after > 0.97 * (before - of_sweeps) > 0
 
 
-def test_the_objective_is_told_before_and_after_all_steps():
+@pytest.mark.parametrize("every", [1, 3])
+def test_the_objective_is_told_before_and_after_all_steps(every, monkeypatch):
     X, y = make_rows()
     read = read_parts(encoder(), split(X, y, 3), 100)
     sample = read_training_input(encoder(), X, y, None).sample
@@ -241,10 +251,12 @@ def test_the_objective_is_told_before_and_after_all_steps():
     bases = find_bases(network, parameters, data, sample.codes, strengths, [None, None])
     given = read.weights, strengths, rests
     views = table_views(read.architecture, parameters)
-    problem = ProblemOfParts(
-        read.parts, read.architecture, read.loss, parameters["dense"], views, *given
-    )
-    found, before, after = problem.solve(bases)
+    with monkeypatch.context() as patched:
+        begin_with_some(patched, -(-len(y) // every))
+        problem = ProblemOfParts(
+            read.parts, len(y), read.architecture, read.loss, parameters["dense"], views, *given
+        )
+        found, before, after = problem.solve(bases)
     whole = Problem(network, parameters, bases, data, sample.codes, *given, {})
     start = [basis.start for basis in bases]
     np.testing.assert_allclose([before, after], [*map(whole.objective, (start, found))], rtol=1e-5)

@@ -131,7 +131,7 @@ def sum_variations(network: Network, parameters: Parameters, data: Data) -> list
     slices = architecture.input_slices()
     weight_of_rows, total = row_weight(data), np.zeros((1, 1))
     by_column = [np.zeros((part.stop - part.start,) * 2) for part in slices]
-    least, every = least_curvature(network, data), _distance(len(data))
+    least, every = least_curvature(network, data), distance(len(data))
     among = slice(0, len(data))
     for rows, raw, gradients in gradients_by_part(network, parameters, data, among, every=every):
         weight = curvature_of(network, raw, least) * weight_of_rows[rows, None]
@@ -275,11 +275,10 @@ class _Problem:
     def _enough(self) -> _Sums:
         """All rows, or so many that they stand for all."""
         data, codes, _ = self._all
-        if (every := _distance(len(data))) == 1:
+        if (every := distance(len(data))) == 1:
             return self._all
         # Others than those that tell how far to step: a start knows its own rows too well.
-        parts = slices(slice(_PART, len(data)), _PART, every)
-        rows = np.concatenate([np.arange(part.start, part.stop) for part in parts])
+        rows = _PART + rows_apart(len(data) - _PART, every)
         some, own = data.take(rows), codes[rows]
         counts = count_codes(self._network.architecture, own, self._bags, row_weight(some))
         return _Sums(some, own, counts)
@@ -344,7 +343,7 @@ class _Problem:
 
 def sum_of_losses(network: Network, parameters: Mapping[str, Array], data: Data) -> float:
     """Sum of the loss over the rows."""
-    weight, every = row_weight(data), _distance(len(data))
+    weight, every = row_weight(data), distance(len(data))
 
     def add_up(among: slice) -> tuple[float, int]:
         total, n_rows = 0.0, 0
@@ -363,9 +362,15 @@ def sum_of_losses(network: Network, parameters: Mapping[str, Array], data: Data)
     return total * (len(data) / n_rows) if every > 1 else total
 
 
-def _distance(n_rows: int) -> int:
+def distance(n_rows: int) -> int:
     """Which parts of so many rows are enough: all, every other and so on."""
     return max(1, -(-n_rows // _ENOUGH_ROWS))
+
+
+def rows_apart(n_rows: int, every: int) -> NDArray[np.intp]:
+    """The rows of every other part, and so on."""
+    parts = slices(slice(0, n_rows), _PART, every)
+    return np.concatenate([np.arange(part.start, part.stop) for part in parts])
 
 
 def partial_steps(present: Sequence[Array], wanted: Sequence[Array]) -> Iterator[list[Array]]:

@@ -9,6 +9,7 @@ together, so that the number of exchanges does not depend on the number of table
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,11 @@ from ._relearn import (
     N_STEPS,
     Basis,
     best_step,
+    distance,
     make_bases,
     mean_variations,
     partial_steps,
+    rows_apart,
     sum_of_losses,
     sum_variations,
 )
@@ -66,11 +69,13 @@ def relearn_parts(
         As in ``find_bases`` and ``relearn``.
     """
     dense, tables = part_parameters(architecture, parameters)
-    *sums, goal = parts.total(_variations, loss, dense, tables)
+    *sums, goal, n_rows = parts.total(_variations, loss, dense, tables)
     variations = mean_variations(architecture, sums)
     bases, trained = make_bases(architecture, parameters, variations, counts, priors)
     views = table_views(architecture, parameters)
-    problem = _Problem(parts, architecture, loss, dense, views, counts, pseudo_counts, frozen)
+    problem = _Problem(
+        parts, n_rows, architecture, loss, dense, views, counts, pseudo_counts, frozen
+    )
     solved, constant, reached = problem.solve(bases)
     if constant - reached >= ENOUGH * (constant - goal):
         return bases, solved
@@ -83,6 +88,7 @@ class _Problem:
     def __init__(
         self,
         parts: Parts,
+        n_rows: int,
         architecture: Architecture,
         loss: Loss,
         dense: Array,
@@ -92,6 +98,7 @@ class _Problem:
         frozen: Sequence[bool],
     ) -> None:
         self._parts = parts
+        self._every = distance(n_rows)
         self._loss = loss
         self._dense = dense
         self._tables = tables
@@ -140,30 +147,48 @@ class _Problem:
                 yield own, loss + self._penalty(own)
 
     def solve(self, bases: Sequence[Basis]) -> tuple[list[Array], float, float]:
-        """Coordinates after all steps, and the objective before and after them."""
+        """Coordinates after all steps, and the objective before and after them.
+
+        Of many rows some are enough to begin with, as in the ordinary fit.
+        """
         present: list[Array] = [basis.start for basis in bases]
-        known = self._linearise(bases, present)
-        before = after = known.losses[0] + self._penalty(present)
-        for left in reversed(range(N_STEPS)):
+        before, n_steps = None, N_STEPS
+        if self._every > 1:
+            present, before = self._begin(bases, present)
+            n_steps = 1
+        known = self._linearise(self._parts, bases, present)
+        after = known.losses[0] + self._penalty(present)
+        before = after if before is None else before
+        for left in reversed(range(n_steps)):
             tried = list(partial_steps(present, self._step(known, present)))
             # Slopes take much room: those of one place are enough.
             del known
             if left:
                 # The full step is nearly always taken, and then the next one has begun already.
-                known = self._linearise(bases, *tried[:2])
+                known = self._linearise(self._parts, bases, *tried[:2])
                 losses = known.losses
             else:
                 losses = self._losses(bases, tried[:2])
             present, after = best_step(present, self._objectives(bases, tried, losses))
             if left and present is not tried[0]:
                 del known
-                known = self._linearise(bases, present)
+                known = self._linearise(self._parts, bases, present)
         return present, before, after
 
-    def _linearise(self, bases: Sequence[Basis], *candidates: list[Array]) -> _Known:
+    def _begin(self, bases: Sequence[Basis], start: list[Array]) -> tuple[list[Array], float]:
+        """Coordinates after a step that knows some rows of each part, and the objective before it;
+        all rows tell how far to step.
+        """
+        known = self._linearise(self._parts.map(some_rows, self._every), bases, start)
+        tried = list(partial_steps(start, self._step(known, start)))
+        before, *losses = self._losses(bases, [start, *tried[:2]])
+        reached, _ = best_step(start, self._objectives(bases, tried, np.array(losses)))
+        return reached, before + self._penalty(start)
+
+    def _linearise(self, parts: Parts, bases: Sequence[Basis], *candidates: list[Array]) -> _Known:
         """What the parts know around the first of the candidates, and the loss at all of them."""
         tables, *others = [self._place(bases, own) for own in candidates]
-        rows = self._parts.map(
+        rows = parts.map(
             linearise,
             self._loss,
             self._dense,
@@ -261,9 +286,16 @@ class _Equations:
         return self._tables(found)
 
 
+def some_rows(part: Part, every: int) -> Part:
+    """Rows at equal distances that stand for all."""
+    rows = rows_apart(len(part.data), every)
+    data, weight = part.data.take(rows), part.weight[rows]
+    return replace(part, codes=part.codes[rows], data=data, weight=weight)
+
+
 def _variations(part: Part, loss: Loss, dense: Array, tables: list[Array]) -> list[Any]:
-    """Their sums over the rows, and that of the loss."""
+    """Their sums over the rows, that of the loss, and how many rows there are."""
     network = Network(part.architecture, loss)
     parameters = join_parameters(part.architecture, dense, tables)
     sums = sum_variations(network, parameters, part.data)
-    return [*sums, sum_of_losses(network, parameters, part.data)]
+    return [*sums, sum_of_losses(network, parameters, part.data), len(part.data)]
