@@ -53,20 +53,16 @@ class Recipe(Record):
         Whether effects come first.
     shrinkage : float or None
         Pseudo-counts; None estimates them.
-    multipliers : tuple of float
-        Factor of the learning rate of each column's table.
+    multipliers, decay : tuple of float, float
+        Factors of the learning rate of each column's table, and of the decay of vectors.
     max_norm : float or None
         Largest norm of a learned vector.
-    hidden_layer_sizes, activation, dropout, alpha
-        The network.
-    settings : TrainingSettings
-        How it is trained.
+    hidden_layer_sizes, activation, dropout, alpha, settings
+        The network, and how it is trained.
     validation_fraction : float or None
         Share of the rows held out for early stopping.
     quantile : float
         What the quantile loss predicts.
-    decay : float
-        Factor of the decay of vectors.
     """
 
     tables: tuple[int, ...]
