@@ -15,14 +15,24 @@ MINIBATCH = {
 }
 
 
+# No loss falls by `tol`, so that a fit ends after 11 epochs: most checks ask for no good fit.
+SHORT = {"n_estimators": 1, "hidden_layer_sizes": (16,), "max_iter": 500, "tol": 1e6}
+
+
 @parametrize_with_checks(
-    [
-        EmbeddingClassifier(n_estimators=1, hidden_layer_sizes=(16,)),
-        EmbeddingRegressor(n_estimators=1, hidden_layer_sizes=(16,)),
-    ],
+    [EmbeddingClassifier(**SHORT), EmbeddingRegressor(**SHORT)],
     expected_failed_checks=lambda estimator: MINIBATCH,
 )
 def test_estimator_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [EmbeddingClassifier(), EmbeddingRegressor()],
+    expected_failed_checks=lambda estimator: MINIBATCH,
+)
+def test_estimator_checks_of_the_defaults(estimator, check):
     check(estimator)
 
 
