@@ -134,6 +134,15 @@ def make_table(request: pytest.FixtureRequest) -> Callable[[Columns], Any]:
 
 
 @pytest.fixture
+def half_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Predictions are half of the networks and half of the linear model.
+
+    Networks of a few steps often get no share, and what they say would not be seen.
+    """
+    monkeypatch.setattr("skembed._blend._SHARES", np.array([0.5]))
+
+
+@pytest.fixture
 def assert_gradient() -> Callable[..., None]:
     """Compare a gradient with central differences along random directions, in float64.
 

@@ -23,6 +23,8 @@ from threadpoolctl import threadpool_info
 from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor, InputEmbedding
 from skembed.nn._network import Network
 
+pytestmark = pytest.mark.usefixtures("half_of_each")
+
 N = 300
 RNG = np.random.default_rng(0)
 X = pd.DataFrame(
@@ -34,11 +36,14 @@ X = pd.DataFrame(
 )
 Y = X["day"].to_numpy() + X["size"].to_numpy()
 FAST = {"max_iter": 2, "random_state": 0}
+# Wide as usual, for BLAS is to have work, but done after 21 epochs: no loss falls by `tol`.
+SHORT = {"max_iter": 250, "n_iter_no_change": 20, "tol": 1e6}
+NETWORKS = {"n_estimators": 2, "random_state": 0} | SHORT
 
 MODELS = {
     "encoder": (EmbeddingEncoder(numeric_features=["size"], **FAST), ("transform",)),
-    "regressor": (EmbeddingRegressor(n_estimators=2, **FAST), ("predict", "transform")),
-    "classifier": (EmbeddingClassifier(n_estimators=2, **FAST), ("predict_proba", "predict")),
+    "regressor": (EmbeddingRegressor(**NETWORKS), ("predict", "transform")),
+    "classifier": (EmbeddingClassifier(**NETWORKS), ("predict_proba", "predict")),
     "InputEmbedding": (InputEmbedding(scale="feature"), ("transform",)),
 }
 

@@ -19,7 +19,7 @@ import skembed.onnx
 from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor
 from skembed.onnx import to_onnx
 
-pytestmark = pytest.mark.onnx
+pytestmark = [pytest.mark.onnx, pytest.mark.usefixtures("half_of_each")]
 
 N_ROWS = 120
 DTYPES = {
@@ -75,8 +75,12 @@ def encoder(**settings):
     return EmbeddingEncoder(max_iter=1, hidden_layer_sizes=(4,), random_state=0, **settings)
 
 
+# No loss falls by `tol`, so that a fit ends after 11 epochs.
+SHORT = {"max_iter": 500, "tol": 1e6}
+
+
 def predictor(cls, **settings):
-    quick = {"n_estimators": 1, "max_iter": 1, "hidden_layer_sizes": (4,), "crosses": 3}
+    quick = {"n_estimators": 1, "hidden_layer_sizes": (4,), "crosses": 3, **SHORT}
     return cls(**{"numeric_features": NUMBERS, "random_state": 0, **quick, **settings})
 
 

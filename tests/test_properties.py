@@ -49,14 +49,19 @@ def training():
 @pytest.fixture(scope="module")
 def models(training):
     y = np.sin(np.arange(len(training)))
-    predictor = FAST | {"n_estimators": 2, "batch_size": 32}
+    # Narrow, and done after 11 epochs: no loss falls by `tol`.
+    quick = {"hidden_layer_sizes": (16,), "max_iter": 500, "tol": 1e6, "batch_size": 32}
+    predictor = FAST | quick | {"n_estimators": 2}
+    with pytest.MonkeyPatch.context() as patch:
+        # So few steps would give the networks no share of a prediction.
+        patch.setattr("skembed._blend._SHARES", np.array([0.5]))
+        regressor = EmbeddingRegressor(**predictor).fit(training, y)
+        classifier = EmbeddingClassifier(**predictor).fit(training, y > 0)
     return {
         "encoder": EmbeddingEncoder(**FAST).fit(training, y).transform,
-        "regressor": EmbeddingRegressor(**predictor).fit(training, y).predict,
-        "classifier": EmbeddingClassifier(**predictor).fit(training, y > 0).predict_proba,
-        "vectors of the classifier": EmbeddingClassifier(**predictor)
-        .fit(training, y > 0)
-        .transform,
+        "regressor": regressor.predict,
+        "classifier": classifier.predict_proba,
+        "vectors of the classifier": classifier.transform,
         "InputEmbedding": InputEmbedding(encode=True).fit(training).transform,
     }
 
@@ -196,7 +201,8 @@ def test_there_and_back_again(values):
 def test_a_column_of_nulls_is_one_vector_and_disturbs_nothing(make):
     table = objects([None] * 40, list("abcd") * 10)
     y = np.tile([0.0, 1.0, 2.0, 3.0], 10)
-    settings = FAST | ({"n_estimators": 1} if make is EmbeddingRegressor else {})
+    small = {"n_estimators": 1, "hidden_layer_sizes": (16,)}
+    settings = FAST | (small if make is EmbeddingRegressor else {})
     vectors = make(**settings).fit(table, y).transform(table)
     assert np.isfinite(vectors).all()
     n_null = (

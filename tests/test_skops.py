@@ -54,7 +54,9 @@ Y = LEFT * RIGHT + np.sin(2 * X["number"])
 
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
 FAST = {"max_iter": 1, "random_state": 0}
-MODEL = FAST | {"n_estimators": 1, "hidden_layer_sizes": 4, "n_bins": 4}
+# No loss falls by `tol`, so that a fit ends after 11 epochs.
+SHORT = {"max_iter": 500, "tol": 1e6, "random_state": 0}
+MODEL = SHORT | {"n_estimators": 1, "hidden_layer_sizes": 4, "n_bins": 4}
 ESTIMATORS = {
     **{f"encoder of {n}": (EmbeddingEncoder(**FAST), X[[n]], Y) for n in CATEGORIES},
     "encoder of sequences": (EmbeddingEncoder(**FAST, sequence_features=["tags"]), X[["tags"]], Y),
@@ -87,7 +89,10 @@ ESTIMATORS = {
 @pytest.fixture(scope="module")
 def dumped():
     """Each estimator fitted, and as skops writes it."""
-    fitted = {name: estimator.fit(*data) for name, (estimator, *data) in ESTIMATORS.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        # So few steps would give the networks no share of a prediction.
+        patch.setattr("skembed._blend._SHARES", np.array([0.5]))
+        fitted = {name: estimator.fit(*data) for name, (estimator, *data) in ESTIMATORS.items()}
     return {name: (estimator, skops.io.dumps(estimator)) for name, estimator in fitted.items()}
 
 
