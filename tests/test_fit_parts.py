@@ -31,6 +31,7 @@ from skembed.nn._relearn_parts import _Problem as ProblemOfParts
 from skembed.nn._relearn_parts import relearn_parts
 
 ONE_BLOCK = 10**9
+SMALL = {"n_estimators": 2, "hidden_layer_sizes": (16,), "random_state": 0}
 
 
 @dataclass
@@ -165,8 +166,8 @@ def test_effects_vocabularies_and_names_are_those_of_an_ordinary_fit(parameters)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_tables_learned_from_parts_are_those_of_all_rows(kind, weighted, monkeypatch):
     # Both ways of solving the equations are followed to their common end.
-    monkeypatch.setattr("skembed.nn._relearn.N_SWEEPS", 100)
-    monkeypatch.setattr("skembed.nn._relearn_parts.N_INNER_STEPS", 100)
+    monkeypatch.setattr("skembed.nn._relearn.N_SWEEPS", 60)
+    monkeypatch.setattr("skembed.nn._relearn_parts.N_INNER_STEPS", 60)
     X, y = make_rows()
     y = {
         "numbers": y,
@@ -410,7 +411,7 @@ def test_many_values_of_the_target_are_told_by_their_moments(monkeypatch):
 def test_regressors_predict(loss):
     X, y = make_rows(1000)
     y = np.abs(y)
-    model = EmbeddingRegressor(loss=loss, random_state=0, hidden_layer_sizes=(32,))
+    model = EmbeddingRegressor(loss=loss, **SMALL)
     found, _ = fit_predictor(model, split(X, y, 3), 500)
     assert r2_score(y, found.predict(X)) > 0.3
     assert found.transform(X).shape == (1000, len(found.get_feature_names_out()))
@@ -420,9 +421,7 @@ def test_regressors_predict(loss):
 def test_classifiers_predict(n_classes):
     X, y = make_rows(1000)
     y = labels(y) if n_classes == 3 else np.where(y > 1, "yes", "no")
-    found, _ = fit_predictor(
-        EmbeddingClassifier(random_state=0, hidden_layer_sizes=(32,)), split(X, y, 3), 500
-    )
+    found, _ = fit_predictor(EmbeddingClassifier(**SMALL), split(X, y, 3), 500)
     assert found.score(X, y) > 0.55
     np.testing.assert_allclose(found.predict_proba(X).sum(axis=1), 1)
 
@@ -469,9 +468,8 @@ def test_given_shrinkage_and_no_effects(parameters):
 
 def test_a_predictor_without_effects_predicts():
     X, y = make_rows()
-    found, _ = fit_predictor(
-        EmbeddingRegressor(random_state=0, target_effect=False), split(X, y, 2), 300
-    )
+    model = EmbeddingRegressor(**SMALL, target_effect=False)
+    found, _ = fit_predictor(model, split(X, y, 2), 300)
     assert not any(name.endswith("_effect") for name in found.get_feature_names_out())
     assert r2_score(y, found.predict(X)) > 0.3
 
@@ -557,7 +555,7 @@ def test_codes_at_the_end_of_their_type(n_categories):
 
 def test_a_predictor_learns_on_batch_by_batch_as_an_ordinary_one():
     X, y = make_rows()
-    found, _ = fit_predictor(EmbeddingRegressor(random_state=0), split(X, y, 2), 300)
+    found, _ = fit_predictor(EmbeddingRegressor(**SMALL), split(X, y, 2), 300)
     before = found.embedding_frame("city")
     effects = found.effects_["city"]["effect"].to_numpy()
     np.testing.assert_allclose(effects[1:-1], before["city_effect"], rtol=1e-6)
@@ -586,7 +584,7 @@ def test_numbers_of_a_predictor_that_are_missing_for_the_first_time_are_the_medi
     X, y = make_rows(600)
     X["size"] = X["size"].fillna(0.0)
     y = y + 3 * X["size"].to_numpy() ** 2
-    model = EmbeddingRegressor(random_state=0, hidden_layer_sizes=(16,))
+    model = EmbeddingRegressor(**SMALL)
     found, _ = fit_predictor(model, split(X, y, 2), 300)
     missing, median = (found.predict(X.assign(size=s)) for s in (np.nan, X["size"].median()))
     np.testing.assert_array_equal(missing, median)

@@ -333,7 +333,7 @@ def test_a_column_of_bags_of_a_linear_network_is_ridge_regression(pseudo_count, 
 def test_bags_and_plain_codes_converge_to_the_joint_ridge_regression(weighted, monkeypatch):
     linear = replace(MIXED, hidden_layer_sizes=(), activation="identity")
     case = Case(linear, weighted=weighted)
-    monkeypatch.setattr(module, "N_STEPS", 30)
+    monkeypatch.setattr(module, "N_STEPS", 3)
     monkeypatch.setattr(module, "N_SWEEPS", 20)
     bases, found = relearned(case)
     for table, expected in enumerate(ridge(case, bases)):
