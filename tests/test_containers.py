@@ -38,7 +38,7 @@ QUICK = SMALL | {"n_estimators": 1, "batch_size": N, "tol": 1e6, "n_iter_no_chan
 # By position: an array has no names.
 NUMBERS = [list(COLUMNS).index(name) for name in NUMERIC]
 MODELS = {
-    "encoder": lambda: EmbeddingEncoder(**SMALL, max_iter=2, cv=3, numeric_features=NUMBERS),
+    "encoder": lambda: EmbeddingEncoder(**SMALL, max_iter=2, cv=2, numeric_features=NUMBERS),
     "without a target": lambda: EmbeddingEncoder(**SMALL, task="none", numeric_features=NUMBERS),
     "regressor": lambda: EmbeddingRegressor(**QUICK, numeric_features=NUMBERS),
     "classifier": lambda: EmbeddingClassifier(**QUICK, numeric_features=NUMBERS),

@@ -19,7 +19,13 @@ from threadpoolctl import threadpool_limits
 from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor, InputEmbedding
 from skembed.datasets import load_employee_salaries
 
-FAST = {"max_iter": 2, "hidden_layer_sizes": (8,), "embedding_dim": 2, "random_state": 0}
+FAST = {
+    "max_iter": 2,
+    "hidden_layer_sizes": (8,),
+    "embedding_dim": 2,
+    "cv": 2,
+    "random_state": 0,
+}
 QUICK = {
     "n_estimators": 1,
     "hidden_layer_sizes": (8,),

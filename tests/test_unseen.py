@@ -59,10 +59,10 @@ def test_each_combination_is_unseen_in_some_rows(terms):
 
 def make_days(days, rng):
     """Sales of shops, with a season that does not come again and an effect of each day."""
-    shop, day = (grid.ravel() for grid in np.meshgrid(np.arange(150), days))
+    shop, day = (grid.ravel() for grid in np.meshgrid(np.arange(100), days))
     own = np.random.default_rng(9).normal(size=240)
     X = pd.DataFrame({"shop": shop, "month": day // 20 % 4, "day": day % 20, "year": day // 80})
-    y = shop / 150 + np.sin(day // 20) + 0.3 * own[day] + 0.1 * rng.normal(size=len(X))
+    y = shop / 100 + np.sin(day // 20) + 0.3 * own[day] + 0.1 * rng.normal(size=len(X))
     return X.astype(str), y
 
 
