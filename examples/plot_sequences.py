@@ -44,13 +44,14 @@ def cut(sequences):
     return [["".join(x[i : i + 3]) for i in range(len(x) - 2)] for x in sequences]
 
 
-words = InputEmbedding(padding=None, batch_size=100, random_state=0).fit(cut(train.X))
+train_words = cut(train.X)
+words = InputEmbedding(padding=None, batch_size=100, random_state=0).fit(train_words)
 bag = EmbeddingBag(len(words.categories_), 2, mode="sum", weight="normal", random_state=1)
 hidden = Dense(2, 16, activation="relu", random_state=2)
 model = Sequential(bag, hidden, Dense(16, 1, random_state=3))
 optimizer, state = Adam(), Adam().init(model.parameters())
 for _ in range(12):
-    for X, y in words.batches(cut(train.X), train.y):
+    for X, y in words.batches(train_words, train.y):
         output, backward = model.forward([x.argmax(axis=1) for x in X])
         error = 1 / (1 + np.exp(-output)) - y[:, None]
         optimizer.update(model.parameters(), backward(error / len(y)), state, 0.01)
