@@ -20,7 +20,7 @@ from skembed import EmbeddingEncoder
 from skembed.datasets import load_employee_salaries
 
 salaries = load_employee_salaries()
-names, target = salaries.categorical_feature_names, salaries.target.name
+names, target = ["division", "employee_position_title"], salaries.target.name
 rows = np.random.default_rng(0).permutation(len(salaries.target))
 table = pa.Table.from_pandas(salaries.frame[[*names, target]], preserve_index=False).take(rows)
 folder = Path(tempfile.mkdtemp())
