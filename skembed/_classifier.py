@@ -89,7 +89,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"
         Activation of the hidden layers.
     dropout : float or "auto", default="auto"
-        Share of the hidden units left out in a step; by itself 0.15, less where noise is little.
+        Share of hidden units left out in a step. ``"auto"``: 0.15, less where noise is little.
     solver : {"adam", "sgd"}, default="adam"
         How gradients become updates.
     momentum : float, default=0.9

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ._marginal import MarginalEffects
 from ._terms import Codes, Cross, Part
+from .nn._linear import LEAST_RIDGE
 
 Array = NDArray[np.float64]
 Found = tuple[int, ...]
@@ -53,7 +54,10 @@ def fit_ridge(features: Array, y: Array, weight: Array) -> Ridge:
     centred /= scale
     mean = np.average(y, axis=0, weights=weight)
     weighted = centred * weight[:, None]
-    normal = weighted.T @ centred + _RIDGE * np.eye(features.shape[1])
+    normal = weighted.T @ centred
+    # Huge weights would leave collinear features without a penalty beyond rounding.
+    ridge = max(_RIDGE, LEAST_RIDGE * normal.diagonal().max(initial=0))
+    normal += ridge * np.eye(features.shape[1])
     return Ridge(center, scale, np.linalg.solve(normal, weighted.T @ (y - mean)), mean)
 
 

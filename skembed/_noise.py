@@ -22,22 +22,30 @@ from ._targets import standardised
 # From this share of noise on, networks are held back in full. Below, in proportion to the square of
 # the share, which does better than the share itself.
 _NOISY = 0.5
+# Losses of which a few large errors say little: variances do not tell what is noise to them.
+_ROBUST = ("absolute_error", "huber", "quantile")
 
 
 def share_of_noise(sample: Sample, features: NDArray[np.float32]) -> float:
     """Share of the target's variance that a linear model of ``features``, ``(n, n_features)``,
-    leaves unexplained, over all outputs together.
+    leaves unexplained; of several outputs the largest, 1 for a robust loss.
 
     It is corrected for what as many features of noise would explain (the adjusted R2).
     """
-    n_rows, n_features = features.shape
-    n_free = n_rows - n_features - 1
-    y = standardised(sample.target, sample.weight)
-    total = (sample.weight @ y**2).sum()
-    if n_free <= 0 or total == 0:
+    weight = sample.weight
+    # So many rows of equal weight tell as much.
+    n_rows = weight.sum() ** 2 / (weight @ weight)
+    n_free = n_rows - features.shape[1] - 1
+    if n_free <= 0 or sample.target.loss in _ROBUST:
         return 1.0
-    missing = residual(features.astype(np.float64), y, sample.weight)
-    share = (sample.weight @ missing**2).sum() / total
+    known, y = features.astype(np.float64), standardised(sample.target, weight)
+    y -= np.average(y, axis=0, weights=weight)
+    left, total = (weight @ values**2 for values in (residual(known, y, weight), y))
+    if sample.target.values.ndim == 1:
+        # Of classes all indicators together.
+        left, total = left.sum(keepdims=True), total.sum(keepdims=True)
+    varies = total > 0
+    share = np.max(left[varies] / total[varies], initial=0.0) if varies.any() else 1.0
     return float(min(1.0, share * (n_rows - 1) / n_free))
 
 

@@ -119,7 +119,12 @@ def train_part(
             settings.of_round(number, rounds.n_epochs),
             rng,
             rules=table_rules(
-                architecture, counts, rounds.multipliers, priors, settings.batch_size
+                architecture,
+                counts,
+                rounds.multipliers,
+                priors,
+                settings.batch_size,
+                recipe.decay,
             ),
             draw=partial(replace_some, data),
         )

@@ -90,7 +90,8 @@ def unknown_replacement(
         architecture,
         [np.full(n, UNKNOWN, dtype=np.int32) for n in architecture.n_codes],
     )
-    for stack in architecture.stacks():
+    stacks = architecture.stacks()
+    for stack in stacks:
         for table, start in zip(stack.tables, stack.offsets, strict=True):
             unknown[stack.name][start : start + architecture.n_codes[table]] += start
 
@@ -110,7 +111,7 @@ def unknown_replacement(
 
         codes = tuple(
             map_places(partial(replace_in, stack.name), placed)
-            for stack, placed in zip(architecture.stacks(), data.codes, strict=True)
+            for stack, placed in zip(stacks, data.codes, strict=True)
         )
         return Data(codes, data.numeric, data.y, data.weight)
 

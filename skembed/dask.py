@@ -345,8 +345,8 @@ class DaskEmbeddingClassifier(_DaskPredictor, EmbeddingClassifier):
     effects (which ``transform`` puts in front of the vectors), crosses and counts as inputs, the
     linear part and several networks are for the ordinary estimator: ``counts`` and ``linear_part``
     have no effect here, and ``crosses`` and ``n_estimators`` must be 0 and 1, or their defaults,
-    which are taken so. How it is trained, and
-    ``block_rows``, are explained at :class:`DaskEmbeddingEncoder`.
+    which are taken so; ``dropout="auto"`` is 0.15. How it is trained, and ``block_rows``, are
+    explained at :class:`DaskEmbeddingEncoder`.
 
     See Also
     --------
@@ -378,8 +378,8 @@ class DaskEmbeddingRegressor(_DaskPredictor, EmbeddingRegressor):
     effects (which ``transform`` puts in front of the vectors), crosses and counts as inputs, the
     linear part and several networks are for the ordinary estimator: ``counts`` and ``linear_part``
     have no effect here, and ``crosses`` and ``n_estimators`` must be 0 and 1, or their defaults,
-    which are taken so. How it is trained, and
-    ``block_rows``, are explained at :class:`DaskEmbeddingEncoder`.
+    which are taken so; ``dropout="auto"`` is 0.15. How it is trained, and ``block_rows``, are
+    explained at :class:`DaskEmbeddingEncoder`.
 
     See Also
     --------

@@ -1,20 +1,24 @@
 """How much of a target is noise, and how much networks are held back for it."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 
 from skembed import EmbeddingClassifier, EmbeddingRegressor
-from skembed._noise import share_of_noise
+from skembed._noise import held_back, share_of_noise
 from skembed._sample import Sample
 from skembed._targets import read_target
 
 N_ROWS = 4000
 
 
-def share(features, y, weight=None, task="regression"):
+def share(features, y, weight=None, task="regression", loss=None):
     weight = np.ones(len(y)) if weight is None else weight
     codes = np.zeros((len(y), 0), dtype=np.int32)
     target = read_target(y, task, weight)
+    target = target if loss is None else replace(target, loss=loss)
     sample = Sample(np.arange(len(y)), codes, features, target, weight, {})
     return share_of_noise(sample, features.astype(np.float32))
 
@@ -53,18 +57,66 @@ def test_rows_count_by_their_weight():
     assert share(features, y, np.full(N_ROWS, 7.0)) == pytest.approx(half, rel=1e-4)
 
 
-def test_outputs_and_labels_are_taken_together():
+def test_rows_of_large_weight_are_few_rows():
+    """Of half as many features as such rows, noise would explain half."""
+    y = np.random.default_rng(1).normal(size=N_ROWS)
+    weight = np.where(np.arange(N_ROWS) < 200, 1e6, 1.0)
+    assert share(some_features(100), y, weight) > 0.9
+
+
+def test_the_noisiest_output_counts():
     features = some_features()
     rest = np.random.default_rng(1).normal(size=N_ROWS)
     both = np.stack([features[:, 0], 100 * rest], axis=1)
-    assert share(features, both) == pytest.approx(0.5, abs=0.02)
+    assert share(features, both[:, 0]) < 0.01
+    assert share(features, both) > 0.99
+    assert share(features, np.column_stack([features[:, 0], np.ones(N_ROWS)])) < 0.01
+
+
+def test_labels_have_noise_as_numbers_have():
+    features = some_features()
     labels = np.where(features[:, 0] > 0, "yes", "no")
     told = share(np.sign(features), labels, task="classification")
     assert told < 0.01 < share(features, labels, task="classification") < 0.5
+    three = np.digitize(features[:, 0], [-0.5, 0.5])
+    of_three = np.eye(3)[three]
+    assert share(of_three, three, task="classification") < 0.01
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile"])
+def test_variances_say_nothing_of_noise_to_robust_losses(loss):
+    features = some_features()
+    assert share(features, features[:, 0], loss=loss) == 1
+
+
+def test_features_may_be_alike_and_weights_huge():
+    features = np.repeat(some_features(1), 2, axis=1)
+    assert share(features, features[:, 0], np.full(N_ROWS, 1e20)) < 0.01
 
 
 def test_a_target_that_is_constant_has_no_use_for_less():
     assert share(some_features(), np.zeros(N_ROWS)) == 1
+
+
+# What follows from it
+
+
+@dataclass
+class Plain:
+    """What a recipe has of it."""
+
+    dropout: float
+    decay: float
+
+
+@pytest.mark.parametrize(
+    ("noise", "strength"), [(0, 0), (0.1, 0.04), (0.25, 0.25), (0.5, 1), (1, 1)]
+)
+def test_networks_are_held_back_by_the_square_of_the_share(noise, strength):
+    recipe = Plain(dropout=0.2, decay=1.0)
+    for given, dropout in (("auto", 0.2 * strength), (0.2, 0.2)):
+        found = held_back(recipe, noise, given)
+        assert (found.dropout, found.decay) == pytest.approx((dropout, strength))
 
 
 def rows(noise):
@@ -99,3 +151,13 @@ def test_vectors_decay_less_where_there_is_little_noise(monkeypatch):
     monkeypatch.setattr("skembed._predictors.share_of_noise", lambda sample, features: 1.0)
     lengths.append(np.linalg.norm(model.fit(X, y).embeddings_[0]))
     assert lengths[0] > lengths[1]
+
+
+def test_more_rows_and_searches_go_on_with_it():
+    X, y = rows(0.1)
+    model = EmbeddingRegressor(**SMALL)
+    first = dropout_of(model, 0.1)
+    model.partial_fit(X, y)
+    assert model._blend.members[0].architecture.dropout == first
+    search = GridSearchCV(EmbeddingRegressor(**SMALL), {"dropout": ["auto", 0.3]}, cv=2).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()

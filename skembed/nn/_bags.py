@@ -75,8 +75,11 @@ class Bags(Record):
 
     def matrix(self, n_rows: int, dtype: Any = np.float64) -> sparse.csr_array:
         """The shares of all rows in every bag, ``(n_bags, n_rows)``."""
-        parts = (self.shares.astype(dtype, copy=False), self.indices, self.ends)
-        return sparse.csr_array(parts, shape=(len(self.ends) - 1, n_rows))
+        return sparse.csr_array(self._parts(dtype), shape=(len(self.ends) - 1, n_rows))
+
+    def _parts(self, dtype: Any) -> tuple[Array, Integers, Integers]:
+        """The arrays of that matrix by rows, and of its transpose by columns."""
+        return self.shares.astype(dtype, copy=False), self.indices, self.ends
 
     def pool(self, table: Array) -> Array:
         """The sum of each bag's vectors times their shares, ``(n_bags, width)``."""
@@ -85,8 +88,8 @@ class Bags(Record):
 
     def sum_by_row(self, values: Array, n_rows: int) -> Array:
         """``values[i]`` times its share, added to every row of bag ``i``, ``(n_rows, width)``."""
-        # The transpose of the matrix that pools is the same three arrays, read by columns.
-        sums: Array = self.matrix(n_rows, values.dtype).T @ values
+        shape = (n_rows, len(self.ends) - 1)
+        sums: Array = sparse.csc_array(self._parts(values.dtype), shape=shape) @ values
         return sums
 
     def reduce(self, ufunc: np.ufunc, values: Array, empty: float = 0) -> Array:

@@ -14,7 +14,7 @@ from ._losses import Loss
 Array = NDArray[np.floating]
 
 _MOST_STEPS = 200
-_LEAST_RIDGE = 1e-10
+LEAST_RIDGE = 1e-10
 
 
 class Linear(NamedTuple):
@@ -53,7 +53,7 @@ def fit_linear(
     # few steps only; for the squared error, one.
     normal = (X * weight[:, None]).T @ X
     # Huge weights would leave collinear features without a penalty beyond rounding.
-    ridge = max(alpha, _LEAST_RIDGE * normal.diagonal().max(initial=0))
+    ridge = max(alpha, LEAST_RIDGE * normal.diagonal().max(initial=0))
     factor = cholesky(normal + ridge * np.eye(X.shape[1]), lower=True)
     total = weight.sum()
     baseline = np.asarray(loss.baseline(y, weight, n_outputs), dtype=np.float64)

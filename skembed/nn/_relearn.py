@@ -51,8 +51,8 @@ Codes = NDArray[np.integer]
 # Rows whose loss is added up at a time: what is made of them stays in the cache.
 _PART = 2**10
 
-# So many rows tell as well as all how far to step, how the predictions vary, and from where to step
-# over all rows: of more, parts at equal distances stand for the others.
+# So many rows tell as well as all how far to step, how the predictions vary, and where the first
+# step leads: of more, rows at equal distances stand for the others.
 _ENOUGH_ROWS = 2**20
 
 N_STEPS = 3
@@ -131,7 +131,7 @@ def sum_variations(network: Network, parameters: Parameters, data: Data) -> list
     slices = architecture.input_slices()
     weight_of_rows, total = row_weight(data), np.zeros((1, 1))
     by_column = [np.zeros((part.stop - part.start,) * 2) for part in slices]
-    least, every = least_curvature(network, data), distance(len(data))
+    least, every = least_curvature(network, data), stride_of(len(data))
     among = slice(0, len(data))
     for rows, raw, gradients in gradients_by_part(network, parameters, data, among, every=every):
         weight = curvature_of(network, raw, least) * weight_of_rows[rows, None]
@@ -232,7 +232,7 @@ def relearn(
     return problem.solve()[0]
 
 
-class _Sums(NamedTuple):
+class _Rows(NamedTuple):
     """What the loss is added up over: rows, their codes, and the weight of those that hold each
     table's codes.
     """
@@ -259,7 +259,7 @@ class _Problem:
     ) -> None:
         self._network = network
         self.bases = bases
-        self._all = _Sums(data, codes, counts)
+        self._all = _Rows(data, codes, counts)
         self._bags = bags
         self._frozen = [False] * len(bases) if frozen is None else frozen
         self._moving = dict(parameters)
@@ -272,16 +272,15 @@ class _Problem:
         curvature = network.loss.curvature(constant[None, :].astype(np.float64))
         self._penalties = np.maximum(pseudo_counts, LEAST_PSEUDO_COUNT) * curvature.mean()
 
-    def _enough(self) -> _Sums:
+    def _enough(self) -> _Rows:
         """All rows, or so many that they stand for all."""
         data, codes, _ = self._all
-        if (every := distance(len(data))) == 1:
+        if (every := stride_of(len(data))) == 1:
             return self._all
-        # Others than those that tell how far to step: a start knows its own rows too well.
-        rows = _PART + rows_apart(len(data) - _PART, every)
+        rows = first_rows(len(data), every)
         some, own = data.take(rows), codes[rows]
         counts = count_codes(self._network.architecture, own, self._bags, row_weight(some))
-        return _Sums(some, own, counts)
+        return _Rows(some, own, counts)
 
     def _place(self, coordinates: Sequence[Array]) -> None:
         for table, (view, basis) in enumerate(zip(self._views, self.bases, strict=True)):
@@ -293,7 +292,7 @@ class _Problem:
         """Sum of the loss over the rows."""
         return sum_of_losses(self._network, parameters, self._all.data)
 
-    def objective(self, coordinates: Sequence[Array], over: _Sums | None = None) -> float:
+    def objective(self, coordinates: Sequence[Array], over: _Rows | None = None) -> float:
         """Sum of the loss over the rows, all unless others are given, and the penalty."""
         over = over or self._all
         self._place(coordinates)
@@ -305,15 +304,20 @@ class _Problem:
 
     def solve(self) -> tuple[list[Array], float]:
         """Coordinates after all steps, and their objective."""
-        present, objective = [basis.start for basis in self.bases], np.inf
-        enough = self._enough()
-        # From where some of the rows lead, one step over all goes as far as all steps over all.
-        steps = [self._all] * N_STEPS if enough is self._all else [enough, self._all]
-        for over in steps:
-            present, objective = self._search(present, self._step(present, over), over)
+        start = [basis.start for basis in self.bases]
+        over = self._enough()
+        present, objective = self._search(start, self._step(start, over), over)
+        if over is not self._all:
+            # Codes of no such row have not been learned.
+            seen = [own[:, None] > 0 for own in over.counts]
+            present = [np.where(*own) for own in zip(seen, present, start, strict=True)]
+        del over
+        for _ in range(N_STEPS - 1):
+            wanted = self._step(present, self._all)
+            present, objective = self._search(present, wanted, self._all)
         return present, objective
 
-    def _step(self, present: Sequence[Array], over: _Sums) -> list[Array]:
+    def _step(self, present: Sequence[Array], over: _Rows) -> list[Array]:
         """Where a full step leads."""
         self._place(present)
         linearised = Linearised(
@@ -335,7 +339,7 @@ class _Problem:
         return wanted
 
     def _search(
-        self, present: Sequence[Array], wanted: Sequence[Array], over: _Sums
+        self, present: Sequence[Array], wanted: Sequence[Array], over: _Rows
     ) -> tuple[list[Array], float]:
         tried = ((own, self.objective(own, over)) for own in partial_steps(present, wanted))
         return best_step(present, tried)
@@ -343,7 +347,7 @@ class _Problem:
 
 def sum_of_losses(network: Network, parameters: Mapping[str, Array], data: Data) -> float:
     """Sum of the loss over the rows."""
-    weight, every = row_weight(data), distance(len(data))
+    weight, every = row_weight(data), stride_of(len(data))
 
     def add_up(among: slice) -> tuple[float, int]:
         total, n_rows = 0.0, 0
@@ -362,15 +366,17 @@ def sum_of_losses(network: Network, parameters: Mapping[str, Array], data: Data)
     return total * (len(data) / n_rows) if every > 1 else total
 
 
-def distance(n_rows: int) -> int:
-    """Which parts of so many rows are enough: all, every other and so on."""
+def stride_of(n_rows: int) -> int:
+    """Which of so many rows are enough: all, every other and so on."""
     return max(1, -(-n_rows // _ENOUGH_ROWS))
 
 
-def rows_apart(n_rows: int, every: int) -> NDArray[np.intp]:
-    """The rows of every other part, and so on."""
-    parts = slices(slice(0, n_rows), _PART, every)
-    return np.concatenate([np.arange(part.start, part.stop) for part in parts])
+def first_rows(n_rows: int, every: int) -> NDArray[np.intp]:
+    """Rows at equal distances for the first step, and none of those that tell how far to step: what
+    is learned from a row suits that row too well.
+    """
+    rows = np.arange(0, n_rows, every)
+    return rows[rows // _PART % every != 0]
 
 
 def partial_steps(present: Sequence[Array], wanted: Sequence[Array]) -> Iterator[list[Array]]:

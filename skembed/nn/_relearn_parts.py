@@ -27,11 +27,10 @@ from ._relearn import (
     N_STEPS,
     Basis,
     best_step,
-    distance,
     make_bases,
     mean_variations,
     partial_steps,
-    rows_apart,
+    stride_of,
     sum_of_losses,
     sum_variations,
 )
@@ -98,7 +97,7 @@ class _Problem:
         frozen: Sequence[bool],
     ) -> None:
         self._parts = parts
-        self._every = distance(n_rows)
+        self._every = stride_of(n_rows)
         self._loss = loss
         self._dense = dense
         self._tables = tables
@@ -149,13 +148,13 @@ class _Problem:
     def solve(self, bases: Sequence[Basis]) -> tuple[list[Array], float, float]:
         """Coordinates after all steps, and the objective before and after them.
 
-        Of many rows some are enough to begin with, as in the ordinary fit.
+        Of many rows some are enough for the first step, as in the ordinary fit.
         """
         present: list[Array] = [basis.start for basis in bases]
         before, n_steps = None, N_STEPS
         if self._every > 1:
             present, before = self._begin(bases, present)
-            n_steps = 1
+            n_steps -= 1
         known = self._linearise(self._parts, bases, present)
         after = known.losses[0] + self._penalty(present)
         before = after if before is None else before
@@ -176,11 +175,16 @@ class _Problem:
         return present, before, after
 
     def _begin(self, bases: Sequence[Basis], start: list[Array]) -> tuple[list[Array], float]:
-        """Coordinates after a step that knows some rows of each part, and the objective before it;
-        all rows tell how far to step.
-        """
+        """Coordinates after a step that knows some rows of each part, and the objective before."""
         known = self._linearise(self._parts.map(some_rows, self._every), bases, start)
-        tried = list(partial_steps(start, self._step(known, start)))
+        # Codes of no such row have not been learned.
+        seen = [
+            sums.to_dense(len(own)).any(axis=1, keepdims=True)
+            for sums, own in zip(known.diagonal, start, strict=True)
+        ]
+        learned = self._step(known, start)
+        wanted = [np.where(*own) for own in zip(seen, learned, start, strict=True)]
+        tried = list(partial_steps(start, wanted))
         before, *losses = self._losses(bases, [start, *tried[:2]])
         reached, _ = best_step(start, self._objectives(bases, tried, np.array(losses)))
         return reached, before + self._penalty(start)
@@ -288,7 +292,7 @@ class _Equations:
 
 def some_rows(part: Part, every: int) -> Part:
     """Rows at equal distances that stand for all."""
-    rows = rows_apart(len(part.data), every)
+    rows = np.arange(part.number % min(every, len(part.data)), len(part.data), every)
     data, weight = part.data.take(rows), part.weight[rows]
     return replace(part, codes=part.codes[rows], data=data, weight=weight)
 

@@ -426,10 +426,8 @@ def enough_rows(monkeypatch, n_rows, size_of_part):
 
 @pytest.mark.parametrize("architecture", COUPLED.values(), ids=COUPLED.keys())
 @pytest.mark.parametrize("weighted", [False, True])
-def test_from_where_parts_lead_one_step_over_all_rows_is_enough(
-    architecture, weighted, monkeypatch
-):
-    """In a linear network it ends at the ridge regression of all rows, with all sweeps."""
+def test_wherever_some_rows_lead_the_end_is_that_of_all(architecture, weighted, monkeypatch):
+    """In a linear network the ridge regression of all rows, with all sweeps."""
     case = Case(architecture, weighted=weighted)
     enough_rows(monkeypatch, n_rows=60, size_of_part=20)
     monkeypatch.setattr(module, "N_SWEEPS", 500)
@@ -437,6 +435,52 @@ def test_from_where_parts_lead_one_step_over_all_rows_is_enough(
     for table, (found, expected) in enumerate(zip(case.relearn(), ridge(case, 5.0), strict=True)):
         rows = seen(case, table)
         np.testing.assert_allclose(found[rows], expected[rows], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n_rows", "every"), [(1000, 2), (1015, 3), (5, 2), (10_000, 10)])
+def test_rows_for_the_first_step_lie_apart_and_do_not_judge_it(n_rows, every, monkeypatch):
+    monkeypatch.setattr(module, "_PART", 20)
+    rows = module.first_rows(n_rows, every)
+    judging = [np.r_[part] for part in _parallel.slices(slice(0, n_rows), 20, every)]
+    assert not np.isin(rows, np.concatenate(judging)).any()
+    assert (np.diff(rows) % every == 0).all()
+    assert len(rows) == pytest.approx(n_rows * (every - 1) / every**2, abs=20)
+
+
+def test_the_first_step_leaves_codes_of_no_such_row_where_they_were(monkeypatch):
+    case = Case(NONLINEAR, n=400)
+    # Of the last present code of column 0, rows of the judging parts alone.
+    rows = np.arange(400)
+    last = case.codes[:, 0].max()
+    case.codes[(case.codes[:, 0] == last) & (rows // 20 % 4 != 0), 0] = 1
+    case.data = replace(case.data, codes=place_codes(case.architecture, case.codes))
+    enough_rows(monkeypatch, n_rows=100, size_of_part=20)
+    monkeypatch.setattr(module, "N_STEPS", 1)
+    bases = [replace(basis, start=np.full_like(basis.start, 0.1)) for basis in case.bases]
+    found = case.relearn(bases=bases)[0]
+    np.testing.assert_array_equal(found[last], 0.1)
+    assert (found[1] != 0.1).all()
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_many_codes_of_few_rows_are_learned_as_well(ordered, monkeypatch):
+    """200 codes of 20 rows, of which the first step knows two."""
+    shares = []
+    for seed in range(6):
+        case = Case(replace(NONLINEAR, n_codes=(203, 5)), n=4000, seed=seed)
+        case.codes[:, 0] = np.random.default_rng(seed).integers(1, 202, 4000)
+        if ordered:
+            case.codes = case.codes[np.argsort(case.codes[:, 0])]
+        case.data = replace(case.data, codes=place_codes(case.architecture, case.codes))
+        case.bases = case.find_bases()
+        bases = case.from_the_mean()
+        start = mean_loss(case, [basis.start for basis in bases])
+        of_all = start - mean_loss(case, case.relearn(bases=bases))
+        with monkeypatch.context() as patched:
+            enough_rows(patched, n_rows=400, size_of_part=20)
+            shares.append((start - mean_loss(case, case.relearn(bases=bases))) / of_all)
+    assert np.mean(shares) > 0.97
+    assert np.min(shares) > 0.9
 
 
 def test_parts_of_many_rows_tell_the_axes(monkeypatch):
@@ -447,7 +491,7 @@ def test_parts_of_many_rows_tell_the_axes(monkeypatch):
         assert 0 < np.abs(found.axes - own).max() < 0.1 * np.abs(own).max()
 
 
-def test_parts_of_many_rows_explain_nearly_as_much(monkeypatch):
+def test_some_rows_for_the_first_step_explain_nearly_as_much(monkeypatch):
     """And far more than a step over all rows without them."""
     case = Case(NONLINEAR, n=4000, seed=2)
     bases = case.from_the_mean()
