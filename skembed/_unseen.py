@@ -16,8 +16,8 @@ from ._terms import Term
 from .nn._record import Record
 
 # Share of the rows in which a combination of columns is made unseen, and with it all that hold it.
-# It takes a sixth off the error on days after those of the fit (benchmarks/rossmann.py, the lines
-# `defaults` and `seen`); more than 0.05 costs scores where rows are drawn at random.
+# It takes three tenths off the error on days after those of the fit (benchmarks/rossmann.py, the
+# lines `defaults` and `seen`); more than 0.05 costs scores where rows are drawn at random.
 _RATE = 0.03
 
 

@@ -443,8 +443,8 @@ def test_rows_for_the_first_step_lie_apart_and_do_not_judge_it(n_rows, every, mo
     rows = module.first_rows(n_rows, every)
     judging = [np.r_[part] for part in _parallel.slices(slice(0, n_rows), 20, every)]
     assert not np.isin(rows, np.concatenate(judging)).any()
-    assert (np.diff(rows) % every == 0).all()
-    assert len(rows) == pytest.approx(n_rows * (every - 1) / every**2, abs=20)
+    assert (np.diff(rows) % (2 * every) == 0).all()
+    assert len(rows) == pytest.approx(n_rows * (every - 1) / every**2 / 2, abs=20)
 
 
 def test_the_first_step_leaves_codes_of_no_such_row_where_they_were(monkeypatch):
@@ -464,9 +464,9 @@ def test_the_first_step_leaves_codes_of_no_such_row_where_they_were(monkeypatch)
 
 @pytest.mark.parametrize("ordered", [False, True])
 def test_many_codes_of_few_rows_are_learned_as_well(ordered, monkeypatch):
-    """200 codes of 20 rows, of which the first step knows two."""
+    """200 codes of 20 rows, of which the first step knows one."""
     shares = []
-    for seed in range(6):
+    for seed in range(10):
         case = Case(replace(NONLINEAR, n_codes=(203, 5)), n=4000, seed=seed)
         case.codes[:, 0] = np.random.default_rng(seed).integers(1, 202, 4000)
         if ordered:
@@ -480,7 +480,7 @@ def test_many_codes_of_few_rows_are_learned_as_well(ordered, monkeypatch):
             enough_rows(patched, n_rows=400, size_of_part=20)
             shares.append((start - mean_loss(case, case.relearn(bases=bases))) / of_all)
     assert np.mean(shares) > 0.97
-    assert np.min(shares) > 0.9
+    assert np.min(shares) > 0.87
 
 
 def test_parts_of_many_rows_tell_the_axes(monkeypatch):
