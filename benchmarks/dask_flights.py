@@ -65,6 +65,8 @@ SETTINGS = {
     "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**26,
     "distributed.worker.profile.enabled": False,
+    # The table comes from this process, and that is no mistake here.
+    "distributed.admin.large-graph-warning-threshold": "1TB",
 }
 
 

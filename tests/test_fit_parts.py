@@ -20,7 +20,7 @@ from skembed._learning import to_data
 from skembed._read_parts import read_parts
 from skembed._rounds import Rounds, train_in_rounds, train_part
 from skembed._training_input import read_training_input
-from skembed.nn import _training
+from skembed.nn import _relearn_parts, _training
 from skembed.nn._architecture import table_views
 from skembed.nn._network import Network
 from skembed.nn._part_slopes import gradient, image, linearise
@@ -238,6 +238,41 @@ def test_a_step_of_all_tables_comes_as_far_as_sweeps_over_them(enough, monkeypat
         )
     )
     assert before - after > 0.97 * (before - of_sweeps) > 0
+
+
+def test_a_step_over_some_rows_of_parts_leads_as_far_as_one_over_all(monkeypatch):
+    """Each part gives a third of its rows."""
+    X, y = make_rows(30_000)
+    read = read_parts(encoder(), split(X, y, 3), 10_000)
+    whole = read_training_input(encoder(), X, y, None)
+    network = Network(read.architecture, read.loss)
+    parameters = network.initial_parameters(np.random.default_rng(2), np.zeros(1))
+    data = to_data(whole.sample, read.architecture, whole.sample.weight)
+    strengths, rests, counts = [1.0, 1.0], [False, False], read.weights
+    bases = find_bases(network, parameters, data, whole.sample.codes, strengths, [None, None])
+    given = counts, strengths, rests
+    problem = Problem(network, parameters, bases, data, whole.sample.codes, *given, {})
+    views = table_views(read.architecture, parameters)
+    of_parts = read.parts, len(y), read.architecture, read.loss, parameters["dense"], views, *given
+    n_known = []
+    real = _relearn_parts.some_rows
+
+    def some_rows(part, every):
+        n_known.append((len(part.data), len(real(part, every).data)))
+        return real(part, every)
+
+    monkeypatch.setattr(_relearn_parts, "some_rows", some_rows)
+    monkeypatch.setattr(_relearn_parts, "N_STEPS", 1)
+    start, (end, *_) = [basis.start for basis in bases], ProblemOfParts(*of_parts).solve(bases)
+    assert not n_known
+    with monkeypatch.context() as patched:
+        begin_with_some(patched, 10_000)
+        begun, before = ProblemOfParts(*of_parts)._begin(bases, start)
+    of_start, of_end, of_begun = map(problem.objective, (start, end, begun))
+    assert before == pytest.approx(of_start, rel=1e-5)
+    assert of_start - of_begun > 0.95 * (of_start - of_end) > 0
+    assert len(n_known) == 3
+    assert all(abs(n - m / 3) < 1 for m, n in n_known)
 
 
 @pytest.mark.parametrize("every", [1, 3])

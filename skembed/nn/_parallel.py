@@ -57,8 +57,12 @@ def in_halves(work: Callable[[slice], First], n_rows: int) -> list[First]:
 
 
 def slices(among: slice, n_rows: int, every: int = 1) -> Iterator[slice]:
-    """Slices of at most so many rows, one after the other, or every other one and so on."""
-    for start in range(among.start, among.stop, n_rows * every):
+    """Slices of at most so many rows, one after the other, or every other one and so on, which are
+    then those that begin at a multiple of the distance, in whichever part of the rows.
+    """
+    distance = n_rows * every
+    first = among.start if every == 1 else -(-among.start // distance) * distance
+    for start in range(first, among.stop, distance):
         yield slice(start, min(start + n_rows, among.stop))
 
 

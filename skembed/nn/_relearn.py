@@ -349,10 +349,6 @@ def sum_of_losses(network: Network, parameters: Mapping[str, Array], data: Data)
 
     def add_up(among: slice) -> tuple[float, int]:
         total, n_rows = 0.0, 0
-        if every > 1:
-            # At the same distances in the second half.
-            first = -(-among.start // (_PART * every)) * _PART * every
-            among = slice(min(first, among.stop), among.stop)
         for rows in slices(among, _PART, every):
             part = data.take(rows)
             raw = network.raw_prediction(parameters, part)

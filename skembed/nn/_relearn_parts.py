@@ -291,7 +291,9 @@ class _Equations:
 
 
 def some_rows(part: Part, every: int) -> Part:
-    """Rows at equal distances that stand for all."""
+    """Rows at equal distances that stand for all. Parts may be small: each begins elsewhere, and
+    all rows of all parts tell how far to step.
+    """
     rows = np.arange(part.number % min(every, len(part.data)), len(part.data), every)
     data, weight = part.data.take(rows), part.weight[rows]
     return replace(part, codes=part.codes[rows], data=data, weight=weight)
