@@ -152,9 +152,14 @@ def find_missing(values: Array) -> NDArray[np.bool_]:
 
 def to_array(y: Any) -> Array:
     """A target as an array, nulls included."""
-    series = nw.from_native(y, series_only=True, pass_through=True)
-    is_series = isinstance(series, nw.Series) and not isinstance(y, pd.Series)
-    return _to_numpy(series) if is_series else np.asarray(y)
+    series = as_series(y)
+    return _to_numpy(series) if isinstance(series, nw.Series) else np.asarray(y)
+
+
+def as_series(values: Any) -> Any:
+    """Values as :func:`encode_values` takes them, if they are a Series of any library."""
+    is_pandas = isinstance(values, pd.Series)
+    return values if is_pandas else nw.from_native(values, series_only=True, pass_through=True)
 
 
 def _to_numpy(column: nw.Series) -> Array:
@@ -321,6 +326,18 @@ def as_objects(values: Array) -> Array:
         return values.astype(object)
     flat = pd.Series(hashable(values.ravel())).astype(object)
     return np.array(flat).reshape(values.shape)
+
+
+def stack_values(arrays: Sequence[Array]) -> Array:
+    """Arrays of values as one: as objects where no type that NumPy would choose holds them all."""
+    kinds = {array.dtype.kind for array in arrays}
+    # Of all integers with and without a sign only floats come near.
+    held = len(kinds) == 1 or (kinds == set("iu") and np.result_type(*arrays).kind == "i")
+    if kinds <= {"m"} or kinds <= {"M"}:
+        # In a finer unit far moments would become others.
+        dtype = np.result_type(*arrays)
+        held = all((array.astype(dtype).astype(array.dtype) == array).all() for array in arrays)
+    return np.concatenate(arrays if held else [as_objects(array) for array in arrays])
 
 
 def read_masked(X: np.ma.MaskedArray) -> Array:

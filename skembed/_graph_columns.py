@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -19,8 +19,8 @@ _DTYPES = {"strings": STRING, "booleans": np.dtype(bool), "integers": np.dtype(n
 
 _TOKENS = {
     "strings": (str, "a string"),
-    "booleans": (Integral, "an integer; then True is 1 and False is 0"),
-    "integers": (Integral, "an integer"),
+    "booleans": (Integral, "an integer of 64 bits; then True is 1 and False is 0"),
+    "integers": (Integral, "an integer of 64 bits"),
     "numbers": (Real, "a number; NaN is missing anyway"),
 }
 
@@ -60,13 +60,14 @@ def check_expressible(estimator: Any) -> None:
         )
 
 
-def check_tokens(missing: Any, features: Collection[Any]) -> None:
-    """Raise for tokens of columns that do not exist."""
+def check_tokens(missing: Any, estimators: Sequence[Any]) -> None:
+    """Raise for tokens that none of the fitted estimators has a use for."""
+    categorical = [name for own in estimators for name in own._columns.categorical_names]
     named = missing if isinstance(missing, Mapping) else ()
-    if unknown := [name for name in named if name not in features]:
+    if unknown := [name for name in named if name not in categorical]:
         raise ValueError(
-            f"missing has tokens for {unknown!r}, which are no features. These are "
-            f"{list(features)!r}."
+            f"missing has tokens for {unknown!r}, which are no categorical columns. These are "
+            f"{categorical!r}; in columns of numbers NaN is missing."
         )
 
 
@@ -102,7 +103,7 @@ def _kind(values: NDArray[Any], feature: Any) -> str:
     }
     fitting = [kind for kind, base in bases.items() if all(issubclass(t, base) for t in types)]
     is_date = values.dtype.kind in "mM"
-    if is_date or not fitting or ("integers" in fitting and not _in_int64(objects)):
+    if is_date or not fitting or ("integers" in fitting and not in_int64(objects)):
         raise ValueError(
             f"The categories of column {feature!r}, such as {values[:3].tolist()!r}, are not all "
             "strings, all booleans or all numbers (integers of 64 bits), as ONNX needs them. Make "
@@ -112,7 +113,8 @@ def _kind(values: NDArray[Any], feature: Any) -> str:
     return "numbers" if not types and values.dtype != object else fitting[0]
 
 
-def _in_int64(objects: Sequence[Any]) -> bool:
+def in_int64(objects: Sequence[Any]) -> bool:
+    """Whether all numbers among the values have room in 64 bits with a sign."""
     return all(isinstance(value, str) or -(2**63) <= value < 2**63 for value in objects)
 
 
@@ -126,7 +128,8 @@ def missing_token(missing: Any, feature: Any, categories: NDArray[Any]) -> Any:
     if token is None:
         return None
     base, words = _TOKENS[kind]
-    if not isinstance(token, base) or token != token:
+    is_large = base is Integral and isinstance(token, Integral) and not in_int64([token])
+    if not isinstance(token, base) or token != token or is_large:
         raise ValueError(
             f"missing={token!r} cannot stand for a missing value in column {feature!r}, which "
             f"holds {kind}. It must be {words}."

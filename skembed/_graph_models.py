@@ -19,6 +19,7 @@ from ._graph_columns import (
     InputColumn,
     Number,
     check_expressible,
+    in_int64,
     write_codes,
     write_number,
 )
@@ -111,13 +112,13 @@ def _write_classes(
 def labels(estimator: EmbeddingClassifier) -> Array:
     """The classes as ONNX knows them: strings, or integers."""
     classes = estimator.classes_
-    if classes.dtype.kind in "biuf":
+    if classes.dtype.kind in "biuf" and in_int64(classes.tolist()):
         return classes.astype(np.int64)
     if all(isinstance(label, str) for label in classes):
         return classes.astype(object)
     raise ValueError(
-        f"The classes {classes[:3].tolist()!r} are neither strings nor numbers, as ONNX needs "
-        "them. Make strings of them before the fit."
+        f"The classes {classes[:3].tolist()!r} are neither strings nor numbers of 64 bits with a "
+        "sign, as ONNX needs them. Make strings of them before the fit."
     )
 
 

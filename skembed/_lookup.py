@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.errors import OutOfBoundsDatetime, OutOfBoundsTimedelta
 
 Array = NDArray[Any]
 
@@ -31,7 +32,11 @@ class Lookup:
             # pandas would round large integers, read strings as dates and keep booleans apart from
             # numbers. Objects compare as in Python, where True is 1.
             known, wanted = known.astype(object), wanted.astype(object)
-        return known.get_indexer(wanted)
+        try:
+            return known.get_indexer(wanted)
+        except (OutOfBoundsDatetime, OutOfBoundsTimedelta):
+            # Of two units, the coarser one has what the finer one has not.
+            return known.astype(object).get_indexer(wanted.astype(object))
 
 
 def _index(values: Array) -> pd.Index:

@@ -88,6 +88,11 @@ def _datetime_from_json(content: Any) -> datetime:
     return datetime.fromisoformat(text).replace(fold=fold, tzinfo=_zone_from_json(zone))
 
 
+def _time_from_json(content: Any) -> time:
+    text, fold, zone = content
+    return time.fromisoformat(text).replace(fold=fold, tzinfo=_zone_from_json(zone))
+
+
 def _timestamp_from_json(content: Any) -> Any:
     moment, zone = content
     stamp = Timestamp(from_json(moment))
@@ -124,7 +129,10 @@ _FORMS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "Decimal": (str, Decimal),
     "UUID": (str, UUID),
     "date": (date.isoformat, date.fromisoformat),
-    "time": (time.isoformat, time.fromisoformat),
+    "time": (
+        lambda v: [v.replace(tzinfo=None).isoformat(), v.fold, _zone_to_json(v.tzinfo)],
+        _time_from_json,
+    ),
     "datetime": (
         lambda v: [v.replace(tzinfo=None).isoformat(), v.fold, _zone_to_json(v.tzinfo)],
         _datetime_from_json,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._coded import Coded
-from ._frames import as_objects, encode_values, has_categories
+from ._frames import encode_values, has_categories, stack_values
 from ._lookup import Lookup
 from ._sample import Columns, numeric_matrix, read_input, read_weight
 from ._targets import Target, for_loss, in_unit_of, read_target, target_rows
@@ -85,10 +85,7 @@ class Values(Record):
     def __add__(self, other: Values) -> Values:
         if not len(self.values) or not len(other.values):
             return self if len(self.values) else other
-        both = [self.values, other.values]
-        if len({array.dtype.kind for array in both}) > 1:
-            both = [as_objects(array) for array in both]
-        merged = encode_values(np.concatenate(both))
+        merged = encode_values(stack_values([self.values, other.values]))
         counts = np.concatenate([self.counts, other.counts])
         summed = np.bincount(merged.codes, counts, len(merged.values))
         return Values(merged.values, summed.astype(np.int64))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._coded import Coded
-from ._frames import as_objects, encode_values
+from ._frames import as_objects, encode_values, stack_values
 from ._lookup import Lookup
 from ._plain_values import objects_from_json, to_json
 
@@ -184,15 +184,22 @@ def _below_each_other(values: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
     """Two arrays of distinct values as one, of the type of the first where that holds them all."""
     if not len(values):
         return more
-    if values.dtype.kind != more.dtype.kind:
-        alike = values.dtype.kind in "iuf" and more.dtype.kind in "iuf"
-        cast = more.astype(values.dtype) if alike else more
-        # There and back, for large integers are rounded to floats.
-        if alike and (cast.astype(more.dtype) == more).all():
-            more = cast
-        else:
-            values, more = as_objects(values), as_objects(more)
-    return np.concatenate([values, more])
+    if values.dtype.kind != more.dtype.kind and _holds(values.dtype, more):
+        more = more.astype(values.dtype)
+    return stack_values([values, more])
+
+
+def _holds(dtype: np.dtype, values: NDArray[Any]) -> bool:
+    """Whether a type of numbers has each of some numbers of another kind."""
+    if not {dtype.kind, values.dtype.kind} <= set("iuf") or not len(values):
+        return False
+    if dtype.kind == "f":
+        low, high = -(2 ** (np.finfo(dtype).nmant + 1)), 2 ** (np.finfo(dtype).nmant + 1)
+    else:
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    # Numbers of Python are compared exactly.
+    inside = low <= values.min().item() and values.max().item() <= high
+    return inside and bool((np.floor(values) == values).all())
 
 
 def stack_columns(columns: Sequence[Coded]) -> Coded:
@@ -200,10 +207,7 @@ def stack_columns(columns: Sequence[Coded]) -> Coded:
     if len(columns) == 1:
         return columns[0]
     values = [column.values for column in columns]
-    kinds = {array.dtype.kind for array in values}
-    if len(kinds) > 1:
-        values = [as_objects(array) for array in values]
-    merged = encode_values(np.concatenate(values))
+    merged = encode_values(stack_values(values))
     starts = np.cumsum([0] + [len(array) for array in values])
     parts = [
         # A missing cell, -1, reads the last entry.

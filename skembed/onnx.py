@@ -6,13 +6,12 @@ pipelines of them and other transformers and models convert as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import EmbeddingModel
@@ -22,7 +21,14 @@ from ._frames import find_missing
 from ._graph import Graph, Node
 from ._graph_columns import STRING, InputColumn, check_tokens, dtype_of_categories, input_dtypes
 from ._graph_models import Output, labels, write_model
-from ._predictors import EmbeddingPredictor
+from ._graph_pipelines import (
+    check_order,
+    find_ours,
+    last_step,
+    parts_of,
+    steps_of,
+    without_passthrough,
+)
 from ._regressor import EmbeddingRegressor
 
 try:
@@ -107,11 +113,11 @@ def to_onnx(estimator: Any, *, missing: Any = "", double: bool = False) -> onnx.
     """
     if not isinstance(double, bool | np.bool_):
         raise TypeError(f"double must be a bool. Got {double!r} instead.")
-    estimator = _without_passthrough(estimator)
+    estimator = without_passthrough(estimator)
     check_is_fitted(estimator)
     if isinstance(estimator, EmbeddingModel):
         return _make_model(estimator, missing, double)
-    if not list(_find_ours(estimator)):
+    if not list(find_ours(estimator)):
         raise TypeError(
             "to_onnx takes an estimator of skembed, or a Pipeline or ColumnTransformer that has "
             f"one. Got {estimator!r}."
@@ -124,26 +130,10 @@ def to_onnx(estimator: Any, *, missing: Any = "", double: bool = False) -> onnx.
     return _convert_with_others(estimator, missing, double)
 
 
-def _without_passthrough(estimator: Any) -> Any:
-    """The only step of a pipeline that does something, or the estimator itself."""
-    if not isinstance(estimator, Pipeline) or len(steps := _steps(estimator)) != 1:
-        return estimator
-    return _without_passthrough(steps[0])
-
-
-def _steps(pipeline: Pipeline) -> list[Any]:
-    return [step for _, step in pipeline.steps if step is not None and step != "passthrough"]
-
-
-def _last_step(estimator: Any) -> Any:
-    """What predicts in a pipeline, or the estimator itself."""
-    return _last_step(_steps(estimator)[-1]) if isinstance(estimator, Pipeline) else estimator
-
-
 def _make_model(estimator: EmbeddingModel, missing: Any, double: bool) -> onnx.ModelProto:
     dtypes = input_dtypes(estimator, missing, double)
-    check_tokens(missing, dtypes)
-    names = [str(name) for name in dtypes]
+    check_tokens(missing, [estimator])
+    names = _names_of_inputs(dtypes)
     graph = Graph(taken={*names, "label", "probabilities", "variable"})
     columns = [
         InputColumn(feature, name, dtype)
@@ -167,6 +157,17 @@ def _make_model(estimator: EmbeddingModel, missing: Any, double: bool) -> onnx.M
     return helper.make_model(
         body, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="skembed"
     )
+
+
+def _names_of_inputs(features: Iterable[Any]) -> list[str]:
+    """The features' names, of which each must be one that ONNX can tell from no name."""
+    names = [str(name) for name in features]
+    if "" in names:
+        raise ValueError(
+            f"Column {names.index('')} of {len(names)} has the empty name '', which to ONNX is no "
+            "input. Rename it before the fit."
+        )
+    return names
 
 
 def _free(name: str, taken: Sequence[str]) -> str:
@@ -204,24 +205,26 @@ def _shape(output: Output) -> list[int | None]:
 
 def _convert_with_others(estimator: Any, missing: Any, double: bool) -> onnx.ModelProto:
     """The model of a pipeline, by way of skl2onnx."""
-    _check_order(estimator)
+    check_order(estimator)
     dtypes = _dtypes_of(estimator, missing, double)
-    check_tokens(missing, dtypes)
+    check_tokens(missing, list(find_ours(estimator)))
     options: dict[int, dict[str, Any]] = {}
-    for own in _find_ours(estimator):
+    for own in find_ours(estimator):
         options[id(own)] = {"missing": missing}
-    last = _last_step(estimator)
+    last = last_step(estimator)
     if is_classifier(last):
         options.setdefault(id(last), {})["zipmap"] = False
-    inputs = [(str(name), _tensor_type(dtype)([None, 1])) for name, dtype in dtypes.items()]
+    names = _names_of_inputs(dtypes)
+    types = [_tensor_type(dtype)([None, 1]) for dtype in dtypes.values()]
+    inputs = list(zip(names, types, strict=True))
     model = skl2onnx.convert_sklearn(estimator, initial_types=inputs, options=options)
-    _name_inputs(model.graph, [name for name, _ in inputs])
+    _rename(model.graph, names)
     return model
 
 
-def _name_inputs(graph: onnx.GraphProto, names: Sequence[str]) -> None:
-    """Give inputs the names of the features, of which skl2onnx makes identifiers, and leave those
-    out that nothing reads.
+def _rename(graph: onnx.GraphProto, names: Sequence[str]) -> None:
+    """Give inputs the names of the features, of which skl2onnx makes identifiers, leave those out
+    that nothing reads, and give outputs other names.
     """
     new = {value.name: name for value, name in zip(graph.input, names, strict=True)}
     used = {name for node in graph.node for name in node.input}
@@ -229,36 +232,15 @@ def _name_inputs(graph: onnx.GraphProto, names: Sequence[str]) -> None:
         if value.name not in used:
             graph.input.remove(value)
         value.name = new[value.name]
+    inner = {name for node in graph.node for name in node.output}
+    inner |= {value.name for value in graph.initializer}
+    # What lies between may be called as a feature is, too.
+    new |= {name: _free(name, [*names, *inner]) for name in inner & set(names)}
     for node in graph.node:
         node.input[:] = [new.get(name, name) for name in node.input]
-
-
-def _check_order(estimator: Any) -> None:
-    """Raise for predictors in the middle, where they transform: skl2onnx would let them predict."""
-    for own in _find_ours(estimator):
-        if isinstance(own, EmbeddingPredictor) and own is not _last_step(estimator):
-            raise ValueError(
-                f"{type(own).__name__} is not the last step of the pipeline. In the middle only "
-                "EmbeddingEncoder can be converted."
-            )
-
-
-def _parts(estimator: Any) -> list[Any]:
-    """The fitted estimators that a composed one is made of."""
-    if isinstance(estimator, Pipeline):
-        return _steps(estimator)
-    if isinstance(estimator, ColumnTransformer):
-        return [part for _, part, _ in estimator.transformers_]
-    if isinstance(estimator, FeatureUnion):
-        return [part for _, part in estimator.transformer_list]
-    return []
-
-
-def _find_ours(estimator: Any) -> Iterator[EmbeddingModel]:
-    if isinstance(estimator, EmbeddingModel):
-        yield estimator
-    for part in _parts(estimator):
-        yield from _find_ours(part)
+        node.output[:] = [new.get(name, name) for name in node.output]
+    for value in [*graph.initializer, *graph.output]:
+        value.name = new.get(value.name, value.name)
 
 
 def _dtypes_of(estimator: Any, missing: Any, double: bool) -> dict[Any, np.dtype]:
@@ -266,7 +248,7 @@ def _dtypes_of(estimator: Any, missing: Any, double: bool) -> dict[Any, np.dtype
     if isinstance(estimator, EmbeddingModel):
         return input_dtypes(estimator, missing, double)
     if isinstance(estimator, Pipeline):
-        return _dtypes_of(_steps(estimator)[0], missing, double)
+        return _dtypes_of(steps_of(estimator)[0], missing, double)
     if not hasattr(estimator, "feature_names_in_"):
         raise ValueError(
             f"{type(estimator).__name__} was fitted without names of features, so that the types "
@@ -279,7 +261,7 @@ def _dtypes_of(estimator: Any, missing: Any, double: bool) -> dict[Any, np.dtype
         for name, categories in zip(dtypes, estimator.categories_, strict=True):
             present = categories[~find_missing(categories)]
             dtypes[name] = dtype_of_categories(present, name, double)
-    for part in _parts(estimator):
+    for part in parts_of(estimator):
         if hasattr(part, "feature_names_in_"):
             dtypes.update(_dtypes_of(part, missing, double))
     return dtypes
@@ -382,6 +364,7 @@ def _register() -> None:
     """Make the estimators known to skl2onnx."""
     of_classifiers = {
         "zipmap": [True, False, "columns"],
+        # Its own conversion of classifiers asks for it.
         "nocl": [True, False],
         "output_class_labels": [False, True],
     }

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 try:
     import matplotlib.pyplot as plt
-    from matplotlib import patheffects
+    from matplotlib import cbook, patheffects
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
@@ -198,10 +198,10 @@ class EmbeddingDisplay:
         style: dict[str, Any] = {
             "s": _map.point_areas(self.counts),
             "alpha": 0.8,
-            "linewidths": 0.5,
-            "edgecolors": ax.get_facecolor(),
+            "linewidth": 0.5,
+            "edgecolor": ax.get_facecolor(),
         }
-        given = scatter_kw or {}
+        given = cbook.normalize_kwargs(scatter_kw, PathCollection)
         has_scale = self.color is not None and not {"c", "color"} & given.keys()
         style |= self._color_style(given) if has_scale else given
         self.scatter_ = ax.scatter(*np.asarray(self.positions).T, **style)
@@ -221,7 +221,7 @@ class EmbeddingDisplay:
         """What ``scatter`` needs for the colours, with what a user has given."""
         color = np.asarray(self.color)
         # Scales have pale colours: they need an edge.
-        style = {"cmap": "viridis", "edgecolors": "dimgrey", "linewidths": 0.3}
+        style = {"cmap": "viridis", "edgecolor": "dimgrey", "linewidth": 0.3}
         if groups := _map.color_groups(color):
             names, color = groups
             colors = plt.get_cmap("tab10" if len(names) <= 10 else "tab20").colors[: len(names)]

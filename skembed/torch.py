@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ._frames import as_objects, encode_values
+from ._frames import as_objects, as_series, encode_values, is_frame, read_masked
 from ._map import check_estimator
 from ._sample import encode_columns
 from ._vocabulary import UNKNOWN, ColumnVocabulary
@@ -60,8 +60,11 @@ class ColumnEmbedding:
 
         Raises
         ------
+        TypeError
+            For a string, a table or a mapping in place of values.
         ValueError
-            For a value that ``handle_unknown="error"`` or ``handle_missing="error"`` forbids.
+            For an array of several dimensions, and for a value that ``handle_unknown="error"`` or
+            ``handle_missing="error"`` forbids.
         """
         return self._codes(values)
 
@@ -76,15 +79,7 @@ class _Codes:
     handle_missing: str
 
     def __call__(self, values: Any) -> torch.Tensor:
-        if isinstance(values, str):
-            raise TypeError(
-                f"Values must be a list, a column or an array. Got {values!r}: wrap it."
-            )
-        for method in ("to_list", "to_pylist"):
-            if hasattr(values, method) and not hasattr(values, "iloc"):
-                values = getattr(values, method)()
-        if not hasattr(values, "dtype"):
-            values = np.fromiter(values, dtype=object)
+        values = _as_column(values)
         codes, _ = encode_columns(
             [encode_values(values, self.name)],
             range(len(values)),
@@ -95,6 +90,27 @@ class _Codes:
             "mean",
         )
         return torch.from_numpy(codes[:, 0].astype(np.int64))
+
+
+def _as_column(values: Any) -> Any:
+    """Values as a Series or an array with one dimension."""
+    is_one = isinstance(values, str | bytes) or not isinstance(values, Iterable)
+    if is_one or isinstance(values, Mapping) or is_frame(values):
+        raise TypeError(
+            "Values must be a list, a column or an array. Got "
+            f"{repr(values) if is_one else type(values).__name__}: wrap a single value in a list, "
+            "and take one column of a table."
+        )
+    if isinstance(values, np.ma.MaskedArray):
+        values = read_masked(values)
+    values = as_series(values)
+    if hasattr(values, "to_pylist"):  # an array of Arrow without a Series around it
+        values = values.to_pylist()
+    if not hasattr(values, "dtype"):
+        values = np.fromiter(values, dtype=object)
+    if getattr(values, "ndim", 1) != 1:
+        raise ValueError(f"Values must have one dimension. Got the shape {values.shape}.")
+    return values
 
 
 def to_torch(estimator: Any, *, freeze: bool = True) -> dict[Any, ColumnEmbedding]:

@@ -185,6 +185,17 @@ def test_a_feature_may_have_the_name_of_an_output():
     np.testing.assert_array_equal(outputs["variable_"], fitted.transform(X))
 
 
+@pytest.mark.parametrize("name", ["label", "probabilities"])
+def test_a_feature_of_a_pipeline_may_have_the_name_of_an_output(name):
+    X, y = X_TRAIN[["kind"]].rename(columns={"kind": name}), Y > 1
+    fitted = make_pipeline(encoder(), StandardScaler(), LogisticRegression()).fit(X, y)
+    outputs = run(to_onnx(fitted), X)
+    found = {key.strip("_"): value for key, value in outputs.items()}
+    assert f"{name}_" in outputs
+    np.testing.assert_array_equal(found["label"], fitted.predict(X))
+    np.testing.assert_allclose(found["probabilities"], fitted.predict_proba(X), atol=TOLERANCE)
+
+
 def test_tokens_for_missing_values():
     X = X_TRAIN[["home town", "code"]]
     fitted = encoder().fit(X, Y)
@@ -486,14 +497,36 @@ def test_tokens_that_mean_something_else():
         to_onnx(fitted, missing={"code": "x"})
     with pytest.raises(ValueError, match=r"missing=nan cannot.*'code'.*must be an integer"):
         to_onnx(fitted, missing={"code": np.nan})
+    with pytest.raises(ValueError, match=r"missing=\d+ cannot.*'code'.*an integer of 64 bits"):
+        to_onnx(fitted, missing={"code": 2**70})
     with pytest.raises(ValueError, match=r"missing has tokens for \['town'\].*'kind', 'code'"):
         to_onnx(fitted, missing={"town": "x"})
+
+
+def test_numbers_have_no_token():
+    fitted = predictor(EmbeddingRegressor, numeric_features=["price"])
+    fitted.fit(WITH_NUMBERS[["kind", "price"]], Y)
+    with pytest.raises(ValueError, match=r"\['price'\].*no categorical.*\['kind'\].*NaN"):
+        to_onnx(fitted, missing={"kind": "", "price": -1.0})
+
+
+def test_a_column_needs_a_name():
+    fitted = encoder().fit(X_TRAIN[["kind"]].rename(columns={"kind": ""}), Y)
+    with pytest.raises(ValueError, match="Column 0 of 1 has the empty name"):
+        to_onnx(fitted)
 
 
 def test_classes_without_a_type():
     fitted = predictor(EmbeddingClassifier, numeric_features=None)
     fitted.fit(X_TRAIN[["kind"]], np.array([date(2020, 1, 1), date(2021, 1, 1)] * 60))
     with pytest.raises(ValueError, match="neither strings nor numbers"):
+        to_onnx(fitted)
+
+
+def test_classes_that_have_no_room():
+    fitted = predictor(EmbeddingClassifier, numeric_features=None)
+    fitted.fit(X_TRAIN[["kind"]], np.where(Y > 1, np.uint64(2**63 + 5), np.uint64(7)))
+    with pytest.raises(ValueError, match="nor numbers of 64 bits with a sign"):
         to_onnx(fitted)
 
 

@@ -21,6 +21,7 @@ VALUES = [
     {1: [2], ("a",): {"b": None}},
     *(decimal.Decimal("1.50"), decimal.Decimal("-Infinity"), uuid.UUID(int=7)),
     *(dt.date(1, 1, 1), dt.time(1, 2, 3, 4), dt.time(1, tzinfo=dt.UTC)),
+    dt.time(3, tzinfo=BERLIN, fold=1),
     *(dt.timedelta(-1, 3, 5), dt.datetime(2020, 1, 1, 5, microsecond=7)),
     dt.datetime(2020, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=-3, seconds=1))),
     dt.datetime(2020, 10, 25, 2, 30, tzinfo=BERLIN, fold=1),

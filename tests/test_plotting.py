@@ -225,6 +225,13 @@ def test_a_color_that_is_given_is_that_of_all_points(name):
     np.testing.assert_allclose(display.scatter_.get_facecolors(), [red])
 
 
+@pytest.mark.parametrize("given", [{"edgecolor": "red", "linewidth": 2}, {"ec": "red", "lw": 2}])
+def test_what_scatter_takes_may_have_any_of_its_names(given):
+    points = simple(color=[1.0, 2.0, 3.0]).plot(scatter_kw=given).scatter_
+    np.testing.assert_allclose(points.get_edgecolors(), [matplotlib.colors.to_rgba("red", 0.8)])
+    assert points.get_linewidths() == [2]
+
+
 def test_one_color(encoder):
     display = EmbeddingDisplay.from_estimator(encoder, TITLE, color=None)
     assert display.colorbar_ is None

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,18 @@ ESTIMATORS = {
 }
 
 
+def streamed(estimator, X, y):
+    """The estimator after batches."""
+    return estimator.partial_fit(X, y).partial_fit(X, y)
+
+
+STREAMED = {
+    "encoder of batches": (EmbeddingEncoder(**FAST), X[["str"]], Y),
+    "encoder of batches by sgd": (EmbeddingEncoder(**FAST, solver="sgd"), X[["str"]], Y),
+    "regressor of batches": (EmbeddingRegressor(**MODEL), CROSSED, Y),
+}
+
+
 @pytest.fixture(scope="module")
 def dumped():
     """Each estimator fitted, and as skops writes it."""
@@ -93,6 +106,9 @@ def dumped():
         # So few steps would give the networks no share of a prediction.
         patch.setattr("skembed._blend._SHARES", np.array([0.5]))
         fitted = {name: estimator.fit(*data) for name, (estimator, *data) in ESTIMATORS.items()}
+        fitted |= {name: streamed(*given) for name, given in STREAMED.items()}
+    counted = EmbeddingEncoder(**FAST).partial_fit_vocabulary(X[["str"]])
+    fitted["encoder that has counted"] = counted
     return {name: (estimator, skops.io.dumps(estimator)) for name, estimator in fitted.items()}
 
 
@@ -102,16 +118,34 @@ def outputs(estimator, table):
     return [method(table) for method in there]
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", ESTIMATORS | STREAMED)
 def test_what_is_loaded_gives_the_same(name, dumped):
     estimator, data = dumped[name]
     loaded = skops.io.loads(data, trusted=SKOPS_TRUSTED)
-    table = ESTIMATORS[name][1]
+    table = (ESTIMATORS | STREAMED)[name][1]
     there, back = outputs(estimator, table), outputs(loaded, table)
     assert len(there) > 0
     for own, other in zip(there, back, strict=True):
         assert own.dtype == other.dtype
         np.testing.assert_array_equal(own, other)
+
+
+@pytest.mark.parametrize("name", STREAMED)
+def test_what_is_loaded_goes_on_alike(name, dumped):
+    estimator, data = dumped[name]
+    loaded = skops.io.loads(data, trusted=SKOPS_TRUSTED)
+    table, y = STREAMED[name][1:]
+    own = deepcopy(estimator).partial_fit(table, y).transform(table)
+    np.testing.assert_array_equal(own, loaded.partial_fit(table, y).transform(table))
+
+
+def test_what_is_loaded_has_counted_the_same(dumped):
+    estimator, data = dumped["encoder that has counted"]
+    loaded = skops.io.loads(data, trusted=SKOPS_TRUSTED)
+    own = deepcopy(estimator).partial_fit(X[["str"]][:20], Y[:20])
+    loaded.partial_fit(X[["str"]][:20], Y[:20])
+    assert repr(loaded.categories_) == repr(own.categories_)
+    np.testing.assert_array_equal(loaded.transform(X[["str"]]), own.transform(X[["str"]]))
 
 
 @pytest.mark.parametrize("name", [name for name in ESTIMATORS if name.startswith("encoder of ")])

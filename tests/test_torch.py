@@ -108,5 +108,23 @@ def test_columns_of_other_libraries_and_no_string(to_torch):
     expected = encode(["Rome", "Paris", None]).tolist()
     for column in (pl.Series(["Rome", "Paris", None]), pa.chunked_array([["Rome", "Paris", None]])):
         assert encode(column).tolist() == expected
-    with pytest.raises(TypeError, match="Got 'Rome': wrap it"):
-        encode("Rome")
+    for bad in ("Rome", b"Rome", X[["city"]], {"Rome": 1}, 5):
+        with pytest.raises(TypeError, match=r"Got .*: wrap a single value in a list"):
+            encode(bad)
+    with pytest.raises(ValueError, match=r"one dimension. Got the shape \(1, 1\)"):
+        encode(np.array([["Rome"]], dtype=object))
+
+
+def test_cells_that_are_masked_are_missing(to_torch):
+    cells = np.ma.MaskedArray([1, 2, 1, 2] * 15, mask=[0, 0, 1, 1] * 15)
+    encoder = EmbeddingEncoder(max_iter=1, random_state=0).fit(cells[:, None], np.arange(60.0))
+    column = to_torch(encoder)["x0"]
+    assert column.encode(cells)[:4].tolist() == [1, 2, column.missing, column.missing]
+
+
+def test_moments_keep_their_nanoseconds(to_torch):
+    moments = pl.Series("at", np.tile(np.array([1000, 1001, 5000], dtype="M8[ns]"), 20))
+    encoder = EmbeddingEncoder(max_iter=1, random_state=0).fit(
+        pl.DataFrame([moments]), np.arange(60.0)
+    )
+    assert to_torch(encoder)["at"].encode(moments)[:3].tolist() == [1, 2, 3]

@@ -379,6 +379,32 @@ def test_new_categories_are_of_the_type_that_holds_all(first, more, dtype, expec
     assert [type(value) for value in as_objects(grown.categories)] == list(map(type, expected))
 
 
+def test_moments_beyond_the_finer_unit_are_found_and_unknown():
+    far, near = (
+        np.array(days, dtype=f"M8[{unit}]")
+        for unit, days in (
+            ("us", ["2020-01-01", "9999-12-31"]),
+            ("ns", ["2020-01-01", "2021-12-31"]),
+        )
+    )
+    for known, wanted in ((far, near), (near, far)):
+        vocabulary = learn_vocabulary(encode_values(known))
+        assert vocabulary.find(encode_values(wanted).values).tolist() == [0, -1]
+    long, short = np.array([10**15], dtype="m8[s]"), np.array([1, 10**9], dtype="m8[ns]")
+    assert learn_vocabulary(encode_values(long)).find(short).tolist() == [-1, -1]
+
+
+def test_columns_that_share_a_table_may_have_moments_of_two_units():
+    columns = [
+        encode_values(np.array([day], dtype=f"M8[{unit}]"))
+        for day, unit in (("9999-12-31", "us"), ("2020-01-01", "ns"))
+    ]
+    assert list(stack_columns(columns).values) == [
+        pd.Timestamp("9999-12-31"),
+        pd.Timestamp("2020-01-01"),
+    ]
+
+
 # The way back
 
 

@@ -19,8 +19,8 @@ from ._touched import Moments, TableRules, TouchedRows
 
 Array = NDArray[np.floating]
 Rules = Mapping[str, TableRules]
-# The state of the optimiser that trains, under it.
-Memory = dict[SGD | Adam, State]
+# The state of the optimiser that trains, under its text: serializers know no other keys.
+Memory = dict[str, State]
 
 
 # Rows of a batch times dense parameters from which on halves of it take long enough (about 1 ms)
@@ -67,10 +67,11 @@ def make_step(
 
 def _recall(memory: Memory, optimizer: SGD | Adam, parameters: Parameters) -> State:
     """The state to start from; that of another optimiser is of no use and forgotten."""
-    if optimizer not in memory:
+    key = repr(optimizer)
+    if key not in memory:
         memory.clear()
-        memory[optimizer] = optimizer.init(parameters)
-    return memory[optimizer]
+        memory[key] = optimizer.init(parameters)
+    return memory[key]
 
 
 class PlainStep:
