@@ -26,8 +26,11 @@ from .nn._bags import count
 Array = NDArray[np.float64]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 
-# Rows of a category this frequent keep the vector learned from all rows.
+# Rows of a category this frequent keep the vector learned from all rows, ...
 _FREQUENT = 50
+# ... as long as there are so few of these categories for a row. Every vector follows the noise of
+# its rows a little; together they tell each row's own.
+_FREQUENT_PER_ROW = 0.02
 
 
 def choose_splits(
@@ -162,12 +165,33 @@ def cross_fit(
         learn,
         tables,
         vectors_of_unseen(tables, read.vocabularies, sample, recipe, estimator.handle_missing),
-        _FREQUENT if isinstance(estimator.cv, int | np.integer) else np.inf,
+        _frequent_from(sample, tables) if isinstance(estimator.cv, int | np.integer) else np.inf,
         estimator.n_jobs,
         estimator.pooling,
     )
     folds.end()
     return vectors
+
+
+def _frequent_from(sample: Sample, tables: list[Array]) -> float:
+    """Rows from which on a category is frequent.
+
+    Labels that are rare are told by less: of their rows as many are taken as would have the same
+    variance, if all labels were equally frequent.
+    """
+    n_rows, target = float(len(sample)), sample.target
+    if not target.kind.startswith("continuous"):
+        shares = target.columns().mean(axis=0)
+        variance = shares * (1 - shares)
+        of_even = 1 - 1 / len(shares) if target.kind == "multiclass" else len(shares) / 4
+        n_rows *= variance.sum() / of_even
+    rows = [_rows_of_codes(sample, j, len(table)) for j, table in enumerate(tables)]
+    sizes = np.sort(np.concatenate(rows))[::-1]
+    n_frequent = int(_FREQUENT_PER_ROW * n_rows)
+    if n_frequent >= len(sizes):
+        return _FREQUENT
+    # Above the largest category that is one too many.
+    return max(_FREQUENT, np.nextafter(sizes[n_frequent], np.inf))
 
 
 def _follow_unknown_rule(
@@ -206,7 +230,7 @@ def out_of_fold(
     unseen : list of ndarray of shape (n_codes, width)
         What a code gets that a fold has not seen.
     frequent_from : float
-        Rows whose category has so many rows keep the vector of ``tables``. Such a category hardly
+        Rows whose category has so many rows keep the vector of ``tables``. Such a vector hardly
         depends on any of its rows, while its out-of-fold vectors would tell the folds apart, which
         trees exploit.
     n_jobs : int or None
@@ -263,17 +287,26 @@ def vectors_of_unseen(
     return result
 
 
-def _rows_behind(sample: Sample, column: int, n_codes: int) -> NDArray[np.float64]:
-    """Rows behind the vector of each row, ``(n,)``, as many as count: a row that outweighs all
-    others makes one.
+def _rows_of_codes(sample: Sample, column: int, n_codes: int) -> NDArray[np.float64]:
+    """Rows of each code, ``(n_codes,)``, as many as count: a row that outweighs all others makes
+    one.
 
-    The effective sample size of Kish 1965, "Survey Sampling". In a pooled vector every element has
-    its part of what the row itself taught: the inverse numbers add up.
+    The effective sample size of Kish 1965, "Survey Sampling".
     """
     codes, bags = sample.codes[:, column], sample.bags.get(column)
     total = count(codes, bags, n_codes, sample.weight)
     squares = count(codes, bags, n_codes, sample.weight**2)
-    rows = total**2 / np.maximum(squares, np.finfo(float).tiny)
+    return total**2 / np.maximum(squares, np.finfo(float).tiny)
+
+
+def _rows_behind(sample: Sample, column: int, n_codes: int) -> NDArray[np.float64]:
+    """Rows behind the vector of each row, ``(n,)``.
+
+    In a pooled vector every element has its part of what the row itself taught: the inverse numbers
+    add up.
+    """
+    codes, bags = sample.codes[:, column], sample.bags.get(column)
+    rows = _rows_of_codes(sample, column, n_codes)
     if bags is None:
         return rows[codes]
     parts = bags.reduce(np.add, 1 / np.maximum(rows, np.finfo(float).tiny))

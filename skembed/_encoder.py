@@ -84,8 +84,8 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
         have no meaning.
     cv : int, splitter, iterable or None, default=5
         Folds of ``fit_transform``. The test parts must hold every row once. With an int, rows of
-        categories seen at least 50 times keep the vector learned from all rows. None switches
-        cross-fitting off.
+        categories seen at least 50 times keep the vector learned from all rows, those of the
+        largest ones if they are more than 2 % of the rows. None switches cross-fitting off.
     hidden_layer_sizes : int or sequence of int, default=(64,)
         Units of the hidden layers.
     activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from sklearn import config_context
-from sklearn.model_selection import GroupKFold
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold, cross_val_score
 
 from skembed import EmbeddingEncoder
 from skembed._crossfit import deal_folds, out_of_fold, read_splits
@@ -64,6 +65,33 @@ def test_with_an_integer_cv_these_are_fifty_rows():
     out_of_fold, vectors = encoder.fit_transform(X, y), encoder.transform(X)
     np.testing.assert_array_equal(out_of_fold[:50], vectors[:50])
     assert (out_of_fold[50:] != vectors[50:]).any(axis=1).all()
+
+
+def leaked(n_columns, n_categories, y, cv=5):
+    """R2 that a linear model of training vectors has on a target of noise, by cross-validation."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, n_categories, (len(y), n_columns))
+    encoder = EmbeddingEncoder(task="regression", max_iter=1, random_state=0, cv=cv)
+    return cross_val_score(Ridge(), encoder.fit_transform(X, y), y, cv=5).mean()
+
+
+def test_many_frequent_categories_do_not_tell_the_target_of_their_rows_together():
+    """Each of 20 x 40 categories has about 75 rows; with the vectors of all rows R2 is 0.20."""
+    rng = np.random.default_rng(1)
+    assert leaked(20, 40, rng.normal(size=3000)) < 0.02
+
+
+def test_fewer_categories_are_frequent_where_a_label_is_rare():
+    X = np.repeat(np.arange(40), 211 + 2 * np.arange(40))[:, None]
+    ranks = np.random.default_rng(0).permutation(10_000)
+    encoder = EmbeddingEncoder(**TINY, cv=2)
+    kept = []
+    for n_positive in (100, 5000):
+        vectors = encoder.fit_transform(X, ranks < n_positive)
+        same = (vectors == encoder.transform(X)).all(axis=1)
+        kept.append(len(np.unique(X[same])))
+    # 2 % of 10,000 rows, and of 396 that are worth as much.
+    assert kept == [7, 40]
 
 
 @pytest.mark.parametrize(("heavy", "kept"), [(1.0, True), (100.0, False)])
