@@ -25,6 +25,11 @@ def weigh_classes(
     if isinstance(class_weight, Mapping) and target.kind in ("binary", "multiclass"):
         # Not by what scikit-learn offers, which asks that the rows have all the classes named.
         own = _weights_of_classes(class_weight, target.classes)[target.numbers()]
+    elif isinstance(class_weight, list) and target.kind != "multilabel-indicator":
+        raise ValueError(
+            f"The 'class_weight' parameter is a list, one dict per label, but y is {target.kind}. "
+            "Pass one dict, such as {label: weight}."
+        )
     else:
         own = compute_sample_weight(class_weight, target.labels())
     weight[weight > 0] *= own

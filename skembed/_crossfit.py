@@ -44,10 +44,15 @@ def choose_splits(
     """The splits of an estimator's ``cv``; none if nothing is to be held out."""
     cv, task = estimator.cv, estimator.task
     given = sorted(name for name, value in params.items() if value is not None)
-    if given and (task == "none" or not hasattr(cv, "split")):
+    if given and task == "none":
         raise ValueError(
-            f"{given} need a splitter that uses them, but cv={cv!r} and task={task!r}. Pass one, "
-            "such as cv=GroupKFold()."
+            f"Got {given}, which are for the splitter of 'cv'; with task='none' there is no target "
+            "to hold out. Leave them out."
+        )
+    if given and not hasattr(cv, "split"):
+        raise ValueError(
+            f"Got {given}, which need a splitter that uses them, but cv={cv!r}. Leave them out, or "
+            "pass a splitter, as GroupKFold() for groups."
         )
     if cv is None or task == "none":
         return []
@@ -63,7 +68,8 @@ def deal_folds(sample: Sample, n_folds: int, rng: np.random.Generator) -> list[S
     n = len(sample)
     if n < n_folds:
         raise ValueError(
-            f"The 'cv' parameter asks for {n_folds} folds, but only {n} rows have a weight above 0."
+            f"The 'cv' parameter asks for {n_folds} folds, but only {n} rows have a weight above "
+            f"0. Set cv to {n} at most, or to None, which holds nothing out."
         )
     labels = sample.target.values
     groups = labels if labels.ndim == 1 else labels[:, 0]
@@ -86,7 +92,7 @@ def read_splits(cv: Any, X: Any, y: Any, sample: Sample, params: dict[str, Any])
     position[sample.rows] = np.arange(len(sample))
     tested = np.zeros(n_rows, dtype=np.intp)
     splits = []
-    for split in cv.split(X, y, **params) if hasattr(cv, "split") else cv:
+    for split in _split(cv, X, y, params) if hasattr(cv, "split") else cv:
         train, test = _read_split(split, n_rows)
         if len(np.intersect1d(train, test)):
             raise ValueError("A split of 'cv' has rows in its training part and in its test part.")
@@ -106,9 +112,21 @@ def read_splits(cv: Any, X: Any, y: Any, sample: Sample, params: dict[str, Any])
         row = int(np.flatnonzero(tested != 1)[0])
         raise ValueError(
             "The test parts of 'cv' must hold every row exactly once, so that each training row "
-            f"gets one out-of-fold vector. Row {row} is in {tested[row]} of them."
+            f"gets one out-of-fold vector. Row {row} is in {tested[row]} of them. KFold and "
+            "GroupKFold hold every row once, TimeSeriesSplit and ShuffleSplit do not."
         )
     return splits
+
+
+def _split(cv: Any, X: Any, y: Any, params: dict[str, Any]) -> list[Any]:
+    """What a splitter gives."""
+    try:
+        return list(cv.split(X, y, **params))
+    except (ValueError, TypeError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        lacks_groups = "groups" in str(error) and all(value is None for value in params.values())
+        hint = " Pass them to fit_transform, in a pipeline as <step>__groups." * lacks_groups
+        raise kind(f"The 'cv' parameter, {cv!r}, cannot split the rows: {error}{hint}") from error
 
 
 def _read_split(split: Any, n_rows: int) -> Split:
@@ -179,12 +197,14 @@ def _frequent_from(sample: Sample, tables: list[Array]) -> float:
     Labels that are rare are told by less: of their rows as many are taken as would have the same
     variance, if all labels were equally frequent.
     """
-    n_rows, target = float(len(sample)), sample.target
+    weight, target = sample.weight, sample.target
+    n_rows = weight.sum() ** 2 / (weight @ weight)
     if not target.kind.startswith("continuous"):
-        shares = target.columns().mean(axis=0)
-        variance = shares * (1 - shares)
-        of_even = 1 - 1 / len(shares) if target.kind == "multiclass" else len(shares) / 4
-        n_rows *= variance.sum() / of_even
+        is_multiclass = target.kind == "multiclass"
+        sums = np.bincount(target.values, weight) if is_multiclass else weight @ target.values
+        shares = sums / weight.sum()
+        of_even = 1 - 1 / len(shares) if is_multiclass else len(shares) / 4
+        n_rows *= (shares * (1 - shares)).sum() / of_even
     rows = [_rows_of_codes(sample, j, len(table)) for j, table in enumerate(tables)]
     sizes = np.sort(np.concatenate(rows))[::-1]
     n_frequent = int(_FREQUENT_PER_ROW * n_rows)

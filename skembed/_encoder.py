@@ -61,7 +61,8 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
         columns are given for the first of a group.
     initial_embeddings : dict column -> DataFrame or mapping category -> vector, default=None
         Vectors to start from and to be pulled to, in place of the mean; the learned coordinates
-        then stay in their space and have their width. Categories without one start in their middle.
+        then stay in their space and have their width. Categories without one start in their middle;
+        columns of effects in a frame are left out.
     learning_rate_multipliers : dict column -> float or None, default=None
         Factor of the learning rate of a column's table; 0 leaves its vectors at their first values.
     max_norm : float or None, default=None
@@ -77,7 +78,7 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
         How they are pooled. Mean and sum count an element as often as it occurs. For ``"max"`` the
         vectors are learned as for the mean, and the largest value of each coordinate is taken.
     task : {"auto", "regression", "classification", "none"}, default="auto"
-        ``"auto"``: floats are regression, unless they are one column of at most two whole numbers;
+        ``"auto"``: floats are regression, unless they are one column of exactly two whole numbers;
         strings, booleans and integers are classes, but more than 20 different integers raise an
         error that asks for a choice. ``"none"`` ignores the target and learns from which categories
         occur together, in at least two columns; the parameters of effects, network and folds then

@@ -116,6 +116,11 @@ class Features(Record):
         """The effects of columns that are features."""
         return self.column_effects if self.with_column_effects else []
 
+    @property
+    def has_effects(self) -> bool:
+        """Whether effects of columns, bins or crosses are features."""
+        return self.with_column_effects or any(term.effects is not None for term in self.terms)
+
     def assemble(self, columns: Sequence[Array], scaled: NDArray) -> NDArray[np.float32]:
         """Features of terms, standardised and clipped, and the scaled numbers beside them."""
         raw = np.stack(columns, axis=1) if columns else np.empty((len(scaled), 0))

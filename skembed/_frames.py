@@ -73,6 +73,8 @@ class Frame(Record):
 
 def is_frame(X: Any) -> bool:
     """Whether ``X`` is a pandas, polars, PyArrow (or other eager narwhals) frame."""
+    if isinstance(X, pd.DataFrame):
+        _reject_duplicates(list(X.columns))
     frame = nw.from_native(X, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
         raise TypeError("X is a lazy frame: its rows must be here. Pass X.collect().")
@@ -89,7 +91,6 @@ def read(X: Any) -> Frame:
         names = tuple(f"x{j}" for j in range(X.shape[1]))
         return Frame(names, tuple(X[:, j] for j in range(X.shape[1])), X.shape[0])
     if isinstance(X, pd.DataFrame):
-        _reject_duplicates(list(X.columns))
         return Frame(tuple(X.columns), tuple(X.iloc[:, j] for j in range(X.shape[1])), len(X))
     _reject_duplicates(frame.columns)
     return Frame(tuple(frame.columns), tuple(frame.iter_columns()), len(frame))
@@ -98,7 +99,9 @@ def read(X: Any) -> Frame:
 def _reject_duplicates(names: Sequence[Hashable]) -> None:
     if len(set(names)) < len(names):
         twice = next(name for k, name in enumerate(names) if name in names[:k])
-        raise ValueError(f"Column names must be unique. Got {twice!r} more than once.")
+        raise ValueError(
+            f"Column names must be unique. Got {twice!r} more than once: rename or drop columns."
+        )
 
 
 def n_rows_of(X: Any, name: str = "X") -> int:

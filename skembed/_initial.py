@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,8 +54,14 @@ def _read(vectors: Any, name: Any) -> tuple[NDArray[Any], NDArray[np.float64]]:
     if not is_mapping and not (hasattr(vectors, "to_numpy") and hasattr(vectors, "index")):
         raise TypeError(
             f"The 'initial_embeddings' of column {name!r} must be a pandas DataFrame with the "
-            f"categories as index, or a mapping category -> vector. Got {type(vectors).__name__}."
+            "categories as index, or a mapping category -> vector. Got "
+            f"{type(vectors).__module__.partition('.')[0]}.{type(vectors).__name__}."
         )
+    if not is_mapping and hasattr(vectors, "columns"):
+        # What `embedding_frame` gives: effects are no coordinates that are learned.
+        feature = name if vectors.index.name is None else vectors.index.name
+        effect = re.compile(re.escape(f"{feature}_effect") + "(_.*)?")
+        vectors = vectors.loc[:, [not effect.fullmatch(str(c)) for c in vectors.columns]]
     rows = list(vectors.values()) if is_mapping else vectors
     categories = np.empty(len(vectors), dtype=object)
     categories[:] = list(vectors) if is_mapping else list(vectors.index)
@@ -67,10 +74,16 @@ def _read(vectors: Any, name: Any) -> tuple[NDArray[Any], NDArray[np.float64]]:
             f"length: {error}"
         ) from error
     # The tables are float32.
-    if matrix.ndim != 2 or matrix.size == 0 or not (np.abs(matrix) <= _LARGEST).all():
+    if matrix.ndim != 2 or matrix.size == 0:
         raise ValueError(
             f"The 'initial_embeddings' of column {name!r} must be vectors of one length, at least "
-            f"one, that are finite in float32. Got an array of shape {matrix.shape}."
+            f"one. Got an array of shape {matrix.shape}."
+        )
+    if not (finite := (np.abs(matrix) <= _LARGEST).all(axis=1)).all():
+        raise ValueError(
+            f"The 'initial_embeddings' of column {name!r} must be finite in float32. Those of "
+            f"{categories[~finite][0]!r} are {matrix[~finite][0].tolist()!r}: leave out a category "
+            "that has no vector."
         )
     coded = encode_values(categories, name)
     if len(coded.values) != len(categories):

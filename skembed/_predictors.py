@@ -82,7 +82,9 @@ class EmbeddingPredictor(EmbeddingModel):
                 read.rng,
             )
             noise = share_of_noise(read.sample, draws.features[0])
-            read = replace(read, recipe=held_back(read.recipe, noise, self.dropout))
+            read = replace(
+                read, recipe=held_back(read.recipe, noise, self.dropout, features.has_effects)
+            )
             starts = list(self._starting_points(read))[: self.n_estimators]
             blend, histories = fit_blend(
                 read.sample,

@@ -29,6 +29,7 @@ def make_recipe(
     priors = read_initial_embeddings(estimator.initial_embeddings, columns, vocabularies)
     auto_dim = _AUTO_DIM_WITHOUT_TARGET if estimator.task == "none" else estimator._auto_dim
     dims = choose_dims(estimator.embedding_dim, columns, vocabularies, auto_dim)
+    _reject_other_widths(estimator.embedding_dim, dims, priors, columns)
     dims = [dim if v is None else v.shape[1] for dim, v in zip(dims, priors, strict=True)]
     dims = [dims[tables.index(table)] for table in tables]
     multipliers = estimator.learning_rate_multipliers or {}
@@ -59,6 +60,19 @@ def make_recipe(
         validation_fraction=estimator.validation_fraction if estimator.early_stopping else None,
         quantile=getattr(estimator, "quantile", 0.5),
     )
+
+
+def _reject_other_widths(
+    embedding_dim: Any, dims: list[int], priors: list[Any], columns: Columns
+) -> None:
+    """Raise where a column is named with another width than that of its first vectors."""
+    for name in embedding_dim if isinstance(embedding_dim, Mapping) else ():
+        j = find_categorical(columns, name, "embedding_dim")
+        if priors[j] is not None and embedding_dim[name] != "auto" and dims[j] != len(priors[j][0]):
+            raise ValueError(
+                f"The 'embedding_dim' of column {name!r} is {dims[j]}, but its "
+                f"'initial_embeddings' have {len(priors[j][0])} coordinates. Leave it out."
+            )
 
 
 def share_tables(shared: Any, columns: Columns) -> list[int]:

@@ -4,8 +4,10 @@ read.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,12 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
-from ._coded import CodedBags, Column
+from ._coded import Coded, CodedBags, Column
 from ._frames import Frame, is_frame, read, read_masked
 from ._numeric import NumericScaler
 from ._sequences import read_bags, weigh_bags
-from ._targets import Target, read_target, used_rows
+from ._target_values import used_rows
+from ._targets import Target, read_target
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import Bags
 from .nn._record import Record
@@ -28,6 +31,8 @@ Codes = NDArray[np.unsignedinteger]
 RowNumbers = Sequence[int] | NDArray[np.intp]
 
 _SMALLEST_PART = 1e-300
+# Weights whose mean is less are hardly meant as numbers of rows.
+_LEAST_PER_ROW = 0.05
 
 
 class Columns(Record):
@@ -211,6 +216,13 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
         ) from error
     if weight.ndim == 0 and weight.dtype.kind in "iuf":
         weight = np.full(n_rows, weight)
+    if weight.ndim == 1 and weight.dtype.kind == "f" and not (finite := np.isfinite(weight)).all():
+        row = int(np.flatnonzero(~finite)[0])
+        found = "NaN" if np.isnan(weight[row]) else "infinity"
+        raise ValueError(
+            f"Input sample_weight contains {found} (first in row {row}). Give each row a finite "
+            "weight; 0 leaves it out."
+        )
     weight = check_array(
         weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight", ensure_min_samples=0
     )
@@ -232,6 +244,18 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     if not total > _SMALLEST_PART:
         raise ValueError("sample_weight must not be all zero: no row is left to learn from.")
     return weight
+
+
+def warn_of_light_rows(weight: float, n_rows: int) -> None:
+    """Warn where the weight of ``n_rows`` rows is so little that it hardly is their number."""
+    if weight < _LEAST_PER_ROW * n_rows:
+        warnings.warn(
+            f"The weights of {n_rows} rows have the sum {weight:g}. A weight is a number of rows: "
+            "vectors are shrunken as if there were so few. If weights only compare rows, multiply "
+            f"them by {n_rows / weight:.3g}.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _ones(n_rows: int) -> NDArray[np.float64]:
@@ -271,6 +295,8 @@ def encode_columns(
                 "the learned unknown vector."
             )
         own = vocabulary.encode(column.elements)
+        if (own == UNKNOWN).any():
+            _warn_of_another_type(column.elements, vocabulary, name)
         if handle_missing == "unknown":
             own[own == vocabulary.missing_code] = UNKNOWN
         if isinstance(column, CodedBags):
@@ -278,6 +304,31 @@ def encode_columns(
             own = np.arange(len(column))
         codes[:, j] = own
     return codes, bags
+
+
+def _warn_of_another_type(column: Coded, vocabulary: ColumnVocabulary, name: Any) -> None:
+    """Warn of strings in a column that held numbers, or the other way round: none is known."""
+    found, known = column.values[column.counts() > 0], vocabulary.categories
+    if not len(found) or not len(known) or isinstance(found[0], str) == isinstance(known[0], str):
+        return
+    kinds = [_strings_or_numbers(values) for values in (found, known)]
+    if None not in kinds:
+        warnings.warn(
+            f"Column {name!r} holds {kinds[0]}, and held {kinds[1]} in the fit: no value is known, "
+            "and all rows are taken as unknown. Give it the type it had.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _strings_or_numbers(values: NDArray[Any]) -> str | None:
+    if values.dtype != object:
+        return "numbers" if values.dtype.kind in "biufc" else None
+    types = set(map(type, values))
+    for base, words in ((str, "strings"), (Number | np.bool_, "numbers")):
+        if all(issubclass(t, base) for t in types):
+            return words
+    return None
 
 
 def numeric_matrix(frame: Frame, columns: Columns) -> NDArray[np.float64]:
@@ -302,6 +353,7 @@ def make_sample(
     rows = used_rows(weight)
     target = read_target(y, task, weight, classes)
     weight = weight[rows]
+    warn_of_light_rows(float(weight.sum()), len(weight))
     # How an array lies decides the last bits of sums: weights of 1 give those of no weights.
     if (weight == 1).all():
         weight = _ones(len(weight))

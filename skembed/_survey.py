@@ -17,7 +17,8 @@ from ._coded import Coded
 from ._frames import encode_values, has_categories, stack_values
 from ._lookup import Lookup
 from ._sample import Columns, numeric_matrix, read_input, read_weight
-from ._targets import Target, for_loss, in_unit_of, read_target, target_rows
+from ._target_values import target_rows
+from ._targets import Target, for_loss, in_unit_of, read_target
 from ._vocabularies import given_categories
 from ._vocabulary import ColumnVocabulary, vocabulary_of_counts
 from .nn._record import Record

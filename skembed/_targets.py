@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import replace
-from numbers import Integral, Number
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import assert_all_finite
 
-from ._frames import find_missing, has_categories, is_array, to_array
+from ._frames import find_missing, has_categories, is_array
+from ._target_values import reject_not_finite, target_rows, used_rows
 from .nn._losses import weighted_quantiles
 from .nn._record import Record
 
@@ -93,8 +92,10 @@ def read_target(
             f"requires y to be passed, but the target y is None: task={task!r} learns from a "
             "target. Pass y."
         )
-    array, weight = target_rows(y, weight), weight[used_rows(weight)]
-    if task == "auto":
+    rows = np.arange(len(weight))[used_rows(weight)]
+    array, weight = target_rows(y, weight), weight[rows]
+    is_inferred = task == "auto"
+    if is_inferred:
         named = has_categories(y) or classes is not None
         task = "classification" if named else _infer_task(array)
     if task == "regression":
@@ -103,29 +104,14 @@ def read_target(
                 f"classes are for labels, but y holds numbers with task='regression'. Got "
                 f"classes={classes!r}: leave them out, or set task='classification'."
             )
-        return _regression(array, weight)
-    return _classification(array, classes)
-
-
-def used_rows(weight: NDArray[np.float64]) -> NDArray[np.intp] | slice:
-    """The rows of positive weight; a slice, which copies nothing, if all are."""
-    return slice(None) if weight.all() else np.flatnonzero(weight)
-
-
-def target_rows(y: Any, weight: NDArray[np.float64]) -> NDArray[Any]:
-    """The values of ``y`` in the rows of positive weight, none missing."""
-    array = _as_array(y)
-    if len(array) != len(weight):
+        return _regression(array, weight, rows)
+    target = _classification(array, classes)
+    if is_inferred and array.dtype == object and len(target.classes) > len(array) / 2 > 10:
         raise ValueError(
-            "Found input variables with inconsistent numbers of samples: "
-            f"X has {len(weight)} rows, y has {len(array)}."
+            f"y holds {len(target.classes)} distinct labels in {len(array)} rows, such as "
+            f"{array[0]!r}. Convert it to numbers for a regression, or set task='classification'."
         )
-    rows = used_rows(weight)
-    _reject_missing(array, rows)
-    array = _as_numbers(array[rows])
-    if array.dtype.kind == "f":
-        assert_all_finite(array, input_name="y")
-    return array
+    return target
 
 
 def _no_target(n_rows: int) -> Target:
@@ -139,49 +125,6 @@ def _no_target(n_rows: int) -> Target:
         scale=np.empty(0),
         limits=np.empty((2, 0)),
     )
-
-
-def _as_array(y: Any) -> NDArray[Any]:
-    try:
-        array = to_array(y)
-    except ValueError as error:
-        raise ValueError("y must hold rows of one length. Some differ.") from error
-    if array.dtype.kind in "mMcV":
-        raise ValueError(f"y must hold numbers or labels. Got dtype {array.dtype}.")
-    if array.dtype.kind in "US":
-        array = array.astype(object)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = column_or_1d(array, warn=True)
-    if array.ndim not in (1, 2) or array.shape[-1:] == (0,):
-        raise ValueError(
-            f"y must have 1 or 2 dimensions and not be empty. Got shape {array.shape}."
-        )
-    return array
-
-
-def _reject_missing(array: NDArray[Any], rows: NDArray[np.intp] | slice) -> None:
-    """Raise for a null among objects in some of the rows."""
-    if array.dtype != object:
-        return
-    used = np.arange(len(array))[rows]
-    missing = find_missing(array[rows]).reshape(len(used), -1).any(axis=1)
-    if missing.any():
-        raise ValueError(
-            f"Input y contains NaN or None (first in row {used[missing][0]}). Drop these rows."
-        )
-
-
-def _as_numbers(array: NDArray[Any]) -> NDArray[Any]:
-    """Objects that all are numbers as an array of numbers, so that their task can be told."""
-    if array.dtype != object:
-        return array
-    types = set(map(type, array.ravel()))
-    if not all(issubclass(t, Number | np.bool_) for t in types):
-        return array
-    natural = np.asarray(array.tolist())
-    if natural.dtype == object and not all(issubclass(t, Integral) for t in types):
-        return array.astype(np.float64)
-    return natural
 
 
 def _kind_of(array: NDArray[Any]) -> str:
@@ -204,7 +147,7 @@ def _kind_of(array: NDArray[Any]) -> str:
 def _infer_task(array: NDArray[Any]) -> str:
     if array.dtype.kind == "f":
         n_distinct = len(np.unique(array)) if (array == np.floor(array)).all() else np.inf
-        return "regression" if array.ndim == 2 or n_distinct > 2 else "classification"
+        return "regression" if array.ndim == 2 or n_distinct != 2 else "classification"
     kind = _kind_of(array)
     if kind == "multiclass" and array.dtype.kind in "iu":
         n_classes = len(np.unique(array))
@@ -216,7 +159,8 @@ def _infer_task(array: NDArray[Any]) -> str:
     return "regression" if kind.startswith("continuous") else "classification"
 
 
-def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
+def _regression(array: NDArray[Any], weight: NDArray[np.float64], rows: NDArray[np.intp]) -> Target:
+    """The target of some rows of the input."""
     try:
         with np.errstate(over="ignore"):  # Infinity is refused below.
             numbers = array.astype(np.float64, order="C", copy=False)
@@ -225,7 +169,7 @@ def _regression(array: NDArray[Any], weight: NDArray[np.float64]) -> Target:
             f"y must hold numbers in a regression. Got dtype {array.dtype} such as "
             f"{array.ravel()[0]!r}."
         ) from error
-    assert_all_finite(numbers, input_name="y")
+    reject_not_finite(numbers, rows)
     columns = numbers.reshape(len(numbers), -1)
     with np.errstate(over="ignore", invalid="ignore"):
         center = np.average(columns, axis=0, weights=weight)
@@ -289,11 +233,7 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
     if all_classes is not None:
         classes, numbers = _among(classes[numbers], read_classes(all_classes))
     if len(classes) < 2:
-        only = classes.tolist()[0]
-        raise ValueError(
-            f"y must have at least two classes. Got one class only: {only!r}. A number to predict "
-            "is for EmbeddingRegressor, or EmbeddingEncoder with task='regression'."
-        )
+        raise _one_class(classes.tolist()[0])
     binary = len(classes) == 2
     n_outputs = 1 if binary else len(classes)
     return Target(
@@ -305,6 +245,18 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
         center=np.zeros(n_outputs),
         scale=np.ones(n_outputs),
         limits=_unit_interval(n_outputs),
+    )
+
+
+def _one_class(only: Any) -> ValueError:
+    is_number = isinstance(only, Real) and not isinstance(only, bool)
+    hint = (
+        "A number to predict is for EmbeddingRegressor, or EmbeddingEncoder with "
+        "task='regression'. "
+    ) * is_number
+    return ValueError(
+        f"y must have at least two classes. Got one class only: {only!r}. {hint}A batch of "
+        "partial_fit may lack classes that are named in 'classes'."
     )
 
 

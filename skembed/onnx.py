@@ -235,7 +235,8 @@ def _rename(graph: onnx.GraphProto, names: Sequence[str]) -> None:
     inner = {name for node in graph.node for name in node.output}
     inner |= {value.name for value in graph.initializer}
     # What lies between may be called as a feature is, too.
-    new |= {name: _free(name, [*names, *inner]) for name in inner & set(names)}
+    for name in sorted(inner & set(names)):
+        new[name] = _free(name, [*names, *inner, *new.values()])
     for node in graph.node:
         node.input[:] = [new.get(name, name) for name in node.input]
         node.output[:] = [new.get(name, name) for name in node.output]

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GroupKFold, KFold
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
 
 from skembed import (
     EmbeddingClassifier,
@@ -248,7 +248,8 @@ BAD_WEIGHTS = {
     "two axes": (np.ones((N, 1)), "1D array or scalar"),
     "complex numbers": (np.ones(N) * 1j, "(?i)complex"),
     "missing": ([None] * N, "sample_weight contains NaN"),
-    "infinity": ([np.inf] * N, "sample_weight contains infinity"),
+    "infinity": ([np.inf] * N, "sample_weight contains infinity .first in row 0"),
+    "one that is missing": ([1.0] * 9 + [np.nan], "sample_weight contains NaN .first in row 9"),
     "long doubles beyond floats": ([1] * 9 + [BEYOND], "sample_weight contains infinity"),
     "a signalling NaN": ([1] * 9 + [SIGNALLING], "sample_weight must be numbers.*NaN"),
     "too few": ([1.0], r"expected \(10,\)"),
@@ -292,19 +293,37 @@ CV = [
         "cv: groups that are too few",
         lambda: encoder(cv=GroupKFold(2)).fit_transform(TOWN, Y, groups=[1, 2]),
         ValueError,
-        "inconsistent numbers",
+        r"'cv' parameter, GroupKFold.* cannot split the rows: .*inconsistent numbers",
     ),
     Case(
         "cv: no groups",
         lambda: encoder(cv=GroupKFold(2)).fit_transform(TOWN, Y),
         ValueError,
-        "'groups'",
+        "'groups'.* Pass them to fit_transform, in a pipeline as <step>__groups",
+    ),
+    Case(
+        "cv: classes of numbers",
+        lambda: encoder(cv=StratifiedKFold(2)).fit_transform(TOWN, Y + 0.5),
+        ValueError,
+        "'cv' parameter, StratifiedKFold.* cannot split the rows: .*'continuous'",
+    ),
+    Case(
+        "cv: rows that come before all others",
+        lambda: encoder(cv=TimeSeriesSplit(2)).fit_transform(TOWN, Y),
+        ValueError,
+        "Row 0 is in 0 of them. KFold and GroupKFold hold every row once, TimeSeriesSplit",
+    ),
+    Case(
+        "cv: groups without a target",
+        lambda: encoder(task="none", cv=GroupKFold(2)).fit_transform(TOWN, groups=Y),
+        ValueError,
+        r"\['groups'\], which are for the splitter of 'cv'; with task='none'",
     ),
     Case(
         "cv: parameters that nothing takes",
         lambda: encoder().fit_transform(TOWN, Y, other=1),
         ValueError,
-        r"\['other'\] need a splitter",
+        r"Got \['other'\], which need a splitter that uses them, but cv=5",
     ),
 ]
 
@@ -316,6 +335,17 @@ BAD_PARAMETERS = [
     ({"embedding_dim": {"town": "x"}}, ValueError, "'town'"),
     ({"embedding_dim": {-5: 2}}, ValueError, "column -5, which X does not have"),
     ({"initial_embeddings": {"town": "abc"}}, TypeError, "'town' must be a pandas DataFrame"),
+    ({"initial_embeddings": {"town": pl.DataFrame()}}, TypeError, "Got polars.*DataFrame"),
+    (
+        {"initial_embeddings": {"town": {"a": [1.0], "b": [np.nan]}}},
+        ValueError,
+        r"'town' must be finite in float32. Those of 'b' are \[nan\]: leave out",
+    ),
+    (
+        {"initial_embeddings": {"town": {"a": [1.0]}}, "embedding_dim": {"town": 3}},
+        ValueError,
+        "'embedding_dim' of column 'town' is 3, but its 'initial_embeddings' have 1",
+    ),
     ({"initial_embeddings": {"town": {}}}, ValueError, "'town' must be vectors"),
     ({"initial_embeddings": {"town": {"a": 1.0}}}, ValueError, "'town' must be vectors"),
     ({"initial_embeddings": {"town": {"a": [1e300]}}}, ValueError, "finite in float32"),

@@ -330,6 +330,7 @@ def test_partial_dependence_is_drawn(binary, rows):
     [
         ("even", "The 'class_weight' parameter of EmbeddingClassifier must be None or one of"),
         (3, "'class_weight' parameter.*Got 3 instead"),
+        ([{"no": 1}], "'class_weight' parameter is a list, one dict per label, but y is binary"),
         ({"no": -1, "yes": 1}, r"'class_weight' parameter.*float in \[0, inf\)"),
         ({"no": np.nan, "yes": 1}, "'class_weight' parameter"),
         ({"no": "x", "yes": 1}, "'class_weight' parameter"),

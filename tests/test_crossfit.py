@@ -6,7 +6,7 @@ from sklearn import config_context
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, cross_val_score
 
-from skembed import EmbeddingEncoder
+from skembed import EmbeddingEncoder, _crossfit
 from skembed._crossfit import deal_folds, out_of_fold, read_splits
 from skembed._sample import Sample
 from skembed._targets import Target
@@ -76,9 +76,10 @@ def leaked(n_columns, n_categories, y, cv=5):
 
 
 def test_many_frequent_categories_do_not_tell_the_target_of_their_rows_together():
-    """Each of 20 x 40 categories has about 75 rows; with the vectors of all rows R2 is 0.20."""
-    rng = np.random.default_rng(1)
-    assert leaked(20, 40, rng.normal(size=3000)) < 0.02
+    """Each of 20 x 40 categories has about 75 rows."""
+    y = np.random.default_rng(1).normal(size=3000)
+    assert leaked(20, 40, y) < 0.02
+    assert leaked(20, 40, y, cv=None) > 0.15
 
 
 def test_fewer_categories_are_frequent_where_a_label_is_rare():
@@ -92,6 +93,24 @@ def test_fewer_categories_are_frequent_where_a_label_is_rare():
         kept.append(len(np.unique(X[same])))
     # 2 % of 10,000 rows, and of 396 that are worth as much.
     assert kept == [7, 40]
+
+
+@pytest.mark.parametrize(
+    ("y", "weight", "n_frequent"),
+    [
+        (None, np.ones(1000), 20),
+        (None, np.repeat([100.0, 1e-9], [500, 500]), 10),
+        (np.repeat([0, 1, 2, 3], 250), np.ones(1000), 20),
+        (np.repeat([0, 1, 2], [980, 10, 10]), np.ones(1000), 1),
+    ],
+)
+def test_so_many_categories_are_frequent_as_rows_tell(y, weight, n_frequent):
+    sizes = 50 + np.arange(30)
+    own = sample(np.arange(1000) % 30, weight=weight, classes=y)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_crossfit, "_rows_of_codes", lambda *args: sizes.astype(float))
+        least = _crossfit._frequent_from(own, [np.zeros((30, 1))])
+    assert (sizes >= least).sum() == n_frequent
 
 
 @pytest.mark.parametrize(("heavy", "kept"), [(1.0, True), (100.0, False)])

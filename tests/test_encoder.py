@@ -326,6 +326,38 @@ def test_unknown_values_raise_on_demand(shops):
         encoder.transform(pd.DataFrame({"shop": ["new"], "day": [0]}))
 
 
+@pytest.mark.parametrize(
+    ("fitted", "new", "words"),
+    [(int, str, "strings, and held numbers"), (str, int, "numbers, and held strings")],
+)
+def test_values_that_all_are_of_another_type_are_told(fitted, new, words):
+    codes = np.arange(60) % 5
+    encoder = EmbeddingEncoder(**FAST).fit(pd.DataFrame({"code": codes.astype(fitted)}), codes)
+    with pytest.warns(UserWarning, match=f"Column 'code' holds {words} in the fit: no value"):
+        found = encoder.transform(pd.DataFrame({"code": codes[:2].astype(new)}))
+    np.testing.assert_array_equal(found, encoder.embeddings_[0][[0, 0]])
+    # New values of the same type, of both, or none at all are nothing strange.
+    same = (codes[:2] + 9).astype(fitted)
+    for values in (same, [*same, *same.astype(new)], [None, None]):
+        encoder.transform(pd.DataFrame({"code": values}, dtype=object))
+
+
+def test_unknown_values_of_mixed_columns_and_dates_are_nothing_strange():
+    y = np.arange(60) % 4
+    for known, new in (([1, 2, "a", "b"], "new"), (pd.date_range("2020", periods=4), "2020")):
+        X = pd.DataFrame({"code": np.array(known, dtype=object)[y]})
+        encoder = EmbeddingEncoder(**FAST).fit(X, y)
+        found = encoder.transform(pd.DataFrame({"code": [new]}, dtype=object))
+        np.testing.assert_array_equal(found, encoder.embeddings_[0][:1])
+
+
+def test_weights_that_only_compare_rows_are_told(shops):
+    X, y, _ = shops
+    with pytest.warns(UserWarning, match=r"600 rows have the sum 1\..*multiply them by 600"):
+        EmbeddingEncoder(**FAST).fit(X, y, sample_weight=np.full(600, 1 / 600))
+    EmbeddingEncoder(**FAST).fit(X, y, sample_weight=np.where(np.arange(600) < 5, 0.2, 0))
+
+
 def test_infrequent_categories_share_a_vector_and_unknown_ones_join_them(shops):
     X, y, _ = shops
     X = X.assign(shop=X["shop"].where(X.index >= 6, "rare" + X.index.astype(str)))
@@ -687,7 +719,7 @@ Y = [1.5, 2.5, 3.5, 4.0]
             r"'shop' holds list .*\['a'\]",
         ),
         ({}, SHOPS.assign(shop=[{}] * 4), Y, TypeError, "'shop' holds dict"),
-        ({}, pd.concat([SHOPS, SHOPS], axis=1), Y, ValueError, "'shop' 2 times"),
+        ({}, pd.concat([SHOPS, SHOPS], axis=1), Y, ValueError, "Got 'shop' more than once: rename"),
         ({}, SHOPS["size"].to_numpy(), Y, ValueError, "2D array"),
     ],
 )
@@ -761,6 +793,20 @@ def test_shared_columns_are_encoded_like_the_same_values_in_one_column(matches):
     swapped = X.rename(columns={"home": "away", "away": "home"})[["home", "away"]]
     vectors, other_way = encoder.transform(X), encoder.transform(swapped)
     np.testing.assert_array_equal(vectors, np.roll(other_way, 2, axis=1))
+
+
+def test_vectors_of_a_frame_go_on_without_their_effects(shops):
+    X, y, _ = shops
+    first = EmbeddingEncoder(**FAST).fit(X, y)
+    given = {"shop": first.embedding_frame("shop")}
+    still = {"shop": 0.0}
+    second = EmbeddingEncoder(**FAST, initial_embeddings=given, learning_rate_multipliers=still)
+    again = second.fit(X, y).embedding_frame("shop")
+    pd.testing.assert_frame_equal(again, given["shop"])
+    # Only what is called as the effects of the frame's own column.
+    own = {"shop": given["shop"].add_prefix("side_effect_").iloc[:, 1:].rename_axis(index=None)}
+    third = EmbeddingEncoder(**FAST, initial_embeddings=own).fit(X, y)
+    assert third.embedding_dims_[0] == second.embedding_dims_[0]
 
 
 def test_initial_embeddings_hold_rare_categories_and_stay_in_their_space(shops):

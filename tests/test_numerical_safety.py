@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,13 @@ def test_numbers_may_have_any_unit_and_weights_any_size(unit, plain):
     # Weights are rows: tiny ones are hardly any evidence, huge ones are no doubt.
     weight = np.full(N, unit)
     for model in (regressor(), encoder()):
-        assert np.isfinite(model.fit(X, Y, sample_weight=weight).transform(X)).all()
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            model.fit(X, Y, sample_weight=weight)
+        assert ["A weight is a number of rows" in str(one.message) for one in told] == (
+            [True] if unit < 1 else []
+        )
+        assert np.isfinite(model.transform(X)).all()
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0, -1e12, 1e-12, 1e300])

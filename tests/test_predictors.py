@@ -438,6 +438,7 @@ def test_weights_shift_predictions_towards_heavy_rows(rows):
     assert heavy.mean() == pytest.approx(0.9, abs=0.1)
 
 
+@pytest.mark.filterwarnings("ignore:The weights of 400 rows:UserWarning")
 @pytest.mark.parametrize("scale", [1e-3, 1e6])
 def test_scalar_weights_and_weights_of_any_unit_are_taken(rows, scale):
     X, y = rows

@@ -106,7 +106,7 @@ def test_categories_of_all_types_come_back(kind, tmp_path):
     vectors = encoder.transform(X)
     there, back = encoder.inverse_transform(vectors), loaded.inverse_transform(vectors)
     assert [*map(repr, there.ravel())] == [*map(repr, back.ravel())]
-    new = pd.DataFrame({"column": pick("Paris", None), "other": "y"})
+    new = pd.DataFrame({"column": pick("Paris", 4.25, None), "other": "y"})
     assert loaded.transform(new).tobytes() == encoder.transform(new).tobytes()
 
 
