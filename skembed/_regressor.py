@@ -46,7 +46,7 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
     linear_part : bool, default=True
         Average the networks with a linear model of the same features, in the shares that are best
         on rows held out.
-    n_estimators : int, default=4
+    n_estimators : int, default=3
         Networks that are averaged. Each leaves out another sixteenth of the rows.
     numeric_features : "auto", list of str or int, or None, default="auto"
         Columns, by name or position, that are numbers. ``"auto"`` takes those of a numeric or
@@ -205,7 +205,7 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         counts: bool = True,
         n_bins: int = 32,
         linear_part: bool = True,
-        n_estimators: int = 4,
+        n_estimators: int = 3,
         numeric_features: Any = "auto",
         sequence_features: Any = None,
         pooling: str = "mean",
