@@ -51,6 +51,7 @@ def parts_of(estimator: Any) -> list[Any]:
 
 
 def find_ours(estimator: Any) -> Iterator[EmbeddingModel]:
+    """The estimators of this package among the parts, at any depth."""
     if isinstance(estimator, EmbeddingModel):
         yield estimator
     for part in parts_of(estimator):

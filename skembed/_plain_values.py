@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
+from functools import partial
 from math import isfinite
 from typing import Any
 from uuid import UUID
@@ -83,14 +84,13 @@ def _zone_from_json(zone: Any) -> tzinfo | None:
     return ZoneInfo(zone) if isinstance(zone, str) else timezone(timedelta(seconds=zone))
 
 
-def _datetime_from_json(content: Any) -> datetime:
-    text, fold, zone = content
-    return datetime.fromisoformat(text).replace(fold=fold, tzinfo=_zone_from_json(zone))
+def _moment_to_json(moment: datetime | time) -> Any:
+    return [moment.replace(tzinfo=None).isoformat(), moment.fold, _zone_to_json(moment.tzinfo)]
 
 
-def _time_from_json(content: Any) -> time:
+def _moment_from_json(kind: type[datetime] | type[time], content: Any) -> datetime | time:
     text, fold, zone = content
-    return time.fromisoformat(text).replace(fold=fold, tzinfo=_zone_from_json(zone))
+    return kind.fromisoformat(text).replace(fold=fold, tzinfo=_zone_from_json(zone))
 
 
 def _timestamp_from_json(content: Any) -> Any:
@@ -129,14 +129,8 @@ _FORMS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "Decimal": (str, Decimal),
     "UUID": (str, UUID),
     "date": (date.isoformat, date.fromisoformat),
-    "time": (
-        lambda v: [v.replace(tzinfo=None).isoformat(), v.fold, _zone_to_json(v.tzinfo)],
-        _time_from_json,
-    ),
-    "datetime": (
-        lambda v: [v.replace(tzinfo=None).isoformat(), v.fold, _zone_to_json(v.tzinfo)],
-        _datetime_from_json,
-    ),
+    "time": (_moment_to_json, partial(_moment_from_json, time)),
+    "datetime": (_moment_to_json, partial(_moment_from_json, datetime)),
     "timedelta": (
         lambda v: [v.days, v.seconds, v.microseconds],
         lambda parts: timedelta(*parts),

@@ -246,7 +246,7 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     return weight
 
 
-def warn_of_light_rows(weight: float, n_rows: int) -> None:
+def _warn_of_light_rows(weight: float, n_rows: int) -> None:
     """Warn where the weight of ``n_rows`` rows is so little that it hardly is their number."""
     if weight < _LEAST_PER_ROW * n_rows:
         warnings.warn(
@@ -353,7 +353,7 @@ def make_sample(
     rows = used_rows(weight)
     target = read_target(y, task, weight, classes)
     weight = weight[rows]
-    warn_of_light_rows(float(weight.sum()), len(weight))
+    _warn_of_light_rows(float(weight.sum()), len(weight))
     # How an array lies decides the last bits of sums: weights of 1 give those of no weights.
     if (weight == 1).all():
         weight = _ones(len(weight))

@@ -29,20 +29,21 @@ def target_rows(y: Any, weight: NDArray[np.float64]) -> NDArray[Any]:
     _reject_missing(array, rows)
     array = _as_numbers(array[rows])
     if array.dtype.kind == "f":
-        reject_not_finite(array, np.arange(len(weight))[rows])
+        reject_not_finite(array, rows)
     return array
 
 
-def reject_not_finite(array: NDArray[Any], rows: NDArray[np.intp]) -> None:
-    """Raise for NaN and infinity, in the words of scikit-learn and with the row."""
+def reject_not_finite(array: NDArray[Any], rows: NDArray[np.intp] | slice) -> None:
+    """Raise for NaN and infinity in some rows of the input, in the words of scikit-learn and with
+    the row.
+    """
     finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
-    bad = np.flatnonzero(~finite)
-    if len(bad):
-        has_nan = np.isnan(array[bad[0]]).any()
+    if not finite.all():
+        bad = int(np.argmin(finite))
+        row = bad if isinstance(rows, slice) else rows[bad]
+        has_nan = np.isnan(array[bad]).any()
         found = "NaN" if has_nan else "infinity or a value too large for dtype('float64')"
-        raise ValueError(
-            f"Input y contains {found} (first in row {rows[bad[0]]}). Drop these rows."
-        )
+        raise ValueError(f"Input y contains {found} (first in row {row}). Drop these rows.")
 
 
 def _as_array(y: Any) -> NDArray[Any]:

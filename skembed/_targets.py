@@ -92,7 +92,7 @@ def read_target(
             f"requires y to be passed, but the target y is None: task={task!r} learns from a "
             "target. Pass y."
         )
-    rows = np.arange(len(weight))[used_rows(weight)]
+    rows = used_rows(weight)
     array, weight = target_rows(y, weight), weight[rows]
     is_inferred = task == "auto"
     if is_inferred:
@@ -159,7 +159,9 @@ def _infer_task(array: NDArray[Any]) -> str:
     return "regression" if kind.startswith("continuous") else "classification"
 
 
-def _regression(array: NDArray[Any], weight: NDArray[np.float64], rows: NDArray[np.intp]) -> Target:
+def _regression(
+    array: NDArray[Any], weight: NDArray[np.float64], rows: NDArray[np.intp] | slice
+) -> Target:
     """The target of some rows of the input."""
     try:
         with np.errstate(over="ignore"):  # Infinity is refused below.
@@ -249,6 +251,7 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
 
 
 def _one_class(only: Any) -> ValueError:
+    """The error of a target that has this class alone."""
     is_number = isinstance(only, Real) and not isinstance(only, bool)
     hint = (
         "A number to predict is for EmbeddingRegressor, or EmbeddingEncoder with "
