@@ -159,9 +159,9 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     -----
     *Effects* are best linear unbiased predictions of random intercepts, jointly over the columns
     [1]_; each epoch takes them from another of four draws of ten folds. *Crosses* are found
-    greedily by the correlation of their held-out effect with what is not yet explained. *Numeric
-    columns* also enter in piecewise-linear coordinates [2]_. The *network* concatenates all of this
-    with the vectors, of which rare ones are shrunken towards 0.
+    greedily by the correlation of their held-out effect with what is not yet explained; the joint
+    effects of columns, bins and crosses add up to a feature. *Numeric columns* also enter in
+    piecewise-linear coordinates [2]_. The *network* gets all of this and the vectors.
 
     References
     ----------

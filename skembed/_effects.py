@@ -221,6 +221,7 @@ def joint_effects(
     weight: Array,
     pseudo_counts: Array | None = None,
     bags: Mapping[int, Bags] = NO_BAGS,
+    n_sweeps: int = N_SWEEPS,
 ) -> Effects:
     """Effects of all columns on ``y`` of shape ``(n, n_outputs)``.
 
@@ -235,6 +236,8 @@ def joint_effects(
         Fixed shrinkage; by default it is estimated.
     bags : dict of Bags, optional
         By column: its codes are bags of codes.
+    n_sweeps : int
+        How often the columns are visited at most.
     """
     columns = [
         _BagColumn(codes[:, j], bags[j], n, weight)
@@ -246,7 +249,7 @@ def joint_effects(
     estimate = pseudo_counts is None
     m = np.full((len(columns), y.shape[1]), FIRST_ESTIMATE) if estimate else pseudo_counts
     residual = y - np.average(y, axis=0, weights=weight)
-    for sweep in range(N_SWEEPS):
+    for sweep in range(n_sweeps):
         before = [] if estimate else [table.copy() for table in values]
         _visit(columns, values, residual, m)
         if estimate and sweep > 0:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._additive import AdditiveModel
 from ._base import EmbeddingModel
 from ._bins import PiecewiseLinear
 from ._blend import Blend
@@ -195,8 +196,11 @@ def _write_features(
     graph: Graph, features: Features, codes: list[str], numbers: list[Number]
 ) -> list[str]:
     """Blocks of features, float64 of float32 precision; see :class:`Features`."""
+    columns = []
+    if features.additive:
+        columns.append(_write_additive(graph, features.additive, codes, numbers))
     pairs = zip(features.effects_seen, codes, strict=False)
-    columns = [graph.rows(effects, own) for effects, own in pairs]
+    columns += [graph.rows(effects, own) for effects, own in pairs]
     for term in features.terms:
         columns += _write_term(graph, term, codes, numbers)
     blocks = []
@@ -209,6 +213,16 @@ def _write_features(
         as_column = graph.cast(graph.add("Reshape", codes[0], np.array([-1, 1])), np.float64)
         blocks = [graph.add("MatMul", as_column, np.empty((1, 0)))]
     return [_rounded(graph, block) for block in blocks]
+
+
+def _write_additive(
+    graph: Graph, additive: AdditiveModel, codes: list[str], numbers: list[Number]
+) -> str:
+    """Predictions; see :class:`AdditiveModel`."""
+    crosses = [_write_cross(graph, cross, codes, numbers) for cross in additive.crosses]
+    tables = [*additive.column_effects, *additive.effects]
+    effects = [graph.rows(*pair) for pair in zip(tables, [*codes, *crosses], strict=True)]
+    return graph.add("Sum", *effects)
 
 
 def _write_term(graph: Graph, term: Term, codes: list[str], numbers: list[Number]) -> list[str]:

@@ -26,6 +26,7 @@ def held_out_effects(
     pseudo_counts: Array,
     fold: NDArray[np.integer],
     bags: Mapping[int, Bags] = NO_BAGS,
+    n_sweeps: int = N_SWEEPS,
 ) -> list[Array]:
     """The effects of each row's categories, learned without the rows of its fold.
 
@@ -37,6 +38,8 @@ def held_out_effects(
         The shrinkage, as estimated from all rows.
     fold : ndarray of shape (n,)
         The fold of each row, from 0.
+    n_sweeps : int
+        How often the columns are visited.
 
     Returns
     -------
@@ -44,12 +47,12 @@ def held_out_effects(
         One array per column.
     """
     if bags:
-        return _one_by_one(codes, n_codes, y, weight, pseudo_counts, fold, bags)
+        return _one_by_one(codes, n_codes, y, weight, pseudo_counts, fold, bags, n_sweeps)
     folds = _Folds(fold, weight)
     columns = [_Column(codes[:, j], n, folds) for j, n in enumerate(n_codes)]
     held_out = [np.empty(y.shape) for _ in n_codes]
     for output in range(y.shape[1]):
-        tables = _learn(columns, folds, y[:, output], pseudo_counts[:, output])
+        tables = _learn(columns, folds, y[:, output], pseudo_counts[:, output], n_sweeps)
         for column, table, out in zip(columns, tables, held_out, strict=True):
             out[:, output] = table[column.codes, fold]
     return held_out
@@ -87,7 +90,9 @@ class _Column:
         self.counts = self.sum_by_code @ folds.hold_out(np.ones((n, folds.n_folds)))
 
 
-def _learn(columns: Sequence[_Column], folds: _Folds, y: Array, m: Array) -> list[Array]:
+def _learn(
+    columns: Sequence[_Column], folds: _Folds, y: Array, m: Array, n_sweeps: int
+) -> list[Array]:
     """Effects of the codes of every column in all problems, ``(n_codes, n_folds)`` each."""
     ones = folds.hold_out(np.ones((len(y), folds.n_folds)))
     kept = ones * folds.weight[:, None]
@@ -95,7 +100,7 @@ def _learn(columns: Sequence[_Column], folds: _Folds, y: Array, m: Array) -> lis
     residual, change = y[:, None] - mean, ones
     tables = [np.zeros(column.counts.shape) for column in columns]
     shrink = [Shrinkage(column.counts, own) for column, own in zip(columns, m, strict=True)]
-    for _ in range(N_SWEEPS):
+    for _ in range(n_sweeps):
         for column, table, shrunken in zip(columns, tables, shrink, strict=True):
             total = column.sum_by_code @ folds.hold_out(residual)
             # What the residual is without is the same for all rows of a code.
@@ -115,13 +120,15 @@ def _one_by_one(
     pseudo_counts: Array,
     fold: NDArray[np.integer],
     bags: Mapping[int, Bags],
+    n_sweeps: int,
 ) -> list[Array]:
     held_out = [np.zeros(y.shape) for _ in n_codes]
     for k in range(fold.max() + 1):
         own, rest = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
         if not len(rest):
             continue
-        part = joint_effects(codes[rest], n_codes, y[rest], weight[rest], pseudo_counts, bags)
+        known = codes[rest], n_codes, y[rest], weight[rest]
+        part = joint_effects(*known, pseudo_counts, bags, n_sweeps)
         for j, (table, out) in enumerate(zip(part.values, held_out, strict=True)):
             out[own] = gather(table, codes[own, j], bags.get(j))
     return held_out

@@ -17,7 +17,8 @@ from ._base import EmbeddingModel
 from ._blend import Blend, continue_blend, fit_blend, grow_blend
 from ._callbacks import Task, begin_fit, has_callbacks, with_callbacks
 from ._effects_frame import effect_frames
-from ._features import Features, FeatureSettings, make_features
+from ._feature_search import FeatureSettings, make_features
+from ._features import Features
 from ._first_pass import FirstPass
 from ._learning import FittedNetwork, Recipe
 from ._noise import held_back, share_of_noise
@@ -203,7 +204,11 @@ class EmbeddingPredictor(EmbeddingModel):
         for member in blend.members:
             self._finish_tables(member, read)
         effects = self._fill(features.column_effects, read)
-        features = replace(features, column_effects=effects)
+        additive = features.additive
+        if additive:
+            own = self._fill(additive.column_effects, read)
+            additive = replace(additive, column_effects=own)
+        features = replace(features, column_effects=effects, additive=additive)
         tables = self._tables_of(blend.members[0], features, read.recipe)
         fitted._features = features
         fitted._blend = blend

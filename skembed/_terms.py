@@ -69,6 +69,11 @@ class Cross(Record):
         return names if len(names) > 1 else names[0]
 
     @property
+    def columns(self) -> frozenset[object]:
+        """The names of the columns, whatever their order."""
+        return frozenset(part.name for part in self.parts)
+
+    @property
     def n_codes(self) -> int:
         """Codes of the combinations, the 0 included."""
         return len(self.keys[-1]) + 1 if self.keys else self.parts[0].n_codes

@@ -30,27 +30,30 @@ class Unseen(Record):
         For each combination, which features are those of it and of larger ones that hold it.
     values : ndarray of shape (n_features,), dtype float32
         What these features are where the combination was not seen.
+    combinations : list of frozenset
+        The columns of each combination.
     """
 
     places: list[NDArray[np.intp]]
     values: NDArray[np.float32]
+    combinations: list[frozenset[object]]
 
-    def put_into(self, inputs: NDArray[np.float32], rng: np.random.Generator) -> None:
-        """Make each combination unseen in some of the rows, in place."""
-        for places in self.places:
-            rows = np.flatnonzero(rng.random(len(inputs), dtype=np.float32) < _RATE)
-            inputs[np.ix_(rows, places)] = self.values[places]
+    def put_into(self, inputs: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Make each combination unseen in some of the rows, in place, and tell in which: of shape
+        ``(n, n_combinations)``.
+        """
+        unseen = np.empty((len(inputs), len(self.places)), dtype=bool)
+        for places, chosen in zip(self.places, unseen.T, strict=True):
+            np.less(rng.random(len(inputs), dtype=np.float32), _RATE, out=chosen)
+            inputs[np.ix_(np.flatnonzero(chosen), places)] = self.values[places]
+        return unseen
 
 
 def unseen_combinations(terms: Sequence[Term], first: int, values: NDArray[np.float32]) -> Unseen:
     """Of the columns that are crossed in ``terms``, whose features begin at the place ``first``;
     ``values`` are all features of a row that holds nothing known.
     """
-    columns = [
-        frozenset(part.name for part in term.cross.parts)
-        for term in terms
-        for _ in range(term.n_features)
-    ]
+    columns = [term.cross.columns for term in terms for _ in range(term.n_features)]
     combinations = [own for own in dict.fromkeys(columns) if len(own) > 1]
     places = [first + np.flatnonzero([own <= others for others in columns]) for own in combinations]
-    return Unseen(places, values)
+    return Unseen(places, values, combinations)

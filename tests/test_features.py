@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 
 from skembed import EmbeddingRegressor
 from skembed._effects import joint_effects
-from skembed._features import FeatureSettings, make_features
+from skembed._feature_search import FeatureSettings, make_features
 from skembed._predictors import EmbeddingPredictor
 from skembed._sample import numeric_matrix, read_input
 from skembed._terms import cross_of
@@ -99,7 +99,7 @@ def test_combinations_that_hold_a_number_of_the_row_are_left_early_and_change_no
         codes = maker._sample.codes
         return cross_of([maker._parts[k] for k in positions], [codes[:, k] for k in positions])
 
-    monkeypatch.setattr("skembed._features._Maker._combine", whole)
+    monkeypatch.setattr("skembed._feature_search._Maker._combine", whole)
     late, *_ = features_of(X, y, effects=False, crosses=0)
     assert ("a", "b") in [term.cross.name for term in early.terms]
     assert [term.cross.name for term in early.terms] == [term.cross.name for term in late.terms]
