@@ -181,8 +181,8 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
     >>> X, y = load_employee_salaries(return_X_y=True)
     >>> X, y = X[::8], y[::8]
     >>> model = EmbeddingRegressor(n_estimators=1, random_state=0).fit(X[200:], y[200:])
-    >>> round(model.score(X[:200], y[:200]), 1)
-    0.9
+    >>> model.score(X[:200], y[:200]) > 0.8
+    True
     """
 
     task: ClassVar = "regression"
