@@ -1,13 +1,13 @@
 """The additive model of a predictor: effects of columns, bins and crosses, learned together.
 
 The effects that are features on their own are learned one after the other: a cross has one on what
-those before it leave. Here every effect is what the others leave, whichever comes first, as in
-:mod:`._effects`; and their sum, the best linear unbiased prediction, is one feature per output.
+those before it leave. Here each is what the others leave, as in :mod:`._effects`. What they add up
+to, the prediction of a mixed model, is one feature per output.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,123 +15,79 @@ from numpy.typing import NDArray
 from ._effects import joint_effects
 from ._held_out_effects import held_out_effects
 from ._sample import Sample
-from ._sequences import pooled_vectors
 from ._terms import Codes, Cross
-from .nn._bags import Bags
-from .nn._growth import Moves, move_rows
 from .nn._record import Record
 
 Array = NDArray[np.float64]
-Combinations = Sequence[frozenset[object]]
+Combination = frozenset[object]
 
 # Of effects whose shrinkage is known; more change no score.
 _N_SWEEPS = 8
 
 
-class AdditiveModel(Record):
-    """Effects whose sum is a prediction, in standard deviations of the target.
+class HeldOutSums(Record):
+    """What the model adds up to for its training rows, each without its fold.
 
     Attributes
     ----------
-    column_effects : list of ndarray of shape (n_codes, n_outputs)
-        Of each categorical column.
-    crosses : list of Cross
-        Combinations of columns, and numeric columns in bins.
-    effects : list of ndarray of shape (n_codes, n_outputs)
-        Of each cross.
-    """
-
-    column_effects: list[Array]
-    crosses: list[Cross]
-    effects: list[Array]
-
-    @property
-    def n_outputs(self) -> int:
-        """Predictions of a row."""
-        return self.effects[0].shape[1]
-
-    def grown(self, moves: Sequence[Moves], n_codes: Sequence[int]) -> AdditiveModel:
-        """The same where columns have more codes; ``moves`` has the new place of each."""
-        columns = [
-            move_rows(own, *place, own[:1])
-            for own, *place in zip(self.column_effects, moves, n_codes, strict=True)
-        ]
-        grown = [cross.grown(moves, n_codes) for cross in self.crosses]
-        effects = [
-            move_rows(own, places, cross.n_codes, own[:1])
-            for own, (cross, places) in zip(self.effects, grown, strict=True)
-        ]
-        return AdditiveModel(columns, [cross for cross, _ in grown], effects)
-
-    def predict(self, codes: Codes, numbers: Array, bags: Mapping[int, Bags]) -> Array:
-        """Predictions ``(n, n_outputs)`` of rows."""
-        of_columns = (
-            pooled_vectors(own, codes[:, j], bags.get(j), "mean")
-            for j, own in enumerate(self.column_effects)
-        )
-        of_crosses = (
-            own[cross.codes(codes, numbers)]
-            for cross, own in zip(self.crosses, self.effects, strict=True)
-        )
-        return sum([*of_columns, *of_crosses])
-
-
-class HeldOutPredictions(Record):
-    """What an additive model says of its training rows, each without its fold.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n, n_outputs), dtype float32
-    shares : ndarray of shape (n, n_crosses, n_outputs), dtype float32
-        What each cross of several columns adds, beyond what an unseen one does.
+    sums : ndarray of shape (n, n_outputs), dtype float32
+    addends : ndarray of shape (n, n_crosses, n_outputs), dtype float32
+        What each cross of several columns adds, beyond what one adds that was never seen.
     crossed : list of frozenset
         The columns of these crosses.
     """
 
-    values: NDArray[np.float32]
-    shares: NDArray[np.float32]
-    crossed: list[frozenset[object]]
+    sums: NDArray[np.float32]
+    addends: NDArray[np.float32]
+    crossed: list[Combination]
 
-    def scaled(self, center: Array, scale: Array) -> HeldOutPredictions:
-        """The same in another unit, both of shape ``(n_outputs,)``."""
-        own = np.float32(center), np.float32(scale)
-        return HeldOutPredictions(
-            (self.values - own[0]) / own[1], self.shares / own[1], self.crossed
-        )
+    def standardised(self, center: Array, scale: Array) -> HeldOutSums:
+        """The same less ``center``, in units of ``scale``, both of shape ``(n_outputs,)``."""
+        center, scale = center.astype(np.float32), scale.astype(np.float32)
+        return HeldOutSums((self.sums - center) / scale, self.addends / scale, self.crossed)
 
     def where_unseen(
-        self, rows: NDArray[np.intp], combinations: Combinations, unseen: NDArray[np.bool_]
-    ) -> NDArray[np.float32]:
-        """Predictions of some rows, ``(n_rows, n_outputs)``, in which combinations of columns are
-        ``unseen``, of shape ``(n_rows, n_combinations)``, and every cross that holds one.
+        self, rows: NDArray[np.intp], unseen: Sequence[tuple[Combination, NDArray[np.intp]]]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Places among the ``rows`` whose sums change, and these sums, if combinations of columns
+        are unseen, each at some places; with one goes every cross that holds it.
         """
-        holds = np.array([[one <= own for own in self.crossed] for one in combinations], dtype=bool)
-        gone = unseen @ holds.reshape(len(combinations), len(self.crossed))
-        values = self.values.take(rows, axis=0, mode="clip")
-        chosen = np.flatnonzero(gone.any(axis=1))
-        own = self.shares.take(rows[chosen], axis=0, mode="clip")
-        values[chosen] -= np.einsum("nkd,nk->nd", own, gone[chosen])
-        return values
+        gone = np.zeros((len(rows), len(self.crossed)), dtype=bool)
+        for combination, places in unseen:
+            holding = [k for k, own in enumerate(self.crossed) if combination <= own]
+            gone[np.ix_(places, holding)] = True
+        changed = np.flatnonzero(gone.any(axis=1))
+        own = rows[changed]
+        lost = np.einsum("nkd,nk->nd", self.addends[own], gone[changed])
+        return changed, self.sums[own] - lost
+
+
+class Addends(Record):
+    """What each column and cross adds, ``(n_codes, n_outputs)``, in the target's deviations."""
+
+    columns: list[Array]
+    crosses: list[Array]
 
 
 def fit_additive(
     sample: Sample,
-    numbers: Array,
     n_codes: tuple[int, ...],
-    crosses: list[Cross],
+    crosses: Sequence[Cross],
+    codes_of_crosses: Sequence[Codes],
     y: Array,
     shrinkage: float | None,
     fold: Codes,
-) -> tuple[AdditiveModel, HeldOutPredictions]:
-    """The model of ``y``, ``(n, n_outputs)``, and its predictions of the rows it is learned from.
+) -> tuple[Addends, HeldOutSums]:
+    """The model of ``y``, ``(n, n_outputs)``, and its sums for the rows that it is learned from.
 
     Parameters
     ----------
     sample : Sample
-    numbers : ndarray of shape (n, n_numeric)
     n_codes : tuple of int
         Codes of each categorical column.
-    crosses : list of Cross
+    crosses : sequence of Cross
+        Combinations of columns, and numeric columns in bins.
+    codes_of_crosses : sequence of ndarray of shape (n,)
     y : ndarray of shape (n, n_outputs)
     shrinkage : float or None
         Rows of the mean that shrink the effects of columns; None estimates them. Those of crosses
@@ -139,22 +95,19 @@ def fit_additive(
     fold : ndarray of shape (n,)
         The rows that are held out together.
     """
-    codes = np.column_stack([sample.codes, *(own.codes(sample.codes, numbers) for own in crosses)])
-    all_codes = (*n_codes, *(cross.n_codes for cross in crosses))
-    known = codes, all_codes, y, sample.weight
+    n_columns = len(n_codes)
+    codes = np.column_stack([sample.codes, *codes_of_crosses])
+    known = codes, (*n_codes, *(cross.n_codes for cross in crosses)), y, sample.weight
     m = joint_effects(*known, bags=sample.bags).pseudo_counts
     if shrinkage is not None:
-        m[: len(n_codes)] = shrinkage
-    # Once more: effects that the columns were visited more often for are not what training rows
-    # get.
-    fitted = joint_effects(*known, m, sample.bags, _N_SWEEPS)
+        m[:n_columns] = shrinkage
+    # In as many sweeps for new rows as for training rows: they get the same.
+    values = joint_effects(*known, m, sample.bags, _N_SWEEPS).values
     held_out = held_out_effects(*known, m, fold, sample.bags, _N_SWEEPS)
-    columns, effects = fitted.values[: len(n_codes)], fitted.values[len(n_codes) :]
     several = [k for k, cross in enumerate(crosses) if len(cross.parts) > 1]
-    shares = np.empty((len(sample), len(several), y.shape[1]), dtype=np.float32)
+    addends = np.empty((len(sample), len(several), y.shape[1]), dtype=np.float32)
     for place, k in enumerate(several):
-        shares[:, place] = held_out[len(n_codes) + k] - effects[k][0]
-    predictions = HeldOutPredictions(
-        sum(held_out).astype(np.float32), shares, [crosses[k].columns for k in several]
-    )
-    return AdditiveModel(columns, crosses, effects), predictions
+        addends[:, place] = held_out[n_columns + k] - values[n_columns + k][0]
+    sums = sum(held_out).astype(np.float32)
+    held_out_sums = HeldOutSums(sums, addends, [crosses[k].columns for k in several])
+    return Addends(values[:n_columns], values[n_columns:]), held_out_sums

@@ -2,19 +2,20 @@
 
 A training row must not see its own target in the effects of its categories. So its features are
 *held out*: in each draw the rows are dealt into folds, and the effects of a fold's rows come from
-the others. There are several draws, for the network to see another one in each epoch. New rows get
-the effects of all rows.
+the others. There are several draws, for the network to see another one in each epoch; one is enough
+for the sums of the additive model. New rows get the effects of all rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._additive import AdditiveModel, HeldOutPredictions, fit_additive
+from ._additive import HeldOutSums, fit_additive
 from ._bins import PiecewiseLinear, quantile_edges
 from ._crosses import find_crosses, residual, z_score
 from ._effects import joint_effects
@@ -45,7 +46,8 @@ _MOST_COUNTED = 150
 # the rows that were held out. Counts are logarithms.
 _LEAST_SPREAD_OF_EFFECTS = 0.02
 _LEAST_SPREAD_OF_COUNTS = 0.5
-# Of more noise the joint effects of many crosses hold too much.
+# The share of noise in the target up to which there is an additive model: of more its sums hold too
+# much, and score worse than what they are made of. Too few rows to tell are noise.
 _MOST_NOISE = 0.7
 # Rows that crosses are searched in.
 _SEARCH_ROWS = 100_000
@@ -125,14 +127,13 @@ def make_features(
         scale,
         scaler,
         bins,
-        maker.additive,
+        maker.column_addends,
     )
     drawn = [features.assemble(columns, sample.numeric) for columns in maker.held_out]
-    predictions = maker.predictions
-    if predictions:
-        own = slice(0, features.n_predictions)
-        predictions = predictions.scaled(center[own], scale[own])
-    return features, Draws(drawn, bins.transform(numbers), features.unseen(), predictions)
+    sums, n_sums = maker.sums, features.n_sums
+    if sums:
+        sums = sums.standardised(center[:n_sums], scale[:n_sums])
+    return features, Draws(drawn, bins.transform(numbers), features.unseen(), sums)
 
 
 class _Maker:
@@ -148,8 +149,8 @@ class _Maker:
     ) -> None:
         self.column_effects: list[Array] = []
         self.terms: list[Term] = []
-        self.additive: AdditiveModel | None = None
-        self.predictions: HeldOutPredictions | None = None
+        self.column_addends: list[Array] = []
+        self.sums: HeldOutSums | None = None
         self.held_out: list[list[Array]] = [[] for _ in range(_N_DRAWS)]
         self.least_spreads: list[float] = []
         self._sample = sample
@@ -241,18 +242,29 @@ class _Maker:
                 self._add_effect(cross, own, y)
 
     def add_additive_model(self, n_codes: tuple[int, ...], shrinkage: float | None) -> None:
-        """The joint effects of columns, bins and crosses, whose sum is the first feature."""
-        crosses = [term.cross for term in self.terms]
-        if not crosses or share_of_noise(self._sample, self._known()) > _MOST_NOISE:
+        """What columns, bins and crosses add to a prediction, which is the first feature."""
+        if not self.terms:
             return
-        # Not the folds that crosses were chosen with: they flatter them.
-        self.additive, self.predictions = fit_additive(
-            self._sample, self._numbers, n_codes, crosses, self._y, shrinkage, self._folds[1]
+        if share_of_noise(self._sample, self._known(), untold=1.0) > _MOST_NOISE:
+            return
+        crosses = [term.cross for term in self.terms]
+        addends, self.sums = fit_additive(
+            self._sample,
+            n_codes,
+            crosses,
+            [cross.codes(self._sample.codes, self._numbers) for cross in crosses],
+            self._y,
+            shrinkage,
+            # Not the folds that crosses were chosen with: they flatter them.
+            self._folds[1],
         )
-        predictions = list(self.predictions.values.T.astype(np.float64))
+        self.column_addends = addends.columns
+        pairs = zip(self.terms, addends.crosses, strict=True)
+        self.terms = [replace(term, addends=own) for term, own in pairs]
+        sums = list(self.sums.sums.T.astype(np.float64))
         for features in self.held_out:
-            features[:0] = predictions
-        self.least_spreads[:0] = [_LEAST_SPREAD_OF_EFFECTS] * len(predictions)
+            features[:0] = sums
+        self.least_spreads[:0] = [_LEAST_SPREAD_OF_EFFECTS] * len(sums)
 
     def _add_count(self, cross: Cross, codes: Codes, missing: Array | None = None) -> None:
         """Logarithm of the number of *other* rows of the same combination.

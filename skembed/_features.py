@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ._additive import AdditiveModel, HeldOutPredictions
+from ._additive import HeldOutSums
 from ._bins import PiecewiseLinear
 from ._numeric import NumericScaler, smooth_clip
 from ._sequences import pooled_vectors
@@ -36,11 +36,13 @@ class Features(Record):
         Whether they are features.
     terms : list of Term
         Numeric columns in bins, crosses, counts.
-    center, scale : ndarray of shape (n_term_features,)
+    center, scale : ndarray
+        Of all features but the scaled numbers.
     scaler : NumericScaler
     bins : PiecewiseLinear
-    additive : AdditiveModel or None
-        Its predictions are the first features; None where there are no effects but of columns.
+    column_addends : list of ndarray of shape (n_codes, n_outputs)
+        What each categorical column adds to the prediction of the additive model, beside the
+        addends of terms; empty where there is no such model. It gives the first features.
     """
 
     column_effects: list[Array]
@@ -50,17 +52,19 @@ class Features(Record):
     scale: Array
     scaler: NumericScaler
     bins: PiecewiseLinear
-    additive: AdditiveModel | None = None
+    column_addends: list[Array]
 
     def grown(self, moves: Sequence[Moves], n_codes: Sequence[int]) -> Features:
         """The same where columns have more codes; ``moves`` has the new place of each."""
-        effects = [
-            move_rows(own, *place, own[:1])
-            for own, *place in zip(self.column_effects, moves, n_codes, strict=False)
-        ]
+        effects, addends = (
+            [
+                move_rows(own, *place, own[:1])
+                for own, *place in zip(tables, moves, n_codes, strict=False)
+            ]
+            for tables in (self.column_effects, self.column_addends)
+        )
         terms = [term.grown(moves, n_codes) for term in self.terms]
-        additive = self.additive.grown(moves, n_codes) if self.additive else None
-        return replace(self, column_effects=effects, terms=terms, additive=additive)
+        return replace(self, column_effects=effects, terms=terms, column_addends=addends)
 
     @property
     def effects_seen(self) -> Sequence[Array]:
@@ -68,9 +72,9 @@ class Features(Record):
         return self.column_effects if self.with_column_effects else []
 
     @property
-    def n_predictions(self) -> int:
+    def n_sums(self) -> int:
         """Features that are predictions of the additive model."""
-        return self.additive.n_outputs if self.additive else 0
+        return next((own.addends.shape[1] for own in self.terms if own.addends is not None), 0)
 
     @property
     def has_effects(self) -> bool:
@@ -85,7 +89,7 @@ class Features(Record):
 
     def unseen(self) -> Unseen:
         """What the features are where combinations of columns are unseen."""
-        first = [np.zeros(1)] * self.n_predictions
+        first = [np.zeros(1)] * self.n_sums
         first += [value for own in self.effects_seen for value in own[:1].T]
         unknown = np.zeros(1, dtype=np.int32)
         terms = [value for term in self.terms for value in term.features_of(unknown)]
@@ -97,14 +101,24 @@ class Features(Record):
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Features and piecewise-linear coordinates of new rows."""
         numbers = self.scaler.fill(numbers)
-        columns: list[Array] = []
-        if self.additive:
-            columns.extend(self.additive.predict(codes, numbers, bags).T)
-        for j, effects in enumerate(self.effects_seen):
+
+        def of_columns(tables: Sequence[Array]) -> list[Array]:
             # As training rows get them, whatever the pooling of vectors: by the shares of a bag.
-            columns.extend(pooled_vectors(effects, codes[:, j], bags.get(j), "mean").T)
+            return [
+                pooled_vectors(own, codes[:, j], bags.get(j), "mean")
+                for j, own in enumerate(tables)
+            ]
+
+        addends, columns = of_columns(self.column_addends), []
+        for effects in of_columns(self.effects_seen):
+            columns.extend(effects.T)
         for term in self.terms:
-            columns.extend(term.features(codes, numbers))
+            own = term.cross.codes(codes, numbers)
+            columns.extend(term.features_of(own))
+            if term.addends is not None:
+                addends.append(term.addends[own])
+        if addends:
+            columns[:0] = sum(addends).T
         features = self.assemble(columns, self.scaler.transform(numbers))
         return features, self.bins.transform(numbers)
 
@@ -120,14 +134,14 @@ class Draws(Record):
         Piecewise-linear coordinates, which only the network sees.
     unseen : Unseen
         What the features are where a combination of columns is unseen.
-    predictions : HeldOutPredictions or None
-        Of the additive model, in the unit of the first features.
+    sums : HeldOutSums or None
+        Of the additive model, in the unit of the first features before they are clipped.
     """
 
     features: list[NDArray[np.float32]]
     pieces: NDArray[np.float32]
     unseen: Unseen
-    predictions: HeldOutPredictions | None = None
+    sums: HeldOutSums | None
 
     def network_inputs(
         self, draw: int, rows: NDArray[np.intp], rng: np.random.Generator | None = None
@@ -142,8 +156,7 @@ class Draws(Record):
         self.pieces.take(rows, axis=0, out=inputs[:, n_features:], mode="clip")
         if rng is not None:
             unseen = self.unseen.put_into(inputs, rng)
-            if self.predictions:
-                combinations = self.unseen.combinations
-                values = self.predictions.where_unseen(rows, combinations, unseen)
-                inputs[:, : values.shape[1]] = smooth_clip(values)
+            if self.sums:
+                changed, values = self.sums.where_unseen(rows, unseen)
+                inputs[changed, : values.shape[1]] = smooth_clip(values)
         return inputs

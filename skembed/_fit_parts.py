@@ -90,7 +90,7 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
         nothing = np.empty(0)
         of_codes = _fill(estimator, read, effects.values) if estimator.target_effect else []
         fitted._features = Features(
-            of_codes, False, [], nothing, nothing, read.inputs.scaler, read.inputs.bins
+            of_codes, False, [], nothing, nothing, read.inputs.scaler, read.inputs.bins, []
         )
         tables = fitted._tables_of(member, fitted._features, read.input.recipe)
         n_rows, weight = read.survey.n_rows, read.survey.weights[0]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._additive import AdditiveModel
 from ._base import EmbeddingModel
 from ._bins import PiecewiseLinear
 from ._blend import Blend
@@ -196,13 +195,17 @@ def _write_features(
     graph: Graph, features: Features, codes: list[str], numbers: list[Number]
 ) -> list[str]:
     """Blocks of features, float64 of float32 precision; see :class:`Features`."""
-    columns = []
-    if features.additive:
-        columns.append(_write_additive(graph, features.additive, codes, numbers))
-    pairs = zip(features.effects_seen, codes, strict=False)
-    columns += [graph.rows(effects, own) for effects, own in pairs]
+    addends, columns = (
+        [graph.rows(table, own) for table, own in zip(tables, codes, strict=False)]
+        for tables in (features.column_addends, features.effects_seen)
+    )
     for term in features.terms:
-        columns += _write_term(graph, term, codes, numbers)
+        own = _write_cross(graph, term.cross, codes, numbers)
+        columns += _write_term(graph, term, own)
+        if term.addends is not None:
+            addends.append(graph.rows(term.addends, own))
+    if addends:
+        columns.insert(0, graph.add("Sum", *addends))
     blocks = []
     if columns:
         centred = graph.add("Sub", graph.beside(columns), features.center)
@@ -215,18 +218,7 @@ def _write_features(
     return [_rounded(graph, block) for block in blocks]
 
 
-def _write_additive(
-    graph: Graph, additive: AdditiveModel, codes: list[str], numbers: list[Number]
-) -> str:
-    """Predictions; see :class:`AdditiveModel`."""
-    crosses = [_write_cross(graph, cross, codes, numbers) for cross in additive.crosses]
-    tables = [*additive.column_effects, *additive.effects]
-    effects = [graph.rows(*pair) for pair in zip(tables, [*codes, *crosses], strict=True)]
-    return graph.add("Sum", *effects)
-
-
-def _write_term(graph: Graph, term: Term, codes: list[str], numbers: list[Number]) -> list[str]:
-    own = _write_cross(graph, term.cross, codes, numbers)
+def _write_term(graph: Graph, term: Term, own: str) -> list[str]:
     tables = [term.effects, None if term.log_counts is None else term.log_counts[:, None]]
     return [graph.rows(table, own) for table in tables if table is not None]
 

@@ -1,7 +1,7 @@
 """Joint effects of each row's categories, learned without the rows of its fold.
 
-All folds are solved at once: each is a problem of its own, which the rows that it holds out are no
-part of. The method is that of :mod:`._effects`, with a shrinkage that is known.
+Folds are solved at once: each is a problem of its own, which the rows that it holds out are no part
+of. The method is that of :mod:`._effects`, with a shrinkage that is known.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from ._effects import N_SWEEPS, Shrinkage, joint_effects
 from .nn._bags import NO_BAGS, Bags, gather
 
 Array = NDArray[np.float64]
+
+# Codes of all columns times problems that are solved at once; each takes some 50 bytes.
+_MOST_CELLS = 2**22
 
 
 def held_out_effects(
@@ -39,7 +42,7 @@ def held_out_effects(
     fold : ndarray of shape (n,)
         The fold of each row, from 0.
     n_sweeps : int
-        How often the columns are visited.
+        How often the columns are visited; at most so often where there are bags.
 
     Returns
     -------
@@ -48,13 +51,15 @@ def held_out_effects(
     """
     if bags:
         return _one_by_one(codes, n_codes, y, weight, pseudo_counts, fold, bags, n_sweeps)
-    folds = _Folds(fold, weight)
-    columns = [_Column(codes[:, j], n, folds) for j, n in enumerate(n_codes)]
     held_out = [np.empty(y.shape) for _ in n_codes]
-    for output in range(y.shape[1]):
-        tables = _learn(columns, folds, y[:, output], pseudo_counts[:, output], n_sweeps)
-        for column, table, out in zip(columns, tables, held_out, strict=True):
-            out[:, output] = table[column.codes, fold]
+    n_folds, n_at_once = int(fold.max()) + 1, max(1, _MOST_CELLS // max(sum(n_codes), 1))
+    for first in range(0, n_folds, n_at_once):
+        folds = _Folds(fold, weight, range(first, min(first + n_at_once, n_folds)))
+        columns = [_Column(codes[:, j], n, folds) for j, n in enumerate(n_codes)]
+        for output in range(y.shape[1]):
+            tables = _learn(columns, folds, y[:, output], pseudo_counts[:, output], n_sweeps)
+            for column, table, out in zip(columns, tables, held_out, strict=True):
+                out[folds.rows, output] = table[column.codes[folds.rows], folds.problem_of_row]
     return held_out
 
 
@@ -65,12 +70,16 @@ class _Folds:
     ----------
     weight : ndarray of shape (n,)
     n_folds : int
+    rows, problem_of_row : ndarray
+        Rows that a problem holds out, and which.
     """
 
-    def __init__(self, fold: NDArray[np.integer], weight: Array) -> None:
+    def __init__(self, fold: NDArray[np.integer], weight: Array, numbers: range) -> None:
         self.weight = weight
-        self.n_folds = int(fold.max()) + 1
-        self._cells = np.arange(len(fold)) * self.n_folds + fold
+        self.n_folds = len(numbers)
+        self.rows = np.flatnonzero((fold >= numbers.start) & (fold < numbers.stop))
+        self.problem_of_row = fold[self.rows] - numbers.start
+        self._cells = self.rows * self.n_folds + self.problem_of_row
 
     def hold_out(self, of_rows: Array) -> Array:
         """Set to 0 what problems ``(n, n_folds)`` know of rows that are no part of them."""

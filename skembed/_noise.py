@@ -34,10 +34,12 @@ _ROBUST = ("absolute_error", "huber", "quantile")
 _LEAST_FREE = 0.5
 
 
-def share_of_noise(sample: Sample, features: NDArray[np.float32]) -> float:
+def share_of_noise(sample: Sample, features: NDArray[np.floating], untold: float = _NOISY) -> float:
     """Share of the target's variance that a linear model of ``features``, ``(n, n_features)``,
     leaves unexplained. Of several outputs the largest up to a half; above it the least, so that
     one of noise is not at the others' cost.
+
+    ``untold`` is what it is where there are too few rows to tell.
 
     It is corrected for what as many features of noise would explain (the adjusted R2). For a robust
     loss it is that of the ranks, and a half at least, as where there are too few rows to tell; for
@@ -48,7 +50,7 @@ def share_of_noise(sample: Sample, features: NDArray[np.float32]) -> float:
     n_rows = weight.sum() ** 2 / (weight @ weight)
     n_free = n_rows - features.shape[1] - 1
     if n_free <= _LEAST_FREE * features.shape[1]:
-        return _NOISY
+        return untold
     known, y = features.astype(np.float64), standardised(sample.target, weight)
     if loss in (*_ROBUST, "poisson"):
         y = rankdata(y, axis=0) / len(y)
@@ -59,7 +61,7 @@ def share_of_noise(sample: Sample, features: NDArray[np.float32]) -> float:
         left, total = left.sum(keepdims=True), total.sum(keepdims=True)
     varies = total > 0
     if not varies.any():
-        return _NOISY
+        return untold
     shares = np.minimum(left[varies] / total[varies] * (n_rows - 1) / n_free, 1)
     share = float(shares.max())
     return max(float(shares.min()), _NOISY) if share > _NOISY or loss in _ROBUST else share

@@ -204,11 +204,8 @@ class EmbeddingPredictor(EmbeddingModel):
         for member in blend.members:
             self._finish_tables(member, read)
         effects = self._fill(features.column_effects, read)
-        additive = features.additive
-        if additive:
-            own = self._fill(additive.column_effects, read)
-            additive = replace(additive, column_effects=own)
-        features = replace(features, column_effects=effects, additive=additive)
+        addends = self._fill(features.column_addends, read)
+        features = replace(features, column_effects=effects, column_addends=addends)
         tables = self._tables_of(blend.members[0], features, read.recipe)
         fitted._features = features
         fitted._blend = blend

@@ -35,8 +35,8 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         for the rest), or a function of the number of categories. ``"auto"`` takes 8, or one less
         than there are categories.
     target_effect : bool, default=True
-        Give the network the effects of the categories on the target, and those of numeric columns
-        in bins.
+        Give the network the effects of the categories on the target, those of numeric columns
+        in bins, and the sum of all.
     crosses : int, default=24
         How many crosses, combinations of two to four columns, the search may take; 0 for none.
     counts : bool, default=True
@@ -165,7 +165,7 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
     [1]_; each epoch takes them from another of four draws of ten folds. *Crosses* are found
     greedily by the correlation of their held-out effect with what is not yet explained; the joint
     effects of columns, bins and crosses add up to a feature. *Numeric columns* also enter in
-    piecewise-linear coordinates [2]_. The *network* gets all of this and the vectors.
+    piecewise-linear coordinates [2]_. The *network* gets these and vectors, shrunken where rare.
 
     References
     ----------

@@ -150,18 +150,21 @@ class Term(Record):
         Shift of the target, in its standard deviations.
     log_counts : ndarray of shape (n_codes,) or None
         ``log(1 + rows)``.
+    addends : ndarray of shape (n_codes, n_outputs) or None
+        What it adds to the prediction of an additive model, as the effects.
     """
 
     cross: Cross
     effects: Array | None = None
     log_counts: Array | None = None
+    addends: Array | None = None
 
     def grown(self, moves: Sequence[Moves], n_codes: Sequence[int]) -> Term:
         """The term where columns have more codes, which know what the unknown value does."""
         cross, places = self.cross.grown(moves, n_codes)
         known = [
             None if own is None else move_rows(own, places, cross.n_codes, own[:1])
-            for own in (self.effects, self.log_counts)
+            for own in (self.effects, self.log_counts, self.addends)
         ]
         return Term(cross, *known)
 
@@ -169,10 +172,6 @@ class Term(Record):
     def n_features(self) -> int:
         """How many features it gives."""
         return len(self.features_of(np.zeros(1, dtype=np.int32)))
-
-    def features(self, codes: Codes, numbers: Array) -> list[Array]:
-        """Effects and counts of rows, one column each."""
-        return self.features_of(self.cross.codes(codes, numbers))
 
     def features_of(self, own: Codes) -> list[Array]:
         """Effects and counts of rows from their codes of the cross."""

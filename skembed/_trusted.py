@@ -5,7 +5,6 @@ SKOPS_TRUSTED = [
     "numpy.dtype",
     "scipy.sparse._csr.csr_array",
     "scipy.special._logsumexp.softmax",
-    "skembed._additive.AdditiveModel",
     "skembed._base.Units",
     "skembed._bins.PiecewiseLinear",
     "skembed._blend.Blend",

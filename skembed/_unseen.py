@@ -38,14 +38,15 @@ class Unseen(Record):
     values: NDArray[np.float32]
     combinations: list[frozenset[object]]
 
-    def put_into(self, inputs: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.bool_]:
-        """Make each combination unseen in some of the rows, in place, and tell in which: of shape
-        ``(n, n_combinations)``.
-        """
-        unseen = np.empty((len(inputs), len(self.places)), dtype=bool)
-        for places, chosen in zip(self.places, unseen.T, strict=True):
-            np.less(rng.random(len(inputs), dtype=np.float32), _RATE, out=chosen)
-            inputs[np.ix_(np.flatnonzero(chosen), places)] = self.values[places]
+    def put_into(
+        self, inputs: NDArray[np.float32], rng: np.random.Generator
+    ) -> list[tuple[frozenset[object], NDArray[np.intp]]]:
+        """Make each combination unseen in some of the rows, in place, and tell in which."""
+        unseen = []
+        for combination, places in zip(self.combinations, self.places, strict=True):
+            rows = np.flatnonzero(rng.random(len(inputs), dtype=np.float32) < _RATE)
+            inputs[np.ix_(rows, places)] = self.values[places]
+            unseen.append((combination, rows))
         return unseen
 
 

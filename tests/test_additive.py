@@ -6,15 +6,19 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skembed import EmbeddingClassifier, EmbeddingRegressor
-from skembed._additive import fit_additive
+from skembed._additive import _N_SWEEPS, fit_additive
 from skembed._effects import joint_effects
+from skembed._feature_search import _MOST_NOISE, FeatureSettings, make_features
+from skembed._noise import share_of_noise
+from skembed._numeric import smooth_clip
 from skembed._sample import Sample, read_input
 from skembed._targets import read_target
-from skembed._terms import Cross, Part, cross_of
-from skembed._training_input import encode_input
+from skembed._terms import Part, cross_of
+from skembed._training_input import encode_input, read_training_input
 from skembed.nn._bags import Bags
 
 N_ROWS = 300
+N_COLUMNS = 3
 N_CODES = (6, 9, 4)
 FOLD = np.arange(N_ROWS) % 5
 
@@ -25,97 +29,110 @@ def make_case(n_outputs=1, bags=None, seed=0):
     codes = np.column_stack([rng.integers(1, n, N_ROWS) for n in N_CODES]).astype(np.int32)
     numbers = rng.normal(size=(N_ROWS, 1))
     parts = [Part(name, j, None, N_CODES[j]) for j, name in enumerate("abc")]
-    bins = Part.binned("x", 0, np.array([-1.0, 0.0, 1.0]))
-    all_codes = [*codes.T, bins.codes(codes, numbers)]
-    crosses = [Cross((bins,))]
-    for places in ([0, 1], [1, 0, 2], [2, 3]):
-        chosen = [[*parts, bins][k] for k in places]
-        crosses.append(cross_of(chosen, [all_codes[k] for k in places])[0])
+    parts.append(Part.binned("x", 0, np.array([-1.0, 0.0, 1.0])))
+    of_parts = [part.codes(codes, numbers) for part in parts]
+    chosen = [[3], [0, 1], [1, 0, 2], [2, 3]]
+    crosses = [cross_of([parts[k] for k in own], [of_parts[k] for k in own]) for own in chosen]
     y = rng.normal(size=(N_ROWS, n_outputs)) + codes[:, :1] % 2 * (codes[:, 1:2] - 4)
     weight = rng.uniform(0.5, 2, N_ROWS)
     y -= np.average(y, axis=0, weights=weight)
     target = read_target(y[:, 0], "regression", weight)
-    sample = Sample(np.arange(N_ROWS), codes, numbers, target, weight, bags or {})
-    return sample, numbers, crosses, y
+    return Sample(np.arange(N_ROWS), codes, numbers, target, weight, bags or {}), *crosses, y
+
+
+def fit(case, shrinkage=None):
+    sample, *pairs, y = case
+    crosses, codes = zip(*pairs, strict=True)
+    return fit_additive(sample, N_CODES, crosses, codes, y, shrinkage, FOLD)
+
+
+def joint_codes(case):
+    """Codes of columns and crosses, and how many there are."""
+    sample, *pairs, _ = case
+    crosses, codes = zip(*pairs, strict=True)
+    return np.column_stack([sample.codes, *codes]), (*N_CODES, *(own.n_codes for own in crosses))
+
+
+def effects_of(case, rows):
+    """Joint effects that some rows alone give, shrunken as those of all rows."""
+    (sample, *_, y), (codes, n_codes) = case, joint_codes(case)
+    m = joint_effects(codes, n_codes, y, sample.weight, bags=sample.bags).pseudo_counts
+    known = codes[rows], n_codes, y[rows], sample.weight[rows]
+    return joint_effects(*known, m, sample.bags, _N_SWEEPS).values
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
 @pytest.mark.parametrize("with_bags", [False, True])
-def test_training_rows_are_predicted_as_if_their_fold_were_new(n_outputs, with_bags):
+def test_rows_get_the_joint_effects_of_others(n_outputs, with_bags):
+    """Training rows those of all rows but their fold, new rows those of all rows."""
     bags = {}
     if with_bags:
         # Every code of the first column is a bag of itself and the next one.
-        codes = np.column_stack([np.arange(6), np.roll(np.arange(6), 1)]).ravel()
-        bags = {0: Bags(codes, np.full(12, 0.5), np.arange(0, 13, 2))}
-    sample, numbers, crosses, y = make_case(n_outputs, bags)
-    model, predictions = fit_additive(sample, numbers, N_CODES, crosses, y, None, FOLD)
-    codes = np.column_stack(
-        [sample.codes, *(cross.codes(sample.codes, numbers) for cross in crosses)]
-    )
-    n_codes = (*N_CODES, *(cross.n_codes for cross in crosses))
-    m = joint_effects(codes, n_codes, y, sample.weight, bags=bags).pseudo_counts
-    assert model.n_outputs == n_outputs
+        pairs = np.column_stack([np.arange(6), np.roll(np.arange(6), 1)]).ravel()
+        bags = {0: Bags(pairs, np.full(12, 0.5), np.arange(0, 13, 2))}
+    case = make_case(n_outputs, bags)
+    addends, held_out = fit(case)
+    everything = effects_of(case, np.arange(N_ROWS))
+    for table, expected in zip([*addends.columns, *addends.crosses], everything, strict=True):
+        assert_array_equal(table, expected)
+    codes, _ = joint_codes(case)
     for k in range(5):
-        rest, own = FOLD != k, FOLD == k
-        effects = joint_effects(codes[rest], n_codes, y[rest], sample.weight[rest], m, bags, 8)
+        own = FOLD == k
         expected = sum(
             bags[j].pool(table)[codes[own, j]] if j in bags else table[codes[own, j]]
-            for j, table in enumerate(effects.values)
+            for j, table in enumerate(effects_of(case, ~own))
         )
-        assert_allclose(predictions.values[own], expected, rtol=1e-5, atol=1e-5)
-
-
-def test_new_rows_get_the_effects_of_all_rows():
-    sample, numbers, crosses, y = make_case()
-    model, _ = fit_additive(sample, numbers, N_CODES, crosses, y, None, FOLD)
-    row = sample.codes[:1]
-    effects = [table[code] for table, code in zip(model.column_effects, row[0], strict=True)]
-    for cross, table in zip(crosses, model.effects, strict=True):
-        effects.append(table[cross.codes(row, numbers[:1])[0]])
-    assert_allclose(model.predict(row, numbers[:1], {})[0], np.sum(effects, axis=0), rtol=1e-12)
-    # They explain the rows that they were learned from.
-    left = y - model.predict(sample.codes, numbers, {})
-    assert left.var() < 0.5 * y.var()
+        assert_allclose(held_out.sums[own], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_shrinkage_that_is_given_is_that_of_columns():
-    sample, numbers, crosses, y = make_case()
-    free, _ = fit_additive(sample, numbers, N_CODES, crosses, y, None, FOLD)
-    held, _ = fit_additive(sample, numbers, N_CODES, crosses, y, 1e9, FOLD)
-    assert max(np.abs(table).max() for table in held.column_effects) < 1e-5
-    assert max(np.abs(table).max() for table in free.column_effects) > 0.1
-    assert max(np.abs(table).max() for table in held.effects) > 0.1
+    (free, _), (held, _) = fit(make_case()), fit(make_case(), 1e9)
+    assert max(np.abs(table).max() for table in held.columns) < 1e-5
+    assert max(np.abs(table).max() for table in free.columns) > 0.1
+    assert max(np.abs(table).max() for table in held.crosses) > 0.1
+
+
+def test_sums_of_training_rows_do_not_know_their_noise():
+    """Effects of all rows explain what is noise, those without the fold do not."""
+    sample, *pairs, _ = make_case()
+    y = np.random.default_rng(8).normal(size=(N_ROWS, 1))
+    case = sample, *pairs, y
+    _, held_out = fit(case)
+    (codes, _), tables = joint_codes(case), effects_of(case, np.arange(N_ROWS))
+    inside = sum(table[codes[:, j]] for j, table in enumerate(tables))
+    assert np.corrcoef(inside[:, 0], y[:, 0])[0, 1] > 0.3
+    assert np.corrcoef(held_out.sums[:, 0], y[:, 0])[0, 1] < 0.05
 
 
 @pytest.mark.parametrize("n_outputs", [1, 2])
 def test_where_a_combination_is_unseen_every_cross_that_holds_it_is(n_outputs):
-    sample, numbers, crosses, y = make_case(n_outputs)
-    _, predictions = fit_additive(sample, numbers, N_CODES, crosses, y, None, FOLD)
-    combinations = [frozenset("ab"), frozenset("abc"), frozenset("bc"), frozenset("cx")]
+    case = make_case(n_outputs)
+    addends, held_out = fit(case)
     rows = np.array([7, 3, 250, 3, 11])
-    unseen = np.zeros((5, 4), dtype=bool)
-    # The first row has seen everything; "bc" is a part of "bac" alone.
-    unseen[[1, 2, 3, 4, 4], [0, 1, 2, 0, 3]] = True
-    found = predictions.where_unseen(rows, combinations, unseen)
-    # Of the crosses "x", "ab", "bac" and "cx".
-    gone = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0], [0, 0, 1, 0], [0, 1, 1, 1]])
-    shares = predictions.shares
-    assert predictions.crossed == [frozenset("ab"), frozenset("abc"), frozenset("cx")]
-    for row, own, lost in zip(rows, found, gone[:, 1:], strict=True):
-        expected = predictions.values[row] - lost @ shares[row]
-        assert_allclose(own, expected, rtol=1e-5, atol=1e-6)
-    assert_array_equal(found[0], predictions.values[7])
+    unseen = [("ab", [1, 4]), ("abc", [2]), ("bc", [3]), ("cx", [4]), ("ax", [0])]
+    changed, sums = held_out.where_unseen(
+        rows, [(frozenset(own), np.array(places)) for own, places in unseen]
+    )
+    # Of the crosses "x", "ab", "bac" and "cx"; nothing holds "ax".
+    gone = {1: [1, 2], 2: [2], 3: [2], 4: [1, 2, 3]}
+    assert changed.tolist() == list(gone)
+    codes, _ = joint_codes(case)
+    for own, (place, crosses) in zip(sums, gone.items(), strict=True):
+        row = rows[place]
+        effects = effects_of(case, FOLD != FOLD[row])
+        expected = held_out.sums[row].astype(np.float64)
+        for k in crosses:
+            table = effects[N_COLUMNS + k]
+            expected += addends.crosses[k][0] - table[codes[row, N_COLUMNS + k]]
+        assert_allclose(own, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_no_combinations_leave_predictions_as_they_are():
-    sample, numbers, crosses, y = make_case()
-    _, predictions = fit_additive(sample, numbers, N_CODES, crosses[:1], y, None, FOLD)
+def test_nothing_changes_where_no_cross_is_unseen():
+    _, held_out = fit(make_case())
     rows = np.arange(9)
-    assert predictions.shares.shape == (N_ROWS, 0, 1)
-    none = predictions.where_unseen(rows, [], np.zeros((9, 0), dtype=bool))
-    some = predictions.where_unseen(rows, [frozenset("ab")], np.ones((9, 1), dtype=bool))
-    assert_array_equal(none, predictions.values[:9])
-    assert_array_equal(some, predictions.values[:9])
+    for unseen in ([], [(frozenset("az"), rows)], [(frozenset("ab"), rows[:0])]):
+        changed, sums = held_out.where_unseen(rows, unseen)
+        assert len(changed) == len(sums) == 0
 
 
 def make_sales(n, seed=0):
@@ -130,49 +147,114 @@ def make_sales(n, seed=0):
     return X, y + 0.3 * rng.normal(size=n)
 
 
+def features_of(X, y):
+    """What a fit makes of a table: features of new rows and of training rows."""
+    estimator = EmbeddingRegressor(random_state=0)
+    read = read_training_input(estimator, X, y, None)
+    settings = FeatureSettings(True, 24, True, 8, read.n_codes, None)
+    names = [read.columns.names[j] for j in read.columns.numeric]
+    parts = estimator._plain_columns(read)
+    known = read.sample, read.numbers, read.scaler, parts, names
+    return make_features(*known, settings, read.rng)
+
+
+def test_the_network_sees_sums_without_the_combinations_that_are_unseen():
+    features, draws = features_of(*make_sales(1500))
+    assert features.n_sums == 1
+    rows = np.random.default_rng(0).permutation(1500)[:700]
+    seen = draws.network_inputs(2, rows)
+    # The same one in every draw.
+    assert_array_equal(seen[:, 0], draws.features[0][rows, 0])
+    inputs = draws.network_inputs(2, rows, np.random.default_rng(5))
+    blank = np.zeros(inputs.shape, dtype=np.float32)
+    unseen = draws.unseen.put_into(blank, np.random.default_rng(5))
+    changed, sums = draws.sums.where_unseen(rows, unseen)
+    assert 0 < len(changed) < 700
+    assert_array_equal(inputs[changed, 0], smooth_clip(sums[:, 0]))
+    rest = np.setdiff1d(np.arange(700), changed)
+    assert_array_equal(inputs[rest, 0], seen[rest, 0])
+    # In the unit of the feature: with no combination gone it is the feature.
+    assert_allclose(smooth_clip(draws.sums.sums[rows]), seen[:, :1], rtol=1e-5, atol=1e-6)
+    one = rows[changed[:1]]
+    crossed = draws.sums.crossed
+    places = np.zeros(1, dtype=np.intp)
+    _, without = draws.sums.where_unseen(one, [(own, places) for own in crossed])
+    alone = draws.sums.sums[one] - draws.sums.addends[one].sum(axis=1)
+    assert_allclose(without, alone, rtol=1e-5, atol=1e-6)
+
+
 def test_effects_learned_together_predict_better(monkeypatch):
     """Crosses that overlap: each alone takes some of what belongs to another."""
     X, y = make_sales(4000)
     new, truth = make_sales(2000, seed=1)
     errors = {}
-    for most in (0.7, -1.0):
+    for most in (_MOST_NOISE, -1.0):
         monkeypatch.setattr("skembed._feature_search._MOST_NOISE", most)
         model = EmbeddingRegressor(n_estimators=1, random_state=0).fit(X, y)
         assert {frozenset(cross) for cross in model.crosses_} >= {
             frozenset(("shop", "day")),
             frozenset(("shop", "month")),
         }
-        assert (model._features.additive is None) == (most < 0)
+        assert model._features.n_sums == (most > 0)
         errors[most] = np.mean((model.predict(new) - truth) ** 2)
-    assert errors[0.7] < 0.8 * errors[-1.0]
+    assert errors[_MOST_NOISE] < 0.8 * errors[-1.0]
 
 
-def test_there_is_none_where_most_is_noise_or_nothing_is_crossed():
+def test_there_is_none_where_most_is_noise(monkeypatch):
+    X, y = make_sales(3000)
+    y += 3 * np.random.default_rng(3).normal(size=len(y))
+    features, draws = features_of(X, y)
+    assert any(len(term.cross.parts) > 1 for term in features.terms)
+    assert features.n_sums == 0 and features.column_addends == [] and draws.sums is None
+    monkeypatch.setattr("skembed._feature_search._MOST_NOISE", 1.0)
+    assert features_of(X, y)[0].n_sums == 1
+
+
+@pytest.mark.parametrize("off", [{"crosses": 0}, {"target_effect": False}])
+def test_there_is_none_of_columns_alone(off):
     X, y = make_sales(1000)
-    noise = np.random.default_rng(3).normal(size=1000)
-    short = {"n_estimators": 1, "max_iter": 1, "random_state": 0}
-    assert EmbeddingRegressor(**short).fit(X, y)._features.additive
-    assert EmbeddingRegressor(**short).fit(X, y + 9 * noise)._features.additive is None
-    assert EmbeddingRegressor(**short, crosses=0).fit(X, y)._features.additive is None
-    assert EmbeddingRegressor(**short, target_effect=False).fit(X, y)._features.additive is None
+    model = EmbeddingRegressor(n_estimators=1, max_iter=1, random_state=0, **off).fit(X, y)
+    assert model._features.n_sums == 0
 
 
-def predict(model, X):
-    """Predictions of the additive model of a predictor."""
+def test_the_sums_do_no_harm_where_more_than_half_is_noise(monkeypatch):
+    """There only decay keeps networks from reading rows off what their own fold lacks."""
+    X, y = make_sales(1500)
+    y += np.random.default_rng(3).normal(size=len(y))
+    new, truth = make_sales(3000, seed=1)
+    _, draws = features_of(X, y)
+    target = read_target(y, "regression", np.ones(len(y)))
+    codes = np.empty((len(y), 0), dtype=np.int32)
+    sample = Sample(np.arange(len(y)), codes, draws.pieces, target, np.ones(len(y)), {})
+    assert 0.5 < share_of_noise(sample, draws.features[0][:, 1:]) < _MOST_NOISE
+    errors = {}
+    for most in (_MOST_NOISE, -1.0):
+        monkeypatch.setattr("skembed._feature_search._MOST_NOISE", most)
+        model = EmbeddingRegressor(n_estimators=1, random_state=0).fit(X, y)
+        assert model._features.n_sums == (most > 0)
+        errors[most] = np.mean((model.predict(new) - truth) ** 2)
+    assert errors[_MOST_NOISE] < errors[-1.0]
+
+
+def sums_of(model, X):
+    """What the additive model of a predictor adds up to, standardised."""
     frame = read_input(model, X, reset=False)
     codes, bags = encode_input(model, frame, model._columns, model._vocabularies)
-    return model._features.additive.predict(codes, np.empty((len(X), 0)), bags)
+    return model._features.inputs(codes, np.empty((len(X), 0)), bags)[0][
+        :, : model._features.n_sums
+    ]
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_new_categories_leave_predictions_of_others(n_classes):
+def test_new_categories_leave_sums_of_others(n_classes):
     X, y = make_sales(1500)
     labels = np.digitize(y, np.quantile(y, np.arange(1, n_classes) / n_classes))
     model = EmbeddingClassifier(n_estimators=1, max_iter=1, random_state=0).fit(X, labels)
-    n_codes = len(model._features.additive.column_effects[0])
-    expected, unknown = predict(model, X[:50]), predict(model, X[:20].assign(shop="?"))
+    n_codes = len(model._features.column_addends[0])
+    expected, unknown = sums_of(model, X[:50]), sums_of(model, X[:20].assign(shop="?"))
+    assert expected.shape[1] == (n_classes if n_classes > 2 else 1)
     new = X[:20].assign(shop=[f"new {k}" for k in range(20)])
     model.partial_fit(new, labels[:20])
-    assert len(model._features.additive.column_effects[0]) == n_codes + 20
-    assert_array_equal(predict(model, X[:50]), expected)
-    assert_array_equal(predict(model, new), unknown)
+    assert len(model._features.column_addends[0]) == n_codes + 20
+    assert_array_equal(sums_of(model, X[:50]), expected)
+    assert_array_equal(sums_of(model, new), unknown)

@@ -365,6 +365,16 @@ def test_held_out_effects_are_those_of_a_fit_without_the_fold(n_folds, n_outputs
             np.testing.assert_allclose(found[j][out], expected, rtol=1e-8, atol=1e-11)
 
 
+@pytest.mark.parametrize("n_at_once", [1, 3])
+def test_folds_that_are_solved_some_at_a_time_give_the_same(n_at_once, monkeypatch):
+    codes, y, weight = sample(n_outputs=2, weighted=True)
+    known = codes, N_CODES, y, weight, np.full((3, 2), 4.0), folds(len(y), 10)
+    together = held_out_effects(*known)
+    monkeypatch.setattr("skembed._held_out_effects._MOST_CELLS", n_at_once * sum(N_CODES))
+    for expected, found in zip(together, held_out_effects(*known), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
 def test_categories_that_only_the_fold_has_get_the_pooled_effect_of_the_rare():
     codes, y, weight = sample(n_codes=(30, 4), n=60)
     fold = folds(60, 3)

@@ -297,6 +297,7 @@ def test_counts_and_bins_of_many_categories():
     assert any(term.log_counts is not None for term in terms)
     assert any(part.edges is not None for term in terms for part in term.cross.parts)
     assert any(len(term.cross.parts) > 1 for term in terms)
+    assert fitted._features.n_sums == 1
     new = X.sample(frac=1, random_state=0).assign(id=X["id"].where(X["x"] > -1, "new"))
     expected = fitted.predict(new)
     outputs = run(to_onnx(fitted, double=True), new)
@@ -320,6 +321,7 @@ def test_numbers_that_are_missing_for_the_first_time():
 def test_regression_of_several_outputs():
     y = np.c_[Y, 100 - 50 * Y]
     fitted = predictor(EmbeddingRegressor).fit(WITH_NUMBERS, y)
+    assert fitted._features.n_sums == 2
     outputs = run(to_onnx(fitted), NEW_NUMBERS)
     spread = np.ptp(y, axis=0)
     scaled = [v / spread for v in (outputs["variable"], fitted.predict(NEW_NUMBERS))]
@@ -328,7 +330,8 @@ def test_regression_of_several_outputs():
 
 def test_numbers_alone():
     fitted = predictor(EmbeddingRegressor, numeric_features="auto")
-    fitted.fit(WITH_NUMBERS[NUMBERS], Y)
+    fitted.fit(WITH_NUMBERS[NUMBERS], Y + 9 * (WITH_NUMBERS["price"] > 0.5))
+    assert fitted._features.n_sums == 1 and not fitted._features.column_addends
     outputs = run(to_onnx(fitted, double=True), NEW_NUMBERS)
     np.testing.assert_allclose(outputs["variable"][:, 0], fitted.predict(NEW_NUMBERS[NUMBERS]))
 

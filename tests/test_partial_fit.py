@@ -152,11 +152,15 @@ def test_crosses_keep_what_they_know_wherever_codes_move():
     moved = np.column_stack([move[column] for move, column in zip(moves, codes.T, strict=True)])
     numbers = np.empty((60, 0))
     for one, other in zip(
-        grown.features(moved, numbers), term.features(codes, numbers), strict=True
+        grown.features_of(grown.cross.codes(moved, numbers)),
+        term.features_of(term.cross.codes(codes, numbers)),
+        strict=True,
     ):
         np.testing.assert_array_equal(one, other)
     new = np.array([[1, 0, 0]])
-    np.testing.assert_array_equal(grown.features(new, numbers)[0], term.effects[0, :1])
+    np.testing.assert_array_equal(
+        grown.features_of(grown.cross.codes(new, numbers))[0], term.effects[0, :1]
+    )
 
 
 def test_unknown_values_go_on_following_the_infrequent():

@@ -217,7 +217,7 @@ def test_effects_of_crosses_are_aligned_with_what_predictions_use(rows, target_e
             continue
         frame = frames[term.cross.name]
         seen = {tuple(row[:-1]): row[-1] for row in frame.itertuples(index=False)}
-        (feature, *_) = term.features(codes, numbers)
+        (feature, *_) = term.features_of(term.cross.codes(codes, numbers))
         for i in range(0, 400, 23):
             key = tuple(value_of(part, X, i) for part in term.cross.parts)
             assert seen[key] == pytest.approx(feature[i], rel=1e-12)

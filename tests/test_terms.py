@@ -131,6 +131,6 @@ def test_features_of_a_term_are_looked_up_by_code():
         (Term(cross, log_counts=log_counts), [log_counts[own]]),
         (Term(cross, effects, log_counts), [effects[own, 0], effects[own, 1], log_counts[own]]),
     ):
-        found = term.features(codes, NO_NUMBERS)
+        found = term.features_of(term.cross.codes(codes, NO_NUMBERS))
         np.testing.assert_array_equal(found, expected)
         assert len(found) == len(expected)
