@@ -47,7 +47,8 @@ _MOST_COUNTED = 150
 _LEAST_SPREAD_OF_EFFECTS = 0.02
 _LEAST_SPREAD_OF_COUNTS = 0.5
 # The share of noise in the target up to which there is an additive model: of more its sums hold too
-# much, and score worse than what they are made of. Too few rows to tell are noise.
+# much, and score worse than what they are made of. Of several outputs that of least noise decides;
+# where there are too few rows to tell, all is taken for noise.
 _MOST_NOISE = 0.7
 # Rows that crosses are searched in.
 _SEARCH_ROWS = 100_000
