@@ -1,8 +1,9 @@
 """The additive model of a predictor: effects of columns, bins and crosses, learned together.
 
-The effects that are features on their own are learned one after the other: a cross has one on what
-those before it leave. Here each is what the others leave, as in :mod:`._effects`. What they add up
-to, the prediction of a mixed model, is one feature per output.
+The effects that are features on their own do not know all others: those of bins and crosses are on
+the target itself, or, in a regression, crosses on what the features before them leave. Here each is
+what all others leave, as in :mod:`._effects`. What they add up to, the prediction of a mixed model,
+is one feature per output.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         than there are categories.
     target_effect : bool, default=True
         Give the network the effects of the categories on the target, those of numeric columns
-        in bins, and the sum of all.
+        in bins, and the sum of effects learned together with those of crosses.
     crosses : int, default=24
         How many crosses, combinations of two to four columns, the search may take; 0 for none.
     counts : bool, default=True

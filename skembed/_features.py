@@ -1,4 +1,4 @@
-"""What a predictor's network sees beside the vectors: effects, crosses, counts, scaled numbers.
+"""What a predictor's network sees beside the vectors: effects and their sums, counts, numbers.
 
 ``Features`` are a function of new rows, ``Draws`` those of the training rows;
 :mod:`._feature_search` finds both.

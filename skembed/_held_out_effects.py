@@ -1,7 +1,7 @@
 """Joint effects of each row's categories, learned without the rows of its fold.
 
-Folds are solved at once: each is a problem of its own, which the rows that it holds out are no part
-of. The method is that of :mod:`._effects`, with a shrinkage that is known.
+Several folds are solved at once: each is a problem of its own, which the rows that it holds out are
+no part of. The method is that of :mod:`._effects`, with a shrinkage that is known.
 """
 
 from __future__ import annotations

@@ -39,11 +39,11 @@ def share_of_noise(sample: Sample, features: NDArray[np.floating], untold: float
     leaves unexplained. Of several outputs the largest up to a half; above it the least, so that
     one of noise is not at the others' cost.
 
-    ``untold`` is what it is where there are too few rows to tell.
+    ``untold`` is what it is where nothing can be told: too few rows, or a constant target.
 
     It is corrected for what as many features of noise would explain (the adjusted R2). For a robust
-    loss it is that of the ranks, and a half at least, as where there are too few rows to tell; for
-    counts, whose noise grows with their size, that of the ranks.
+    loss it is that of the ranks, and a half at least; for counts, whose noise grows with their
+    size, that of the ranks.
     """
     weight, loss = sample.weight, sample.target.loss
     # So many rows of equal weight tell as much.

@@ -151,7 +151,7 @@ class Term(Record):
     log_counts : ndarray of shape (n_codes,) or None
         ``log(1 + rows)``.
     addends : ndarray of shape (n_codes, n_outputs) or None
-        What it adds to the prediction of an additive model, as the effects.
+        What it adds to the prediction of an additive model, in the unit of the effects.
     """
 
     cross: Cross

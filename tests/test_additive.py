@@ -210,6 +210,15 @@ def test_there_is_none_where_most_is_noise(monkeypatch):
     assert features_of(X, y)[0].n_sums == 1
 
 
+def test_there_is_none_of_too_few_rows_to_tell():
+    """A number tells all; beside it are as many columns as half of the rows."""
+    X, y = make_sales(14)
+    noise = np.random.default_rng(2).normal(size=(14, 6))
+    X = X.assign(size=y, **{f"x{k}": column for k, column in enumerate(noise.T)})
+    features, _ = features_of(X, y)
+    assert features.terms and features.n_sums == 0
+
+
 @pytest.mark.parametrize("off", [{"crosses": 0}, {"target_effect": False}])
 def test_there_is_none_of_columns_alone(off):
     X, y = make_sales(1000)
@@ -217,8 +226,8 @@ def test_there_is_none_of_columns_alone(off):
     assert model._features.n_sums == 0
 
 
-def test_the_sums_do_no_harm_where_more_than_half_is_noise(monkeypatch):
-    """There only decay keeps networks from reading rows off what their own fold lacks."""
+def test_the_sums_help_where_more_than_half_is_noise(monkeypatch):
+    """Networks do not read training rows off what their own fold lacks."""
     X, y = make_sales(1500)
     y += np.random.default_rng(3).normal(size=len(y))
     new, truth = make_sales(3000, seed=1)
@@ -258,3 +267,47 @@ def test_new_categories_leave_sums_of_others(n_classes):
     assert len(model._features.column_addends[0]) == n_codes + 20
     assert_array_equal(sums_of(model, X[:50]), expected)
     assert_array_equal(sums_of(model, new), unknown)
+
+
+@pytest.mark.parametrize("handle", ["mean", "zeros"])
+def test_unknown_values_add_what_is_asked_for(handle):
+    X, y = make_sales(1500)
+    short = {"n_estimators": 1, "max_iter": 1, "random_state": 0}
+    model = EmbeddingRegressor(**short, handle_unknown=handle, handle_missing="unknown").fit(X, y)
+    assert model._features.n_sums == 1
+    codes, _ = encode_input(
+        model, read_input(model, X, reset=False), model._columns, model._vocabularies
+    )
+    for table, own in zip(model._features.column_addends, codes.T, strict=True):
+        mean = table[own].mean() if handle == "mean" else 0
+        assert_allclose(table[0], mean, atol=1e-9)
+        assert_array_equal(table[-1], table[0])
+        assert np.abs(table[1:-1]).max() > 0.05
+
+
+@pytest.mark.parametrize("pooling", ["sum", "max"])
+def test_cells_of_several_categories_add_by_their_shares(pooling):
+    rng = np.random.default_rng(6)
+    X, y = make_sales(1500)
+    X["tags"] = [
+        list(rng.choice(list("pqrst"), k, replace=False)) for k in rng.integers(1, 4, 1500)
+    ]
+    y += np.array([np.mean([ord(tag) - ord("r") for tag in tags]) for tags in X["tags"]])
+    settings = {"sequence_features": ["tags"], "pooling": pooling, "max_iter": 1}
+    model = EmbeddingRegressor(**settings, n_estimators=1, random_state=0).fit(X, y)
+    features = model._features
+    assert features.n_sums == 1
+    codes, bags = encode_input(
+        model, read_input(model, X, reset=False), model._columns, model._vocabularies
+    )
+    (j,) = bags
+    expected = bags[j].matrix(len(features.column_addends[j]))[codes[:, j]]
+    expected = expected @ features.column_addends[j]
+    for k, table in enumerate(features.column_addends):
+        expected = expected + (0 if k == j else table[codes[:, k]])
+    for term in features.terms:
+        if term.addends is not None:
+            expected = expected + term.addends[term.cross.codes(codes, np.empty((1500, 0)))]
+    found, _ = features.inputs(codes, np.empty((1500, 0)), bags)
+    z = smooth_clip((expected[:, 0] - features.center[0]) / features.scale[0])
+    assert_allclose(found[:, 0], z, rtol=1e-5, atol=1e-6)

@@ -14,13 +14,13 @@ from skembed._targets import read_target
 N_ROWS = 4000
 
 
-def share(features, y, weight=None, task="regression", loss=None):
+def share(features, y, weight=None, task="regression", loss=None, **settings):
     weight = np.ones(len(y)) if weight is None else weight
     codes = np.zeros((len(y), 0), dtype=np.int32)
     target = read_target(y, task, weight)
     target = target if loss is None else replace(target, loss=loss)
     sample = Sample(np.arange(len(y)), codes, features, target, weight, {})
-    return share_of_noise(sample, features.astype(np.float32))
+    return share_of_noise(sample, features.astype(np.float32), **settings)
 
 
 def some_features(n_features=3, n_rows=N_ROWS, seed=0):
@@ -50,6 +50,8 @@ def test_a_target_of_noise_alone_has_all_of_it_however_many_features_there_are()
 def test_too_few_rows_tell_nothing():
     y = np.random.default_rng(1).normal(size=200)
     assert share(some_features(200, 200), y) == 0.5
+    assert share(some_features(200, 200), y, untold=1.0) == 1
+    assert share(some_features(), np.ones(N_ROWS), untold=1.0) == 1
 
 
 def test_rows_count_by_their_weight():
