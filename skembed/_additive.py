@@ -20,8 +20,6 @@ from ._terms import Codes, Cross
 from .nn._record import Record
 
 Array = NDArray[np.float64]
-Combination = frozenset[object]
-
 # Of effects whose shrinkage is known; more change no score.
 _N_SWEEPS = 8
 
@@ -34,61 +32,49 @@ class HeldOutSums(Record):
     sums : ndarray of shape (n, n_outputs), dtype float32
     addends : ndarray of shape (n, n_crosses, n_outputs), dtype float32
         What each cross of several columns adds, beyond what one adds that was never seen.
-    crossed : list of frozenset
-        The columns of these crosses.
     """
 
     sums: NDArray[np.float32]
     addends: NDArray[np.float32]
-    crossed: list[Combination]
 
     def standardised(self, center: Array, scale: Array) -> HeldOutSums:
         """The same less ``center``, in units of ``scale``, both of shape ``(n_outputs,)``."""
         center, scale = center.astype(np.float32), scale.astype(np.float32)
-        return HeldOutSums((self.sums - center) / scale, self.addends / scale, self.crossed)
+        return HeldOutSums((self.sums - center) / scale, self.addends / scale)
 
     def where_unseen(
-        self, rows: NDArray[np.intp], unseen: Sequence[tuple[Combination, NDArray[np.intp]]]
+        self, rows: NDArray[np.intp], unseen: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
     ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Places among the ``rows`` whose sums change, and these sums, if combinations of columns
-        are unseen, each at some places; with one goes every cross that holds it.
+        """Places among the ``rows`` whose sums change, and these sums, if at some places some
+        crosses are unseen: pairs of both.
         """
-        gone = np.zeros((len(rows), len(self.crossed)), dtype=bool)
-        for combination, places in unseen:
-            holding = [k for k, own in enumerate(self.crossed) if combination <= own]
-            gone[np.ix_(places, holding)] = True
+        gone = np.zeros((len(rows), self.addends.shape[1]), dtype=bool)
+        for places, crosses in unseen:
+            gone[np.ix_(places, crosses)] = True
         changed = np.flatnonzero(gone.any(axis=1))
         own = rows[changed]
         lost = np.einsum("nkd,nk->nd", self.addends[own], gone[changed])
         return changed, self.sums[own] - lost
 
 
-class Addends(Record):
-    """What each column and cross adds, ``(n_codes, n_outputs)``, in the target's deviations."""
-
-    columns: list[Array]
-    crosses: list[Array]
-
-
 def fit_additive(
     sample: Sample,
     n_codes: tuple[int, ...],
-    crosses: Sequence[Cross],
-    codes_of_crosses: Sequence[Codes],
+    crosses: Sequence[tuple[Cross, Codes]],
     y: Array,
     shrinkage: float | None,
     fold: Codes,
-) -> tuple[Addends, HeldOutSums]:
-    """The model of ``y``, ``(n, n_outputs)``, and its sums for the rows that it is learned from.
+) -> tuple[list[Array], HeldOutSums]:
+    """What each column and cross adds to the prediction of ``y``, ``(n, n_outputs)``, as tables of
+    shape ``(n_codes, n_outputs)``; and the sums for the rows that this is learned from.
 
     Parameters
     ----------
     sample : Sample
     n_codes : tuple of int
         Codes of each categorical column.
-    crosses : sequence of Cross
-        Combinations of columns, and numeric columns in bins.
-    codes_of_crosses : sequence of ndarray of shape (n,)
+    crosses : sequence of (Cross, ndarray of shape (n,))
+        Combinations of columns, and numeric columns in bins, with the codes of the rows.
     y : ndarray of shape (n, n_outputs)
     shrinkage : float or None
         Rows of the mean that shrink the effects of columns; None estimates them. Those of crosses
@@ -97,18 +83,16 @@ def fit_additive(
         The rows that are held out together.
     """
     n_columns = len(n_codes)
-    codes = np.column_stack([sample.codes, *codes_of_crosses])
-    known = codes, (*n_codes, *(cross.n_codes for cross in crosses)), y, sample.weight
+    codes = np.column_stack([sample.codes, *(own for _, own in crosses)])
+    known = codes, (*n_codes, *(cross.n_codes for cross, _ in crosses)), y, sample.weight
     m = joint_effects(*known, bags=sample.bags).pseudo_counts
     if shrinkage is not None:
         m[:n_columns] = shrinkage
     # In as many sweeps for new rows as for training rows: they get the same.
-    values = joint_effects(*known, m, sample.bags, _N_SWEEPS).values
+    tables = joint_effects(*known, m, sample.bags, _N_SWEEPS).values
     held_out = held_out_effects(*known, m, fold, sample.bags, _N_SWEEPS)
-    several = [k for k, cross in enumerate(crosses) if len(cross.parts) > 1]
+    several = [k for k, (cross, _) in enumerate(crosses, n_columns) if len(cross.parts) > 1]
     addends = np.empty((len(sample), len(several), y.shape[1]), dtype=np.float32)
     for place, k in enumerate(several):
-        addends[:, place] = held_out[n_columns + k] - values[n_columns + k][0]
-    sums = sum(held_out).astype(np.float32)
-    held_out_sums = HeldOutSums(sums, addends, [crosses[k].columns for k in several])
-    return Addends(values[:n_columns], values[n_columns:]), held_out_sums
+        addends[:, place] = held_out[k] - tables[k][0]
+    return tables, HeldOutSums(sum(held_out).astype(np.float32), addends)

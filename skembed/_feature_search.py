@@ -154,6 +154,8 @@ class _Maker:
         self.sums: HeldOutSums | None = None
         self.held_out: list[list[Array]] = [[] for _ in range(_N_DRAWS)]
         self.least_spreads: list[float] = []
+        # Bins and crosses that have effects, and their codes.
+        self._crosses: list[tuple[Cross, Codes]] = []
         self._sample = sample
         self._numbers = numbers
         self._parts = parts
@@ -193,6 +195,7 @@ class _Maker:
         """The effect of a cross on its own."""
         effects = MarginalEffects(codes, cross.n_codes, y, self._sample.weight)
         drawn = [list(effects.held_out(fold).T) for fold in self._folds]
+        self._crosses.append((cross, codes))
         self._add(Term(cross, effects=effects.by_code), drawn, _LEAST_SPREAD_OF_EFFECTS)
 
     def add_bin_effects(self) -> None:
@@ -244,23 +247,16 @@ class _Maker:
 
     def add_additive_model(self, n_codes: tuple[int, ...], shrinkage: float | None) -> None:
         """What columns, bins and crosses add to a prediction, which is the first feature."""
-        if not self.terms:
+        if not self._crosses:
             return
         if share_of_noise(self._sample, self._known(), untold=1.0) > _MOST_NOISE:
             return
-        crosses = [term.cross for term in self.terms]
-        addends, self.sums = fit_additive(
-            self._sample,
-            n_codes,
-            crosses,
-            [cross.codes(self._sample.codes, self._numbers) for cross in crosses],
-            self._y,
-            shrinkage,
-            # Not the folds that crosses were chosen with: they flatter them.
-            self._folds[1],
-        )
-        self.column_addends = addends.columns
-        pairs = zip(self.terms, addends.crosses, strict=True)
+        # Not the folds that crosses were chosen with: they flatter them.
+        fold = self._folds[1]
+        known = self._sample, n_codes, self._crosses, self._y
+        addends, self.sums = fit_additive(*known, shrinkage, fold)
+        self.column_addends = addends[: len(n_codes)]
+        pairs = zip(self.terms, addends[len(n_codes) :], strict=True)
         self.terms = [replace(term, addends=own) for term, own in pairs]
         sums = list(self.sums.sums.T.astype(np.float64))
         for features in self.held_out:
@@ -285,10 +281,11 @@ class _Maker:
 
     def add_counts(self) -> None:
         """Counts of the columns, and of the crosses among the terms."""
-        crosses = [term.cross for term in self.terms if len(term.cross.parts) > 1]
-        for cross in [*(Cross((part,)) for part in self._parts), *crosses]:
+        columns = [(Cross((part,)), self._sample.codes[:, part.column]) for part in self._parts]
+        crosses = [own for own in self._crosses if len(own[0].parts) > 1]
+        for cross, codes in [*columns, *crosses]:
             if cross.n_codes >= _FEWEST_COUNTED:
-                self._add_count(cross, cross.codes(self._sample.codes, self._numbers))
+                self._add_count(cross, codes)
 
     def add_combination_counts(self) -> None:
         """Counts of pairs of columns, all columns, and all but one, where they tell something."""

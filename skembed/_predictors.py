@@ -18,7 +18,7 @@ from ._blend import Blend, continue_blend, fit_blend, grow_blend
 from ._callbacks import Task, begin_fit, has_callbacks, with_callbacks
 from ._effects_frame import effect_frames
 from ._feature_search import FeatureSettings, make_features
-from ._features import Features
+from ._features import Draws, Features
 from ._first_pass import FirstPass
 from ._learning import FittedNetwork, Recipe
 from ._noise import held_back, share_of_noise
@@ -66,22 +66,7 @@ class EmbeddingPredictor(EmbeddingModel):
             task = begin_fit(self, X, y, sample_weight, n_parts=self.n_estimators, in_order=False)
             target = self._with_loss(read.sample)
             read = replace(read, sample=replace(read.sample, target=target))
-            features, draws = make_features(
-                read.sample,
-                read.numbers,
-                read.scaler,
-                self._plain_columns(read),
-                [read.columns.names[j] for j in read.columns.numeric],
-                FeatureSettings(
-                    self.target_effect,
-                    self.crosses,
-                    self.counts,
-                    self.n_bins,
-                    read.n_codes,
-                    read.recipe.shrinkage,
-                ),
-                read.rng,
-            )
+            features, draws = self._make_features(read)
             noise = share_of_noise(read.sample, draws.features[0])
             read = replace(
                 read, recipe=held_back(read.recipe, noise, self.dropout, features.has_effects)
@@ -107,6 +92,30 @@ class EmbeddingPredictor(EmbeddingModel):
         adopt(self, fitted)
         if interrupted:
             raise KeyboardInterrupt
+
+    def _make_features(self, read: TrainingInput) -> tuple[Features, Draws]:
+        """The features that the parameters ask for; unknown and missing values have their effects
+        as the parameters say, too.
+        """
+        features, draws = make_features(
+            read.sample,
+            read.numbers,
+            read.scaler,
+            self._plain_columns(read),
+            [read.columns.names[j] for j in read.columns.numeric],
+            FeatureSettings(
+                self.target_effect,
+                self.crosses,
+                self.counts,
+                self.n_bins,
+                read.n_codes,
+                read.recipe.shrinkage,
+            ),
+            read.rng,
+        )
+        effects = self._fill(features.column_effects, read)
+        addends = self._fill(features.column_addends, read)
+        return replace(features, column_effects=effects, column_addends=addends), draws
 
     def _is_watched(self) -> bool:
         """Whether anyone wants to know of each epoch."""
@@ -203,9 +212,6 @@ class EmbeddingPredictor(EmbeddingModel):
         fitted._store(read)
         for member in blend.members:
             self._finish_tables(member, read)
-        effects = self._fill(features.column_effects, read)
-        addends = self._fill(features.column_addends, read)
-        features = replace(features, column_effects=effects, column_addends=addends)
         tables = self._tables_of(blend.members[0], features, read.recipe)
         fitted._features = features
         fitted._blend = blend

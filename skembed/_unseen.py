@@ -30,23 +30,25 @@ class Unseen(Record):
         For each combination, which features are those of it and of larger ones that hold it.
     values : ndarray of shape (n_features,), dtype float32
         What these features are where the combination was not seen.
-    combinations : list of frozenset
-        The columns of each combination.
+    crosses : list of ndarray
+        For each combination, which crosses of the additive model hold it.
     """
 
     places: list[NDArray[np.intp]]
     values: NDArray[np.float32]
-    combinations: list[frozenset[object]]
+    crosses: list[NDArray[np.intp]]
 
     def put_into(
         self, inputs: NDArray[np.float32], rng: np.random.Generator
-    ) -> list[tuple[frozenset[object], NDArray[np.intp]]]:
-        """Make each combination unseen in some of the rows, in place, and tell in which."""
+    ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Make each combination unseen in some of the rows, in place; and tell in which, with the
+        crosses that go with it.
+        """
         unseen = []
-        for combination, places in zip(self.combinations, self.places, strict=True):
+        for places, crosses in zip(self.places, self.crosses, strict=True):
             rows = np.flatnonzero(rng.random(len(inputs), dtype=np.float32) < _RATE)
             inputs[np.ix_(rows, places)] = self.values[places]
-            unseen.append((combination, rows))
+            unseen.append((rows, crosses))
         return unseen
 
 
@@ -56,5 +58,11 @@ def unseen_combinations(terms: Sequence[Term], first: int, values: NDArray[np.fl
     """
     columns = [term.cross.columns for term in terms for _ in range(term.n_features)]
     combinations = [own for own in dict.fromkeys(columns) if len(own) > 1]
-    places = [first + np.flatnonzero([own <= others for others in columns]) for own in combinations]
-    return Unseen(places, values, combinations)
+    crossed = [term.cross.columns for term in terms if term.addends is not None]
+    crossed = [own for own in crossed if len(own) > 1]
+
+    def holding(own: frozenset[object], others: list[frozenset[object]]) -> NDArray[np.intp]:
+        return np.flatnonzero([own <= other for other in others])
+
+    places = [first + holding(own, columns) for own in combinations]
+    return Unseen(places, values, [holding(own, crossed) for own in combinations])

@@ -41,9 +41,8 @@ def make_case(n_outputs=1, bags=None, seed=0):
 
 
 def fit(case, shrinkage=None):
-    sample, *pairs, y = case
-    crosses, codes = zip(*pairs, strict=True)
-    return fit_additive(sample, N_CODES, crosses, codes, y, shrinkage, FOLD)
+    sample, *crosses, y = case
+    return fit_additive(sample, N_CODES, crosses, y, shrinkage, FOLD)
 
 
 def joint_codes(case):
@@ -71,9 +70,9 @@ def test_rows_get_the_joint_effects_of_others(n_outputs, with_bags):
         pairs = np.column_stack([np.arange(6), np.roll(np.arange(6), 1)]).ravel()
         bags = {0: Bags(pairs, np.full(12, 0.5), np.arange(0, 13, 2))}
     case = make_case(n_outputs, bags)
-    addends, held_out = fit(case)
+    tables, held_out = fit(case)
     everything = effects_of(case, np.arange(N_ROWS))
-    for table, expected in zip([*addends.columns, *addends.crosses], everything, strict=True):
+    for table, expected in zip(tables, everything, strict=True):
         assert_array_equal(table, expected)
     codes, _ = joint_codes(case)
     for k in range(5):
@@ -87,9 +86,9 @@ def test_rows_get_the_joint_effects_of_others(n_outputs, with_bags):
 
 def test_shrinkage_that_is_given_is_that_of_columns():
     (free, _), (held, _) = fit(make_case()), fit(make_case(), 1e9)
-    assert max(np.abs(table).max() for table in held.columns) < 1e-5
-    assert max(np.abs(table).max() for table in free.columns) > 0.1
-    assert max(np.abs(table).max() for table in held.crosses) > 0.1
+    assert max(np.abs(table).max() for table in held[:N_COLUMNS]) < 1e-5
+    assert max(np.abs(table).max() for table in free[:N_COLUMNS]) > 0.1
+    assert max(np.abs(table).max() for table in held[N_COLUMNS:]) > 0.1
 
 
 def test_sums_of_training_rows_do_not_know_their_noise():
@@ -105,34 +104,25 @@ def test_sums_of_training_rows_do_not_know_their_noise():
 
 
 @pytest.mark.parametrize("n_outputs", [1, 2])
-def test_where_a_combination_is_unseen_every_cross_that_holds_it_is(n_outputs):
+def test_sums_are_without_the_crosses_that_are_unseen(n_outputs):
+    """An unseen one stands in their place; of "ab", "bac" and "cx", after the bins of "x"."""
     case = make_case(n_outputs)
-    addends, held_out = fit(case)
+    tables, held_out = fit(case)
     rows = np.array([7, 3, 250, 3, 11])
-    unseen = [("ab", [1, 4]), ("abc", [2]), ("bc", [3]), ("cx", [4]), ("ax", [0])]
+    unseen = [([1, 4], [0, 1]), ([2, 3], [1]), ([4], [2]), ([0], []), ([], [0])]
     changed, sums = held_out.where_unseen(
-        rows, [(frozenset(own), np.array(places)) for own, places in unseen]
+        rows, [(np.array(at, dtype=int), np.array(which, dtype=int)) for at, which in unseen]
     )
-    # Of the crosses "x", "ab", "bac" and "cx"; nothing holds "ax".
-    gone = {1: [1, 2], 2: [2], 3: [2], 4: [1, 2, 3]}
+    gone = {1: [0, 1], 2: [1], 3: [1], 4: [0, 1, 2]}
     assert changed.tolist() == list(gone)
     codes, _ = joint_codes(case)
     for own, (place, crosses) in zip(sums, gone.items(), strict=True):
         row = rows[place]
         effects = effects_of(case, FOLD != FOLD[row])
         expected = held_out.sums[row].astype(np.float64)
-        for k in crosses:
-            table = effects[N_COLUMNS + k]
-            expected += addends.crosses[k][0] - table[codes[row, N_COLUMNS + k]]
+        for k in np.array(crosses) + N_COLUMNS + 1:
+            expected += tables[k][0] - effects[k][codes[row, k]]
         assert_allclose(own, expected, rtol=1e-5, atol=1e-5)
-
-
-def test_nothing_changes_where_no_cross_is_unseen():
-    _, held_out = fit(make_case())
-    rows = np.arange(9)
-    for unseen in ([], [(frozenset("az"), rows)], [(frozenset("ab"), rows[:0])]):
-        changed, sums = held_out.where_unseen(rows, unseen)
-        assert len(changed) == len(sums) == 0
 
 
 def make_sales(n, seed=0):
@@ -176,9 +166,8 @@ def test_the_network_sees_sums_without_the_combinations_that_are_unseen():
     # In the unit of the feature: with no combination gone it is the feature.
     assert_allclose(smooth_clip(draws.sums.sums[rows]), seen[:, :1], rtol=1e-5, atol=1e-6)
     one = rows[changed[:1]]
-    crossed = draws.sums.crossed
-    places = np.zeros(1, dtype=np.intp)
-    _, without = draws.sums.where_unseen(one, [(own, places) for own in crossed])
+    everything = np.arange(draws.sums.addends.shape[1])
+    _, without = draws.sums.where_unseen(one, [(np.zeros(1, dtype=int), everything)])
     alone = draws.sums.sums[one] - draws.sums.addends[one].sum(axis=1)
     assert_allclose(without, alone, rtol=1e-5, atol=1e-6)
 
@@ -220,7 +209,7 @@ def test_there_is_none_of_too_few_rows_to_tell():
 
 
 @pytest.mark.parametrize("off", [{"crosses": 0}, {"target_effect": False}])
-def test_there_is_none_of_columns_alone(off):
+def test_there_is_none_without_crosses_or_effects(off):
     X, y = make_sales(1000)
     model = EmbeddingRegressor(n_estimators=1, max_iter=1, random_state=0, **off).fit(X, y)
     assert model._features.n_sums == 0

@@ -1,5 +1,7 @@
 """Combinations that training makes unseen: which, how often, and what it is good for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,6 +39,24 @@ def test_larger_combinations_go_with_those_they_hold(terms):
     # The first three features are of columns, the next of a.
     found = sorted(places.tolist() for places in unseen.places)
     assert found == [[4, 5, 8, 9], [6, 7, 8], [8]]
+    # None adds to an additive model.
+    assert [crosses.tolist() for crosses in unseen.crosses] == [[], [], []]
+
+
+def test_crosses_of_the_additive_model_go_with_combinations_they_hold(terms):
+    """They are numbered without columns alone and terms that only count."""
+    adding = [replace(term, addends=term.effects) for term in terms]
+    adding.append(replace(terms[3], addends=np.zeros((terms[3].cross.n_codes, 1))))
+    unseen = unseen_combinations(adding, 3, np.zeros(11, dtype=np.float32))
+    # Of "ab", "cb" and "abc".
+    assert [crosses.tolist() for crosses in unseen.crosses] == [[0, 2], [1, 2], [2]]
+    told = unseen.put_into(np.zeros((5000, 11), dtype=np.float32), np.random.default_rng(0))
+    inputs = np.zeros((5000, 11), dtype=np.float32)
+    ones = replace(unseen, values=np.ones(11, dtype=np.float32))
+    ones.put_into(inputs, np.random.default_rng(0))
+    # Features of "ab" alone, and of "cb" alone: where "ab" and "cb" are unseen.
+    for (rows, _), place in zip(told[:2], (4, 6), strict=True):
+        np.testing.assert_array_equal(rows, np.flatnonzero(inputs[:, place]))
 
 
 def test_each_combination_is_unseen_in_some_rows(terms):
