@@ -271,8 +271,8 @@ class EmbeddingModel(
 
         Called with all batches, it tells the first :meth:`partial_fit` the categories and how often
         they occur, so that ``min_frequency`` and ``max_categories`` can be applied, and how many
-        rows there are. How the rows are cut into batches makes no difference. The categories are
-        then known: other values are unknown ones.
+        rows there are, those of weight 0 included. How the rows are cut into batches makes no
+        difference. The categories are then known: other values are unknown ones.
 
         Parameters
         ----------

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
-from ._targets import read_target
+from ._targets import Target, read_target
 
 
 def weigh_classes(
@@ -18,11 +18,15 @@ def weigh_classes(
     weight: NDArray[np.float64],
     class_weight: Any,
     classes: NDArray[Any] | None = None,
-) -> NDArray[np.float64]:
-    """The weights of the rows times those of their classes; the rest is as in `read_target`."""
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """The weights of the rows times those of their classes, and all classes: one of weight 0 is
+    still one. The rest is as in `read_target`.
+    """
     target = read_target(y, task, weight, classes)
     weight = weight.copy()
-    if isinstance(class_weight, Mapping) and target.kind in ("binary", "multiclass"):
+    if isinstance(class_weight, str):
+        own = _balanced(target, weight[weight > 0])
+    elif isinstance(class_weight, Mapping) and target.kind in ("binary", "multiclass"):
         # Not by what scikit-learn offers, which asks that the rows have all the classes named.
         own = _weights_of_classes(class_weight, target.classes)[target.numbers()]
     elif isinstance(class_weight, list) and target.kind != "multilabel-indicator":
@@ -33,7 +37,21 @@ def weigh_classes(
     else:
         own = compute_sample_weight(class_weight, target.labels())
     weight[weight > 0] *= own
-    return weight
+    return weight, target.classes
+
+
+def _balanced(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Factors of the rows that give all classes the same total weight; of several labels the
+    product of those that give each label as much weight as there is without it.
+    """
+    several = target.kind == "multilabel-indicator"
+    columns = target.values.T.astype(np.intp) if several else [target.numbers()]
+    factors = np.ones(len(weight))
+    for numbers in columns:
+        totals = np.bincount(numbers, weight)
+        n_present = np.count_nonzero(totals)
+        factors *= (weight.sum() / (n_present * np.where(totals > 0, totals, 1)))[numbers]
+    return factors
 
 
 def _weights_of_classes(

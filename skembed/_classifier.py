@@ -337,10 +337,9 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
         self._partial_fit(X, y, sample_weight, classes)
         return self
 
-    def _weighted(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Any:
-        """The weights of the rows times those of their classes."""
+    def _weighted(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> tuple[Any, Any]:
         if self.class_weight is None or y is None:
-            return sample_weight
+            return sample_weight, classes
         weight = read_weight(sample_weight, n_rows_of(X))
         return weigh_classes(y, self.task, weight, self.class_weight, classes)
 

@@ -41,6 +41,10 @@ _LEAST_Z_SCORE = 2.0
 # Counts tell little about columns of fewer categories.
 _FEWEST_COUNTED = 30
 _MOST_COUNTED = 150
+# Columns beyond which combinations of all but one are not tried: they take time with the square.
+_MOST_LEFT_OUT = 20
+# Keys that the counted combinations may hold, 8 bytes each, beside the last one.
+_MOST_KEYS = 2**25
 # Features that spread less are not blown up to the size of the others. Effects are in standard
 # deviations of the target: those of noise are tiny, and what is left of them tells the target of
 # the rows that were held out. Counts are logarithms.
@@ -263,11 +267,12 @@ class _Maker:
             features[:0] = sums
         self.least_spreads[:0] = [_LEAST_SPREAD_OF_EFFECTS] * len(sums)
 
-    def _add_count(self, cross: Cross, codes: Codes, missing: Array | None = None) -> None:
+    def _add_count(self, cross: Cross, codes: Codes, missing: Array | None = None) -> bool:
         """Logarithm of the number of *other* rows of the same combination.
 
-        Only if it correlates with what is ``missing``, where that is given. Rows are counted and
-        not weights: a weight of the row's class, taken away, would tell the class.
+        Only if it correlates with what is ``missing``, where that is given; returns whether it
+        does. Rows are counted and not weights: a weight of the row's class, taken away, would tell
+        the class.
         """
         counts = np.bincount(codes, minlength=cross.n_codes)
         others = np.log1p(counts[codes] - 1)
@@ -275,9 +280,10 @@ class _Maker:
             weight = self._sample.weight
             scores = [z_score(others[:, None], y[:, None], weight) for y in missing.T]
             if np.abs(scores).max(initial=0) <= _LEAST_Z_SCORE:
-                return
+                return False
         term, drawn = Term(cross, log_counts=np.log1p(counts)), [[others]] * len(self.held_out)
         self._add(term, drawn, _LEAST_SPREAD_OF_COUNTS)
+        return True
 
     def add_counts(self) -> None:
         """Counts of the columns, and of the crosses among the terms."""
@@ -290,9 +296,13 @@ class _Maker:
     def add_combination_counts(self) -> None:
         """Counts of pairs of columns, all columns, and all but one, where they tell something."""
         missing = residual(self._known(), self._y, self._sample.weight)
+        n_keys = 0
         for positions in self._combinations():
-            if found := self._combine(positions):
-                self._add_count(*found, missing)
+            found = self._combine(positions)
+            if found and self._add_count(*found, missing):
+                n_keys += sum(map(len, found[0].keys))
+                if n_keys > _MOST_KEYS:
+                    break
 
     def _combine(self, positions: tuple[int, ...]) -> tuple[Cross, Codes] | None:
         """The cross of some columns and its codes; None where no two rows are alike before the last
@@ -308,7 +318,9 @@ class _Maker:
 
     def _combinations(self) -> Iterator[tuple[int, ...]]:
         everything = tuple(range(len(self._parts)))
-        sets = [everything, *combinations(everything, len(everything) - 1)] if everything else []
+        sets = [everything]
+        if 0 < len(everything) <= _MOST_LEFT_OUT:
+            sets += combinations(everything, len(everything) - 1)
         distinct = {found for found in sets if len(found) > 1}
         distinct.update(combinations(everything, 2))
         # The largest first; what comes after so many is left out.

@@ -25,11 +25,11 @@ from ._cooccurrence import (
 from ._effect_sums import EffectSums, effects_from_sums, no_sums
 from ._effects import Effects
 from ._features import Features
+from ._initial import place_priors
 from ._learning import (
     FittedNetwork,
     finish_tables,
     frozen_tables,
-    place_priors,
     unit_of,
     vector_pseudo_counts,
 )

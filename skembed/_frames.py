@@ -77,7 +77,8 @@ def is_frame(X: Any) -> bool:
         _reject_duplicates(list(X.columns))
     frame = nw.from_native(X, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
-        raise TypeError("X is a lazy frame: its rows must be here. Pass X.collect().")
+        method = "compute" if hasattr(X, "compute") else "collect"
+        raise TypeError(f"X is a lazy frame: its rows must be here. Pass X.{method}().")
     return isinstance(frame, nw.DataFrame)
 
 

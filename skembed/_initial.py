@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ._frames import encode_values
 from ._sample import Columns, per_column
 from ._vocabulary import ColumnVocabulary
+from .nn._architecture import Architecture, Parameters, table_views
 
 _LARGEST = np.finfo(np.float32).max
 
@@ -43,8 +44,12 @@ def _by_code(vectors: Any, vocabulary: ColumnVocabulary, name: Any) -> NDArray[n
             f"are given for {values[:3].tolist()!r}, and the column holds "
             f"{vocabulary.categories[:3].tolist()!r}."
         )
+    # Infrequent categories share a code: it gets the mean of theirs, as often as they occur.
+    codes, counts = vocabulary.category_codes[found[known]], vocabulary.counts[found[known]]
+    shares = np.maximum(counts, 1) / np.bincount(codes, np.maximum(counts, 1))[codes]
     by_code = np.full((vocabulary.n_codes, matrix.shape[1]), np.nan)
-    by_code[vocabulary.category_codes[found[known]]] = matrix[known]
+    by_code[codes] = 0
+    np.add.at(by_code, codes, shares[:, None] * matrix[known])
     return by_code
 
 
@@ -92,3 +97,15 @@ def _read(vectors: Any, name: Any) -> tuple[NDArray[Any], NDArray[np.float64]]:
             "are missing values or stand twice."
         )
     return coded.values, matrix[np.argsort(coded.codes)]
+
+
+def place_priors(
+    architecture: Architecture,
+    parameters: Parameters,
+    priors: Sequence[NDArray[np.floating] | None],
+) -> None:
+    """Overwrite the first vectors of the tables that were given some."""
+    for table, prior in zip(table_views(architecture, parameters), priors, strict=True):
+        if prior is not None:
+            # A category without a vector starts in the middle of those that have one.
+            table[...] = np.where(np.isnan(prior), np.nanmean(prior, axis=0), prior)

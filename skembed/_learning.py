@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._effects import joint_effects
+from ._initial import place_priors
 from ._sample import Sample
 from ._table_rules import table_rules, unknown_replacement
 from ._tables import limit_norm, without_rounding
@@ -174,9 +175,11 @@ def train_network(
     network = Network(architecture, loss, recipe.alpha)
     baseline = loss.baseline(sample.target.values, sample.weight, sample.target.n_outputs)
     parameters = network.initial_parameters(rng, baseline)
+    place_priors(architecture, parameters, recipe.priors)
     if start:
         start(architecture, parameters)
-    place_priors(architecture, parameters, recipe.priors)
+        # Vectors that never move are those given, whatever a fit before had.
+        place_priors(architecture, parameters, _of_frozen(recipe))
     # Steps see weights of mean 1, so that their size does not depend on the unit of the weights.
     equal = sample.weight.min() == sample.weight.max()
     mean_one = None if equal else (sample.weight / sample.weight.mean()).astype(np.float32)
@@ -217,16 +220,6 @@ def train_network(
         on_epoch=partial(on_epoch, FittedNetwork(architecture, parameters)),
     )
     return network, parameters, history
-
-
-def place_priors(
-    architecture: Architecture, parameters: Parameters, priors: Sequence[Array | None]
-) -> None:
-    """Overwrite the first vectors of the tables that were given some."""
-    for table, prior in zip(table_views(architecture, parameters), priors, strict=True):
-        if prior is not None:
-            # A category without a vector starts in the middle of those that have one.
-            table[...] = np.where(np.isnan(prior), np.nanmean(prior, axis=0), prior)
 
 
 def train_for_vectors(
@@ -315,6 +308,12 @@ def learn_tables(
 def frozen_tables(recipe: Recipe) -> list[bool]:
     """Which tables keep their first vectors."""
     return [recipe.multipliers[j] == 0 for j in recipe.first_columns]
+
+
+def _of_frozen(recipe: Recipe) -> list[Array | None]:
+    """The first vectors of frozen tables alone."""
+    pairs = zip(recipe.priors, frozen_tables(recipe), strict=True)
+    return [prior if rests else None for prior, rests in pairs]
 
 
 def finish_tables(

@@ -22,14 +22,12 @@ from scipy.stats import rankdata
 from ._crosses import residual
 from ._learning import Recipe
 from ._sample import Sample
-from ._targets import standardised
+from ._targets import ROBUST_LOSSES, standardised
 
 # The share of noise for which the constants of the recipe are; less holds back by its square, which
 # does better than the share itself, more by the noise over the rest of the variance.
 _NOISY = 0.5
 _LEAST_SIGNAL = 0.01
-# Losses of which a few large errors say little: variances do not tell what is noise to them.
-_ROBUST = ("absolute_error", "huber", "quantile")
 # Free rows for a feature, of which fewer tell nothing.
 _LEAST_FREE = 0.5
 
@@ -52,7 +50,7 @@ def share_of_noise(sample: Sample, features: NDArray[np.floating], untold: float
     if n_free <= _LEAST_FREE * features.shape[1]:
         return untold
     known, y = features.astype(np.float64), standardised(sample.target, weight)
-    if loss in (*_ROBUST, "poisson"):
+    if loss in (*ROBUST_LOSSES, "poisson"):
         y = rankdata(y, axis=0) / len(y)
     y -= np.average(y, axis=0, weights=weight)
     left, total = (weight @ values**2 for values in (residual(known, y, weight), y))
@@ -64,7 +62,7 @@ def share_of_noise(sample: Sample, features: NDArray[np.floating], untold: float
         return untold
     shares = np.minimum(left[varies] / total[varies] * (n_rows - 1) / n_free, 1)
     share = float(shares.max())
-    return max(float(shares.min()), _NOISY) if share > _NOISY or loss in _ROBUST else share
+    return max(float(shares.min()), _NOISY) if share > _NOISY or loss in ROBUST_LOSSES else share
 
 
 def held_back(recipe: Recipe, noise: float, dropout: float | str, has_effects: bool) -> Recipe:

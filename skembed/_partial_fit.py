@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._adopt import adopt
 from ._base import EmbeddingModel
 from ._learning import Recipe
 from ._recipe import make_recipe, share_tables
@@ -73,11 +75,13 @@ class StreamedModel(EmbeddingModel):
         [array(['a', 'b', 'c'], dtype=object)]
         """
         self._check_partial_fit(classes)
+        fitted = copy(self)
         with single_blas_thread():
             if self.__sklearn_is_fitted__():
-                history = self._go_on(X, y, sample_weight)
+                history = fitted._go_on(X, y, sample_weight)
             else:
-                history = self._begin(X, y, sample_weight, classes)
+                history = fitted._begin(X, y, sample_weight, classes)
+        adopt(self, fitted)
         if history.interrupted:
             raise KeyboardInterrupt
         return self

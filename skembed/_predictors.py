@@ -61,7 +61,7 @@ class EmbeddingPredictor(EmbeddingModel):
     ) -> None:
         check_parameters(self, self._rules)
         with single_blas_thread():
-            weight = self._weighted(X, y, sample_weight, classes)
+            weight, classes = self._weighted(X, y, sample_weight, classes)
             read = read_training_input(self, X, y, weight, classes=classes, first_pass=first_pass)
             task = begin_fit(self, X, y, sample_weight, n_parts=self.n_estimators, in_order=False)
             target = self._with_loss(read.sample)
@@ -138,9 +138,9 @@ class EmbeddingPredictor(EmbeddingModel):
 
         return watch
 
-    def _weighted(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Any:
-        """The weights of the rows for training."""
-        return sample_weight
+    def _weighted(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> tuple[Any, Any]:
+        """The weights of the rows for training, times those of their classes; and the classes."""
+        return sample_weight, classes
 
     @staticmethod
     def _plain_columns(read: TrainingInput) -> list[Part]:
@@ -170,7 +170,7 @@ class EmbeddingPredictor(EmbeddingModel):
             return
         with single_blas_thread():
             frame = read_input(self, X, reset=False)
-            weight = self._weighted(X, y, sample_weight, self.classes_)
+            weight, _ = self._weighted(X, y, sample_weight, self.classes_)
             weight = read_weight(weight, frame.n_rows)
             rows = np.flatnonzero(weight)
             vocabularies, codes, bags, numbers = self._encode_more(frame, rows)
@@ -185,17 +185,17 @@ class EmbeddingPredictor(EmbeddingModel):
             blend, histories = continue_blend(blend, sample, recipe, rests, rng)
         for member in blend.members:
             self._settle_tables(member, recipe, vocabularies)
-        # All that can fail comes before the first change.
-        tables = self._tables_of(blend.members[0], features, recipe)
-        self._store_more(sample.target)
-        self._vocabularies = vocabularies
-        self._features = features
-        self._blend = blend
-        self._networks = blend.members
-        self.embeddings_ = tables
+        fitted = copy(self)
+        fitted._store_more(sample.target)
+        fitted._vocabularies = vocabularies
+        fitted._features = features
+        fitted._blend = blend
+        fitted._networks = blend.members
+        fitted.embeddings_ = self._tables_of(blend.members[0], features, recipe)
         # A list of its own: copies of the estimator share the one before.
-        self.loss_curve_ = self.loss_curve_ + mean_curve([one.loss_curve for one in histories])
-        self.n_iter_ = len(self.loss_curve_)
+        fitted.loss_curve_ = self.loss_curve_ + mean_curve([one.loss_curve for one in histories])
+        fitted.n_iter_ = len(fitted.loss_curve_)
+        adopt(self, fitted)
         if any(history.interrupted for history in histories):
             raise KeyboardInterrupt
 

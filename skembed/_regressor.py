@@ -145,9 +145,9 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
     crosses_ : list of tuple of column names
         Crossed columns that were found, in the order in which they were.
     effects_ : dict column name or tuple of names -> DataFrame
-        Effects of categories, bins and crosses on the target, in its standard deviations; bins that
-        tell nothing have none. Frames of one column begin with the unknown value and end with the
-        missing one.
+        Effects of categories and bins on the target, in its standard deviations, and of crosses on
+        what the features before them leave; bins that tell nothing have none. Frames of one column
+        begin with the unknown value and end with the missing one.
     network_share_ : float
         Share of the networks in the prediction; the rest is the linear model's.
     target_type_ : str

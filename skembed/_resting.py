@@ -63,7 +63,7 @@ class Resting(Record):
         }
         parameters["dense"] = self.dense
         for t, view in enumerate(table_views(self.architecture, parameters)):
-            vectors = tables[recipe.first_columns[t]][:, n_effects:]
+            vectors = self._vectors(t, tables, recipe)[:, n_effects:]
             view[...] = vectors if self.as_given[t] else vectors / self.unit @ self.axes[t]
         inverse = [np.linalg.inv(axes) for axes in self.axes]
         return Stream(
@@ -76,6 +76,16 @@ class Resting(Record):
             self._sums([table[:, :n_effects] for table in tables], recipe),
             pseudo_counts=self.pseudo_counts,
         )
+
+    def _vectors(self, table: int, tables: Sequence[Array], recipe: Recipe) -> Array:
+        """The effects and vectors of a table's codes; columns that share it differ in their missing
+        row: that of one that has missing values was learned.
+        """
+        columns = [j for j, own in enumerate(recipe.tables) if own == table]
+        vectors = tables[columns[0]].copy()
+        missing = next((j for j in columns if self.counts[j][-1] > 0), columns[0])
+        vectors[-1] = tables[missing][-1]
+        return vectors
 
     def _sums(self, effects: Sequence[Array], recipe: Recipe) -> EffectSums:
         """Sums that have these effects.

@@ -30,7 +30,8 @@ Codes = NDArray[np.unsignedinteger]
 # Rows one by one, in what the user gave.
 RowNumbers = Sequence[int] | NDArray[np.intp]
 
-_SMALLEST_PART = 1e-300
+# The sum of the weights: float32 must hold the products that are made of them.
+_LEAST_SUM, _LARGEST_SUM = 1e-30, 1e36
 # Weights whose mean is less are hardly meant as numbers of rows.
 _LEAST_PER_ROW = 0.05
 
@@ -107,7 +108,10 @@ def read_input(estimator: Any, X: Any, *, reset: bool) -> Frame:
                 f"Found array with 0 {lacking} (shape={tuple(X.shape)}) while a minimum of 1 is "
                 f"required by {type(estimator).__name__}."
             )
-        return read(X)
+        frame = read(X)
+        if not reset:
+            _check_order(estimator, frame)
+        return frame
     if isinstance(X, np.ma.MaskedArray):
         X = read_masked(X)
     if isinstance(X, list | tuple):
@@ -115,6 +119,16 @@ def read_input(estimator: Any, X: Any, *, reset: bool) -> Frame:
         X = _as_cells(X)
     X = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
     return read(X)
+
+
+def _check_order(estimator: Any, frame: Frame) -> None:
+    """Refuse other names than in fit; scikit-learn looks at them only where all are strings."""
+    names = estimator._columns.names if hasattr(estimator, "_columns") else frame.names
+    if not all(isinstance(name, str) for name in names) and frame.names != names:
+        raise ValueError(
+            f"The columns of X must be named as in fit, in the same order: {list(names)!r}. "
+            f"Got {list(frame.names)!r}."
+        )
 
 
 def _as_cells(X: list[Any] | tuple[Any, ...]) -> NDArray[Any]:
@@ -237,13 +251,20 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     if (weight < 0).any():
         row = int(np.flatnonzero(weight < 0)[0])
         raise ValueError(f"sample_weight must not be negative. Got {weight[row]} in row {row}.")
+    _check_sum(weight)
+    return weight
+
+
+def _check_sum(weight: NDArray[np.float64]) -> None:
     with np.errstate(over="ignore"):
         total = weight.sum()
-    if not np.isfinite(total):
-        raise ValueError(f"sample_weight is too large: its sum is {total}. Divide the weights.")
-    if not total > _SMALLEST_PART:
+    if not total:
         raise ValueError("sample_weight must not be all zero: no row is left to learn from.")
-    return weight
+    if not _LEAST_SUM <= total <= _LARGEST_SUM:
+        raise ValueError(
+            f"sample_weight must have a sum in [{_LEAST_SUM:g}, {_LARGEST_SUM:g}]. Got {total:g}: "
+            "multiply or divide all weights."
+        )
 
 
 def _warn_of_light_rows(weight: float, n_rows: int) -> None:

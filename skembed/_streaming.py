@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._effect_sums import EffectSums, effects_from_sums, no_sums
+from ._initial import place_priors
 from ._learning import (
     FittedNetwork,
     Recipe,
     grow_network,
     make_architecture,
     of_tables,
-    place_priors,
     to_data,
 )
 from ._sample import Sample

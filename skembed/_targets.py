@@ -20,8 +20,12 @@ Unit = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 # More classes than this in an integer target are more likely numbers than names.
 _MOST_INTEGER_CLASSES = 20
+# Losses that hardly heed a few values far out.
+ROBUST_LOSSES = ("absolute_error", "huber", "quantile")
 # Between the quartiles of the normal distribution, in standard deviations.
 _QUARTILES_OF_NORMAL = 1.349
+# In such deviations: means heed nothing beyond, where the loss would not.
+_FAR_OUT = 10.0
 
 
 class Target(Record):
@@ -94,9 +98,9 @@ def read_target(
         )
     rows = used_rows(weight)
     array, weight = target_rows(y, weight), weight[rows]
-    is_inferred = task == "auto"
-    if is_inferred:
-        named = has_categories(y) or classes is not None
+    named = has_categories(y) or classes is not None
+    is_inferred = task == "auto" and not named
+    if task == "auto":
         task = "classification" if named else _infer_task(array)
     if task == "regression":
         if classes is not None:
@@ -299,8 +303,13 @@ def _unit_interval(n_outputs: int) -> NDArray[np.float64]:
 
 
 def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The outputs ``(n, n_outputs)`` with mean 0 and standard deviation 1."""
+    """The outputs ``(n, n_outputs)`` with mean 0 and standard deviation 1; of a robust loss without
+    what is far out.
+    """
     y = target.columns()
+    if target.loss in ROBUST_LOSSES:
+        # In the unit of these losses, the spread of the middle half.
+        np.clip(y, -_FAR_OUT, _FAR_OUT, out=y)
     y -= np.average(y, axis=0, weights=weight)
     deviation = np.sqrt(np.average(y**2, axis=0, weights=weight))
     y /= np.where(deviation > 0, deviation, 1)
@@ -312,7 +321,7 @@ def unit_for(loss: str, target: Target, weight: NDArray[np.float64]) -> Unit:
     if loss == "poisson":
         # The logarithm of the mean is modelled: 0 stays 0.
         return np.zeros_like(target.center), target.center
-    if loss == "huber":
+    if loss in ROBUST_LOSSES:
         # The few values that it is to bear would widen the deviation.
         low, middle, high = weighted_quantiles(target.columns(), weight, (0.25, 0.5, 0.75))
         spread = np.where(high > low, (high - low) / _QUARTILES_OF_NORMAL, 1)

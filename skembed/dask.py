@@ -192,7 +192,6 @@ class _DaskModel:
 
         ``columns`` are the names of the output's; None for an output of one dimension.
         """
-        check_is_fitted(self)
         local = self.to_local()
         if not is_dask_collection(X):
             return getattr(local, method)(X)
@@ -200,16 +199,12 @@ class _DaskModel:
         held = dask.delayed(local, pure=False, traverse=False)
         empty = np.empty((0,) if columns is None else (0, len(columns)), dtype=dtype)
         if isinstance(X, da.Array):
+            apply = dask.delayed(_apply, pure=False)
             blocks = X.rechunk({1: -1}).to_delayed().ravel()
-            lengths = X.chunks[0]
-            arrays = [
-                da.from_delayed(
-                    dask.delayed(_apply, pure=False)(part, held, method, empty),
-                    (n, *empty.shape[1:]),
-                    meta=empty,
-                )
-                for part, n in zip(blocks, lengths, strict=True)
-            ]
+            parts = [apply(block, held, method, empty) for block in blocks]
+            shapes = [(n, *empty.shape[1:]) for n in X.chunks[0]]
+            pairs = zip(parts, shapes, strict=True)
+            arrays = [da.from_delayed(part, shape, meta=empty) for part, shape in pairs]
             return da.concatenate(arrays, allow_unknown_chunksizes=True)
         index = X._meta.index[:0]
         if columns is None:
@@ -369,6 +364,22 @@ class DaskEmbeddingClassifier(_DaskPredictor, EmbeddingClassifier):
         """
         check_is_fitted(self)
         return self._lazily("predict_proba", X, np.float64, list(self.classes_))
+
+    def decision_function(self, X: Any) -> Any:
+        """Raw predictions as the ordinary classifier makes them, lazily for a Dask collection.
+
+        Parameters
+        ----------
+        X : dask DataFrame or Array, dataframe or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        raw_prediction : dask Series, DataFrame or Array of dtype float64, or an ndarray
+            One column for two classes, else one per class or label.
+        """
+        check_is_fitted(self)
+        columns = None if self.target_type_ == "binary" else list(self.classes_)
+        return self._lazily("decision_function", X, np.float64, columns)
 
 
 class DaskEmbeddingRegressor(_DaskPredictor, EmbeddingRegressor):

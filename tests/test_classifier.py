@@ -16,6 +16,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.utils.class_weight import compute_sample_weight
 
 from skembed import EmbeddingClassifier
 
@@ -189,6 +190,32 @@ def test_balance_is_that_of_the_rows_that_count(rows):
     found = model.fit(X, y, weight).predict_proba(X)
     expected = clone(model).fit(X[100:], y[100:]).predict_proba(X)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("kind", ["str", "three str", "multilabel"])
+def test_balanced_classes_have_the_same_total_of_the_weights_given(rows, kind):
+    X, raw = rows
+    several = kind == "multilabel"
+    y = np.column_stack([raw > 0, raw < -2]).astype(int) if several else LABELS[kind](raw - 2)
+    weight = np.random.default_rng(0).integers(1, 4, 450).astype(float)
+    found = EmbeddingClassifier(**QUICK, class_weight="balanced").fit(X, y, weight)
+    # As scikit-learn balances classes whose rows stand as often as they weigh.
+    each = np.repeat(np.arange(450), weight.astype(int))
+    factors = np.empty(450)
+    factors[each] = compute_sample_weight("balanced", y[each])
+    expected = EmbeddingClassifier(**QUICK).fit(X, y, weight * factors)
+    np.testing.assert_allclose(found.predict_proba(X), expected.predict_proba(X), rtol=1e-6)
+
+
+def test_a_class_of_weight_zero_is_a_class(rows):
+    X, raw = rows
+    y = LABELS["three str"](raw)
+    least, *others = np.unique(y)
+    model = EmbeddingClassifier(**QUICK, class_weight={least: 0}).fit(X, y)
+    assert model.classes_.tolist() == [least, *others]
+    assert model.predict_proba(X)[:, 0].max() < 0.01
+    model.partial_fit(X, y)
+    assert model.classes_.tolist() == [least, *others]
 
 
 def test_several_labels_have_a_dict_of_weights_each(rows):

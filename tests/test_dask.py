@@ -153,6 +153,11 @@ def test_a_classifier(lib, client, rows):
     local = model.to_local()
     assert type(local) is EmbeddingClassifier
     np.testing.assert_array_equal(shares.compute(), local.predict_proba(pandas))
+    raw = model.decision_function(X)
+    assert raw.ndim == 1 and raw.dtype == np.float64
+    np.testing.assert_array_equal(raw.compute(), local.decision_function(pandas))
+    with pytest.raises(TypeError, match=r"Pass X.compute\(\)"):
+        local.predict(X)
     assert found.compute().tolist() == local.predict(pandas).tolist()
 
 

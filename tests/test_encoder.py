@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from skembed import EmbeddingEncoder
 from skembed.datasets import load_employee_salaries
+from skembed.nn._architecture import table_views
 
 FAST = {"max_iter": 3, "hidden_layer_sizes": (8,), "embedding_dim": 2, "random_state": 0}
 
@@ -598,6 +599,35 @@ def test_warm_start_goes_on_where_the_last_fit_ended(shops):
     assert "zz" in warm.categories_[0]
 
 
+def test_warm_start_goes_on_from_vectors_that_were_given_first(shops):
+    X, y, _ = shops
+    given = {"shop": {f"s{i:02}": np.full(2, 9.0 + i) for i in range(12)}}
+    settings = {"initial_embeddings": given, "max_iter": 1, "learning_rate_init": 1e-30}
+    encoder = EmbeddingEncoder(warm_start=True, random_state=0, max_iter=20, target_effect=False)
+    encoder.set_params(initial_embeddings=given).fit(X, y)
+    learned = table_views(*vars(encoder._networks[0]).values())[0]
+    # Only where the last fit ended is its network at rest.
+    encoder.set_params(**settings).fit(X, y)
+    again = table_views(*vars(encoder._networks[0]).values())[0]
+    np.testing.assert_allclose(again, learned, rtol=1e-5)
+    # Frozen vectors are those given now.
+    encoder.set_params(learning_rate_multipliers={"shop": 0}).fit(X, y)
+    np.testing.assert_array_equal(encoder.embedding_frame("shop").loc["s03"], [12, 12])
+
+
+def test_infrequent_categories_begin_at_the_mean_of_their_vectors(shops):
+    X, y, _ = shops
+    X = X.copy()
+    X.loc[:8, "shop"] = ["b", "b", *"cccdddd"]
+    given = {name: [float(k), 0.0] for k, name in enumerate("bcd")} | {"s00": [9.0, 9.0]}
+    still = {"learning_rate_multipliers": {"shop": 0}, "target_effect": False, "min_frequency": 5}
+    for order in (list(given), list(given)[::-1]):
+        vectors = {"shop": {name: given[name] for name in order}}
+        encoder = EmbeddingEncoder(**FAST | still, initial_embeddings=vectors).fit(X, y)
+        row = encoder.transform(pd.DataFrame({"shop": ["c"], "day": [0]}))[0, :2]
+        np.testing.assert_allclose(row, [(3 * 1 + 4 * 2) / 9, 0], rtol=1e-6)
+
+
 def test_fit_changes_no_parameter_and_transform_changes_nothing(shops):
     X, y, _ = shops
     encoder = EmbeddingEncoder(**FAST)
@@ -737,7 +767,9 @@ def test_bad_input_is_named(parameters, X, y, error, words):
         ([1, -1, 1, 1], "negative. Got -1.0 in row 1"),
         (np.ones(3), r"expected \(4,\)"),
         ([1, np.nan, 1, 1], "NaN"),
-        (np.full(4, 1e308), "too large"),
+        (np.full(4, 1e308), r"sum in \[1e-30, 1e\+36\]. Got inf"),
+        (np.full(4, 1e37), r"sum in \[1e-30, 1e\+36\]. Got 4e\+37"),
+        (np.full(4, 1e-40), r"sum in \[1e-30, 1e\+36\]. Got 4e-40"),
     ],
 )
 def test_bad_weights_are_named(weight, words):
@@ -755,6 +787,16 @@ def test_columns_at_transform_must_be_those_of_fit():
         encoder.transform(SHOPS[["size", "shop"]])
     with pytest.raises(Exception, match="not fitted yet"):
         EmbeddingEncoder().transform(SHOPS)
+
+
+def test_columns_whose_names_are_no_strings_must_be_in_order():
+    X = SHOPS.set_axis(range(SHOPS.shape[1]), axis=1)
+    encoder = EmbeddingEncoder(max_iter=1).fit(X, Y)
+    with pytest.raises(ValueError, match=r"in the same order: \[0, 1\]. Got \[1, 0\]"):
+        encoder.transform(X[[1, 0]])
+    with pytest.raises(ValueError, match=r"Got \[0, 5\]"):
+        encoder.transform(X.rename(columns={1: 5}))
+    assert encoder.transform(X).shape[0] == len(X)
 
 
 def test_constant_targets_and_columns_and_single_categories_work():

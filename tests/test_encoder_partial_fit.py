@@ -1,6 +1,7 @@
 """partial_fit of the encoder: batch by batch to what all rows at once would give."""
 
 import pickle
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -126,6 +127,52 @@ def test_effects_of_shared_and_missing_categories_are_those_of_a_fit(rows):
     np.testing.assert_array_equal(encoder.categories_[0], encoder.categories_[2])
     # But for the last row: a column that misses nothing has a mean of its own there.
     np.testing.assert_array_equal(encoder.embeddings_[0][:-1, 1:], encoder.embeddings_[2][:-1, 1:])
+
+
+def test_shared_columns_keep_the_missing_vector_that_a_fit_has_learned(rows):
+    X, y = rows
+    rng = np.random.default_rng(2)
+    X = X.assign(other=rng.choice(LETTERS, len(X)))
+    misses = rng.random(len(X)) < 0.2
+    X.loc[misses, "other"] = None
+    encoder = make(shared=[["city", "other"]], handle_missing="embed").fit(X, y + 9 * misses)
+
+    def shape(table):
+        # The unit of coordinates follows from the rows so far.
+        return table[:, 1:] / np.abs(table[1:-1, 1:]).mean()
+
+    before = shape(encoder.embeddings_[2])
+    assert np.abs(before - shape(encoder.embeddings_[0]))[-1].max() > 0.1
+    encoder.set_params(learning_rate_init=1e-12).partial_fit(X[:1], y[:1], [1e-9])
+    np.testing.assert_allclose(shape(encoder.embeddings_[2])[-1], before[-1], atol=2e-2)
+
+
+def test_a_batch_may_lack_most_of_many_classes(rows):
+    X, _ = rows
+    labels = [f"label {k}" for k in range(40)]
+    y = np.array(labels)[np.arange(30) % 40]
+    encoder = make().partial_fit(X[:30], y, classes=labels)
+    assert encoder.classes_.tolist() == sorted(labels)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_call_that_fails_at_its_end_leaves_the_encoder_as_it_was(rows, monkeypatch, begun):
+    X, y = rows
+    encoder = make()
+    if begun:
+        encoder.partial_fit(X[:100], y[:100])
+    other = deepcopy(encoder)
+
+    def fail(*given):
+        raise MemoryError
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr("skembed._partial_fit.fill_reserved_rows", fail)
+        encoder.partial_fit(X.assign(city="new"), y)
+    assert vars(encoder).keys() == vars(other).keys()
+    vectors = [one.partial_fit(X[100:], y[100:]).transform(X) for one in (encoder, other)]
+    np.testing.assert_array_equal(*vectors)
+    assert "new" not in encoder.categories_[0]
 
 
 def test_columns_of_too_many_pairs_are_taken_as_independent(rows, monkeypatch):

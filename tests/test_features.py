@@ -107,6 +107,23 @@ def test_combinations_that_hold_a_number_of_the_row_are_left_early_and_change_no
         np.testing.assert_array_equal(one.log_counts, other.log_counts)
 
 
+def test_many_columns_are_combined_in_pairs_and_all_together_alone(monkeypatch):
+    """All but one of each would take time with the square of the columns."""
+    rng = np.random.default_rng(4)
+    X = pd.DataFrame({name: rng.integers(0, 2, 400).astype(str) for name in "abcde"})
+    y = X.groupby(list("abcde"))["a"].transform("size").to_numpy() + 0.0
+
+    def lengths():
+        features, *_ = features_of(X, y, effects=False, crosses=0)
+        return {len(term.cross.parts) for term in features.terms}
+
+    assert 4 in lengths()
+    monkeypatch.setattr("skembed._feature_search._MOST_LEFT_OUT", 4)
+    assert 4 not in lengths() and 5 in lengths()
+    monkeypatch.setattr("skembed._feature_search._MOST_KEYS", 1)
+    assert lengths() == {5}
+
+
 def test_what_is_left_of_noise_is_not_blown_up():
     """A column that tells nothing has tiny effects, which know what their rows were left out of."""
     rng = np.random.default_rng(7)

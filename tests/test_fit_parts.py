@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
-from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor
+from skembed import SKOPS_TRUSTED, EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor
 from skembed._effect_sums import effects_from_sums, no_sums
 from skembed._effects import joint_effects
 from skembed._fit_parts import fit_encoder, fit_predictor
@@ -450,6 +451,13 @@ def test_regressors_predict(loss):
     found, _ = fit_predictor(model, split(X, y, 3), 500)
     assert r2_score(y, found.predict(X)) > 0.3
     assert found.transform(X).shape == (1000, len(found.get_feature_names_out()))
+
+
+def test_fitted_predictors_go_through_skops():
+    X, y = make_rows()
+    found, _ = fit_predictor(EmbeddingRegressor(**SMALL, max_iter=1), split(X, y, 3), 500)
+    again = skops.io.loads(skops.io.dumps(found), trusted=SKOPS_TRUSTED)
+    np.testing.assert_array_equal(again.predict(X), found.predict(X))
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -172,6 +172,17 @@ def test_huber_hardly_heeds_outliers():
     assert errors["huber"] < 0.8 * errors["squared_error"]
 
 
+@pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile"])
+def test_one_value_far_out_changes_hardly_anything_for_robust_losses(rows, loss):
+    """Its deviation would be that of the target, in which all others are alike."""
+    X, y = rows
+    far = y.copy()
+    far[0] = 1e6
+    expected = EmbeddingRegressor(**QUICK, loss=loss).fit(X, y).predict(X[1:])
+    found = EmbeddingRegressor(**QUICK, loss=loss).fit(X, far).predict(X[1:])
+    assert np.abs(found - expected).mean() < 0.1 * np.std(y)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_constant_target_is_predicted_exactly(rows, loss):
     X, _ = rows

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import DataConversionWarning
 
-from skembed._targets import Target, for_loss, read_target, standardised, unit_for
+from skembed._targets import ROBUST_LOSSES, Target, for_loss, read_target, standardised, unit_for
 
 
 def read(y, task="auto", weight=None):
@@ -86,6 +86,8 @@ def test_categorical_integers_are_classes_however_many():
         read(np.tile(y, 3))
     assert len(read(pd.Series(np.tile(y, 3)).astype("category")).classes) == 30
     assert len(read(np.tile(y, 3), "classification").classes) == 30
+    names = pd.Series([f"{k}" for k in y]).astype("category")
+    assert len(read(names).classes) == 30
     assert read(np.tile(y, 3), "regression").kind == "continuous"
     assert len(read(np.tile(np.arange(20), 3)).classes) == 20
 
@@ -334,11 +336,9 @@ def of_loss(target, loss, weight=None):
     return for_loss(target, loss, unit_for(loss, target, weight))
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "quantile"])
-def test_other_losses_take_standardised_numbers(loss):
+def test_the_squared_error_takes_standardised_numbers():
     target = read(np.array([0.0, 1.0, 5.0]) + 1e9, "regression")
-    other = of_loss(target, loss)
-    assert other.loss == loss
+    other = of_loss(target, "squared_error")
     np.testing.assert_array_equal(other.values, target.values)
     np.testing.assert_array_equal(other.scale, target.scale)
 
@@ -354,16 +354,28 @@ def test_the_poisson_loss_takes_numbers_in_units_of_their_mean(unit):
     np.testing.assert_allclose(target.scale, y.mean(axis=0) * unit)
 
 
-def test_the_huber_loss_takes_a_unit_that_outliers_leave_alone():
+@pytest.mark.parametrize("loss", ROBUST_LOSSES)
+def test_robust_losses_take_a_unit_that_outliers_leave_alone(loss):
     y = np.append(np.random.default_rng(0).normal(5, 2, 4000), np.full(10, 1e5))
-    target = of_loss(read(y), "huber")
+    target = of_loss(read(y), loss)
+    assert target.loss == loss
     assert target.center == pytest.approx(5, abs=0.1)
     assert target.scale == pytest.approx(2, rel=0.05)
     np.testing.assert_allclose(target.values[:, 0] * target.scale + target.center, y, rtol=1e-3)
-    weighed = of_loss(read(np.arange(100.0)), "huber", np.repeat([1.0, 1e9], 50))
+    weighed = of_loss(read(np.arange(100.0)), loss, np.repeat([1.0, 1e9], 50))
     assert weighed.center == pytest.approx(74, abs=1)
     piled = read(np.r_[np.zeros(9), 1.0])
-    np.testing.assert_array_equal(of_loss(piled, "huber").scale, piled.scale)
+    np.testing.assert_array_equal(of_loss(piled, loss).scale, piled.scale)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", *ROBUST_LOSSES])
+def test_means_of_robust_losses_heed_nothing_far_out(loss):
+    y = np.random.default_rng(0).normal(5, 2, 4000)
+    group = np.arange(4000) % 2 == 0
+    y[group] += 4
+    y[0] = -1e6
+    means = standardised(of_loss(read(y), loss), np.ones(4000))[:, 0]
+    assert (means[group].mean() > means[~group].mean() + 1) == (loss != "squared_error")
 
 
 @pytest.mark.parametrize(
