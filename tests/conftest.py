@@ -1,6 +1,11 @@
-"""One table in the containers of all libraries, a gradient check, and checks that cannot apply."""
+"""One table in the containers of all libraries, pages that run, a gradient check, and checks that
+cannot apply.
+"""
 
 import ast
+import contextlib
+import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,6 +62,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if away:
         config.hook.pytest_deselected(items=away)
         items[:] = [item for item in items if item not in away]
+
+
+PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="session")
+def run_page() -> Callable[[str, str], None]:
+    """Run the Python blocks of a page from top to bottom, and compare what is printed with what
+    stands beside each ``print``.
+    """
+
+    def run(page: str, name: str) -> None:
+        namespace = {"__name__": "page"}
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            for block in PYTHON_BLOCK.finditer(page):
+                line = page[: block.start(1)].count("\n")
+                # Empty lines in front give errors the line number of the page.
+                exec(compile("\n" * line + block.group(1), name, "exec"), namespace)
+        blocks = "\n".join(PYTHON_BLOCK.findall(page))
+        promised = re.findall(r"^ *print\(.*\)  # (.*)$", blocks, re.MULTILINE)
+        assert printed.getvalue().splitlines() == promised
+        assert len(promised) == blocks.count("print(") > 0
+
+    return run
 
 
 def _objects(columns: Columns) -> pd.DataFrame:

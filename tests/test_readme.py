@@ -1,7 +1,5 @@
 """The README keeps its word: its blocks run, its commands are there, its links lead somewhere."""
 
-import contextlib
-import io
 import re
 from pathlib import Path
 
@@ -11,32 +9,26 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[tuple[int, str]]:
-    """Return the line number and the text of each fenced block in a language."""
-    pattern = re.compile(rf"^```{language}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    return [(README[: m.start(1)].count("\n"), m.group(1)) for m in pattern.finditer(README)]
+def blocks(language: str) -> list[str]:
+    """Return the text of each fenced block in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def test_python_blocks_run_in_order():
-    namespace = {"__name__": "readme"}
+def test_python_blocks_run_in_order_and_print_what_stands_beside_them(run_page):
     assert len(blocks("python")) >= 3
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        for line, source in blocks("python"):
-            # Empty lines in front give errors the line number of the README.
-            exec(compile("\n" * line + source, "README.md", "exec"), namespace)
-    assert printed.getvalue()
+    run_page(README, "README.md")
 
 
 @pytest.mark.parametrize(
     "name", ["EmbeddingEncoder", "EmbeddingRegressor", "InputEmbedding", "RelativeSplit"]
 )
 def test_python_blocks_show(name):
-    assert any(f"{name}(" in source for _, source in blocks("python"))
+    assert any(f"{name}(" in source for source in blocks("python"))
 
 
 @pytest.mark.parametrize("word", ["pytest", "plot_quickstart.py"])
 def test_set_up_is_one_line(word):
-    commands = [source for _, source in blocks("bash") if word in source]
+    commands = [source for source in blocks("bash") if word in source]
     assert len(commands) == 1
     assert commands[0].count("\n") == 1
     # On a machine where nothing is set up yet, so the line makes its own environment.
