@@ -25,7 +25,7 @@ try:
     from distributed import Client, LocalCluster, get_client
 except ImportError as error:
     raise ImportError(
-        'skembed.dask needs Dask, the extra "dask": pip install "dask[distributed]".'
+        'skembed.dask needs Dask, the extra "dask": pip install "dask[dataframe,distributed]".'
     ) from error
 
 __all__ = ["DaskEmbeddingClassifier", "DaskEmbeddingEncoder", "DaskEmbeddingRegressor"]
@@ -280,8 +280,8 @@ class DaskEmbeddingEncoder(_DaskModel, EmbeddingEncoder):
     -----
     Rows should be in random order over the partitions. Medians and quantiles of numeric columns
     come from 100000 rows. There is no version of ``sequence_features``, ``early_stopping``,
-    ``warm_start`` and of out-of-fold vectors; ``verbose``, ``n_jobs`` and callbacks have no effect,
-    and neither do ``tol`` and ``n_iter_no_change``.
+    ``warm_start`` and of out-of-fold vectors; ``cv``, ``verbose``, ``n_jobs``, callbacks, ``tol``
+    and ``n_iter_no_change`` have no effect.
 
     References
     ----------
