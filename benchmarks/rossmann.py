@@ -108,7 +108,8 @@ place of 0.999; dense weights start at He's deviation; logarithms are averaged, 
 start between -0.05 and 0.05 as in Keras, by `initial_embeddings`, and so do not decay. Rows of a
 table rest while they are in no batch. Keras moves them on, and divides by a mean of squares that
 counts these batches as zeros: a row in a share p of the batches goes 1/sqrt(p) times as far, which
-`learning_rate_multipliers` make up for. *Cosine rate*: the same with `learning_rate="cosine"`."""
+`learning_rate_multipliers` make up for."""
+NOTES_COSINE = '*Cosine rate*: the same with `learning_rate="cosine"`.'
 NOTES_MODELS = """\
 The paper's second experiment: other models on the vectors that a network has learned. MAPE on a
 part of the test rows. The network's vectors are those of its first member with the cosine rate,
@@ -244,6 +245,8 @@ def render(settings: list[str], lines: dict, models: dict) -> str:
         f"Python {platform.python_version()}, {versions}."
     )
     page = ["# Entity embeddings of the Rossmann stores", "", *settings, machine, "", NOTES, ""]
+    if any(line == "cosine" for line, _ in lines):
+        page += [NOTES_COSINE, ""]
     page += table_of_lines(lines)
     if models:
         page += ["", NOTES_MODELS, "", *table_of_models(models)]
