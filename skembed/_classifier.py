@@ -31,11 +31,11 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     ----------
     embedding_dim : "auto", int, dict or callable, default="auto"
         Coordinates of the vectors per column: a number for all, a dict column -> number (``"auto"``
-        for the rest), or a function of the number of categories. ``"auto"`` takes 8, or one less
-        than there are categories.
+        for the rest), or a function of the number of categories. ``"auto"`` takes 8, at most one
+        less than there are categories, and at least 1.
     target_effect : bool, default=True
         Give the network the effects of the categories on the target, those of numeric columns
-        in bins, and the sum of effects learned together with those of crosses.
+        in bins, and an additive model of all these and of crosses.
     crosses : int, default=24
         How many crosses, combinations of two to four columns, the search may take; 0 for none.
     counts : bool, default=True
@@ -85,7 +85,7 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     class_weight : dict label -> weight, list of one per label, "balanced" or None, default=None
         Factors of the sample weights. ``"balanced"`` gives all classes the same total.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
-        Units of the hidden layers.
+        Units of the hidden layers; ``()`` for none.
     activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"
         Activation of the hidden layers.
     dropout : float or "auto", default="auto"
@@ -99,8 +99,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     alpha : float, default=1e-4
         L2 penalty of the dense weights, divided by the batch size.
     shrinkage : "auto" or float, default="auto"
-        How many rows at the mean a category is given beside its own in its effect. ``"auto"``
-        estimates it for each column.
+        How many rows at the column's mean are added to a category's own: an effect seen in ``n``
+        rows keeps about ``n / (n + shrinkage)``. ``"auto"`` estimates it for each column.
     learning_rate_init : float, default=2e-3
         First learning rate.
     learning_rate : {"cosine", "linear", "constant"}, default="cosine"
@@ -159,8 +159,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     -----
     *Effects* are best linear unbiased predictions of random intercepts, jointly over the columns
     [1]_; each epoch takes them from another of four draws of ten folds. *Crosses* are found
-    greedily by the correlation of their held-out effect with what is not yet explained; the joint
-    effects of columns, bins and crosses add up to a feature. *Numeric columns* also enter in
+    greedily by the correlation of their out-of-fold effect with what is not yet explained. An
+    *additive model* of columns, bins and crosses is a feature. *Numeric columns* also enter in
     piecewise-linear coordinates [2]_. The *network* gets these and vectors, shrunken where rare.
 
     References

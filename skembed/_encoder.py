@@ -22,22 +22,21 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
 
     Each category of each column gets a short vector. The first coordinate is the category's
     *effect*: by how much it shifts the target, estimated jointly over the columns and shrunken
-    towards 0 when the category is rare. The others are *learned* by a small neural network that
-    predicts the target from the vectors of all columns; they hold what the category does in
-    combination with others.
+    towards the mean of the column when the category is rare. The others are *learned* by a small
+    neural network that predicts the target from the vectors of all columns; they hold what the
+    category does in combination with others.
 
-    ``fit_transform`` gives the training rows *out-of-fold* vectors, learned without the row itself,
-    and therefore differs from ``fit(...).transform(...)`` on the same rows, which would leak the
-    target to the model that comes after. In a :class:`~sklearn.pipeline.Pipeline` the right one is
-    called by itself.
+    ``fit_transform`` gives the training rows *out-of-fold* vectors, learned without the row itself.
+    ``fit(...).transform(...)`` on the same rows would leak the target to the model that comes
+    after. A :class:`~sklearn.pipeline.Pipeline` calls the right one by itself.
 
     Parameters
     ----------
     embedding_dim : "auto", int, dict or callable, default="auto"
         Learned coordinates per column: a number for all, a dict column -> number (``"auto"`` for
         the rest), or a function of the number of categories. ``"auto"`` takes 4 (16 without a
-        target), or one less than there are categories. Without a target a column gets at most as
-        many as its categories span.
+        target), at most one less than there are categories, and at least 1. Without a target a
+        column gets at most as many as its categories span.
     target_effect : bool, default=True
         Put the effect on the target (one per output or class) in front of the learned coordinates.
     categories : "auto", list of lists or dict column -> list, default="auto"
@@ -78,17 +77,16 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
         How they are pooled. Mean and sum count an element as often as it occurs. For ``"max"`` the
         vectors are learned as for the mean, and the largest value of each coordinate is taken.
     task : {"auto", "regression", "classification", "none"}, default="auto"
-        ``"auto"``: floats are regression, unless they are one column of exactly two whole numbers;
-        strings, booleans and integers are classes, but more than 20 different integers raise an
-        error that asks for a choice. ``"none"`` ignores the target and learns from which categories
-        occur together, in at least two columns; the parameters of effects, network and folds then
-        have no meaning.
+        ``"auto"``: floats are numbers, unless they are exactly two different whole ones; integers,
+        strings and booleans are classes. More than 20 different integers raise an error that asks
+        for a choice. ``"none"`` ignores the target and learns from which categories occur together,
+        in at least two columns; the parameters of effects, network and folds then have no meaning.
     cv : int, splitter, iterable or None, default=5
-        Folds of ``fit_transform``. The test parts must hold every row once. With an int, rows of
-        categories seen at least 50 times keep the vector learned from all rows, those of the
-        largest ones if they are more than 2 % of the rows. None switches cross-fitting off.
+        Folds of ``fit_transform``; None for none. The test parts must hold every row once. With an
+        int, rows of frequent categories keep the vector of all rows: of those with at least 50 rows
+        the largest, at most as many over all columns as 2 % of the rows.
     hidden_layer_sizes : int or sequence of int, default=(64,)
-        Units of the hidden layers.
+        Units of the hidden layers; ``()`` for none.
     activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"
         Activation of the hidden layers.
     dropout : float, default=0.1
@@ -102,8 +100,9 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
     alpha : float, default=1e-4
         L2 penalty of the dense weights, divided by the batch size.
     shrinkage : "auto" or float, default="auto"
-        How many rows at the prior a category is given beside its own. ``"auto"`` estimates it for
-        the effects of each column.
+        How many rows at the column's mean are added to a category's own: an effect seen in ``n``
+        rows keeps about ``n / (n + shrinkage)``. Learned coordinates are pulled to their mean
+        likewise. ``"auto"`` estimates it for each column.
     learning_rate_init : float, default=1e-3
         First learning rate.
     learning_rate : {"cosine", "linear", "constant"}, default="cosine"
@@ -166,8 +165,9 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
 
     See Also
     --------
-    sklearn.preprocessing.TargetEncoder : One number per category.
+    EmbeddingClassifier, EmbeddingRegressor : Predict from the raw table.
     InputEmbedding : Scaling and one-hot encoding.
+    sklearn.preprocessing.TargetEncoder : One number per category.
 
     Notes
     -----
@@ -182,10 +182,9 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
     nats. Pairs seen ``n`` times count ``n / (n + 1)`` of theirs.
 
     *Effects* are best linear unbiased predictions of additive random intercepts [1]_, with multiple
-    memberships in columns of ``sequence_features`` [4]_. *Learned
-    coordinates* come from a network with one embedding per column [2]_, whose tables are learned
-    once more with the layers above at rest; the same step without the rows of a fold gives vectors
-    in the same space.
+    memberships in columns of ``sequence_features`` [4]_. *Learned coordinates* come from a network
+    with one embedding per column [2]_, whose tables are learned once more with the layers above
+    frozen; the same step without the rows of a fold gives vectors in the same space.
 
     References
     ----------
