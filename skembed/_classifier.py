@@ -83,7 +83,8 @@ class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
     max_norm : float or None, default=None
         Largest Euclidean norm of the vector of a category. Frozen tables keep theirs.
     class_weight : dict label -> weight, list of one per label, "balanced" or None, default=None
-        Factors of the sample weights. ``"balanced"`` gives all classes the same total.
+        Factors of the sample weights. ``"balanced"`` gives all classes the same total weight, in
+        `partial_fit` those of a batch.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Units of the hidden layers; ``()`` for none.
     activation : {"silu", "relu", "tanh", "logistic", "identity"}, default="silu"

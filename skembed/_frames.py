@@ -75,10 +75,11 @@ def is_frame(X: Any) -> bool:
     """Whether ``X`` is a pandas, polars, PyArrow (or other eager narwhals) frame."""
     if isinstance(X, pd.DataFrame):
         _reject_duplicates(list(X.columns))
+    if hasattr(X, "__dask_graph__"):
+        raise TypeError("X is a Dask collection. Pass X.compute(), or take skembed.dask.")
     frame = nw.from_native(X, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
-        method = "compute" if hasattr(X, "compute") else "collect"
-        raise TypeError(f"X is a lazy frame: its rows must be here. Pass X.{method}().")
+        raise TypeError("X is a lazy frame: its rows must be here. Pass X.collect().")
     return isinstance(frame, nw.DataFrame)
 
 
