@@ -79,11 +79,21 @@ class MarginalEffects:
 
         ``fold`` of shape ``(n,)`` numbers the folds from 0.
         """
-        cell = fold * len(self._counts) + self._codes
-        counts = self._counts[self._codes] - np.bincount(cell, self._weight)[cell]
-        effects = []
-        for sums, values, m in zip(self._sums, self._weighted, self.pseudo_counts, strict=True):
+        n_folds, n_codes = int(fold.max(initial=0)) + 1, len(self._counts)
+        cell = fold * n_codes + self._codes
+        # Where there are fewer cells than rows, effects of cells are found before those of rows.
+        in_cells = n_folds * n_codes <= len(cell)
+
+        def without_fold(of_codes: Array, of_rows: Array) -> Array:
+            of_cells = np.bincount(cell, of_rows, n_folds * n_codes)
+            if in_cells:
+                return of_codes - of_cells.reshape(n_folds, n_codes)
+            return of_codes.take(self._codes) - of_cells.take(cell)
+
+        counts = without_fold(self._counts, self._weight)
+        effects = np.empty((len(cell), len(self._sums)))
+        for k, m in enumerate(self.pseudo_counts):
             # Exactly 0 where no other fold has the code: both sums are the same in the same order.
-            rest = sums[self._codes] - np.bincount(cell, values)[cell]
-            effects.append(rest / (counts + m))
-        return np.stack(effects, axis=1)
+            own = without_fold(self._sums[k], self._weighted[k]) / (counts + m)
+            effects[:, k] = own.take(cell) if in_cells else own
+        return effects
