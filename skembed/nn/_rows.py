@@ -176,14 +176,17 @@ def sum_sorted(
         place_of[rows] = np.arange(rows.size, dtype=place_of.dtype)
         return rows, sum_by_row(place_of.take(indices), values, rows.size)
     order, ordered, new = _sort(indices)
-    rows = ordered[new]
+    first = new.nonzero()[0]
+    rows = ordered.take(first)
     n_repeats = n - len(rows)
     if n_repeats <= _FEW_REPEATS + n // 32:
         # Hardly any repeats: copy the first value of each row, and add the others to them.
-        sums = lookup(values, order[new])
+        sums = lookup(values, order.take(first))
         if n_repeats:
-            others = order[~new]
-            _add_at(sums, np.cumsum(new)[~new] - 1, lookup(values, others))
+            again = (~new).nonzero()[0]
+            # A repeat stands as many places after its row's number as there were repeats so far.
+            places = again - np.arange(1, n_repeats + 1)
+            _add_at(sums, places, lookup(values, order.take(again)))
         return rows, sums
     places = np.empty(n, dtype=np.intp)
     places[order] = np.cumsum(new) - 1
