@@ -12,7 +12,7 @@ from ._embedding import Embedding
 from ._indices import check_range, read_indices
 from ._row_gradient import RowGradient
 from ._shapes import read_shape
-from ._table import Array, RandomState, check_grad, check_integer, make_rng
+from ._table import Array, RandomState, check_grad, check_integer, make_rng, show_options
 
 
 class QuotientRemainderEmbedding:
@@ -190,10 +190,11 @@ class QuotientRemainderEmbedding:
         return (*read_shape(input_shape), self.embedding_dim)
 
     def __repr__(self) -> str:
-        """The sizes and the operation."""
+        """The call that makes such a layer."""
         return (
             f"QuotientRemainderEmbedding({self.num_embeddings}, {self.embedding_dim}, "
-            f"num_remainders={self.num_remainders}, operation={self.operation!r})"
+            f"num_remainders={self.num_remainders}, operation={self.operation!r}"
+            f"{show_options(self.quotients, self.name)})"
         )
 
     def _parts(self, indices: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

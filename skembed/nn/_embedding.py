@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ._indices import check_range, flatten_ragged, read_indices
 from ._row_gradient import RowGradient
-from ._rows import clip_norms, lookup
 from ._shapes import read_shape
 from ._table import RandomState, Table, Weight, check_grad, pretrained
 
@@ -139,18 +138,14 @@ class Embedding(Table):
         """
         codes = read_indices(indices, self.num_embeddings)
         if self._weight is None:
-            self._build_for(codes)
+            self.build(self._rows_for(codes))
         if isinstance(codes, list):
             flat, shapes = flatten_ragged(codes, self.num_embeddings)
             ends = np.cumsum([len(own) for own in flat])
             parts = np.split(self(np.concatenate(flat)), ends[:-1])
             pairs = zip(parts, shapes, strict=True)
             return [part.reshape(*shape, self.embedding_dim) for part, shape in pairs]
-        table = self.weight
-        vectors = lookup(table, check_range(codes, len(table)))
-        if self.max_norm is None:
-            return vectors
-        return clip_norms(vectors, self.max_norm, self.norm_type)
+        return self._gather(check_range(codes, len(self.weight)))
 
     def backward(self, indices: Any, grad_output: Any) -> RowGradient:
         """Return the gradient of the table from that of the output.

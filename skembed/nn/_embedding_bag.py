@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ._bags import Bags, reduce_bags
 from ._indices import Indices, read_indices
 from ._row_gradient import RowGradient
-from ._shapes import read_shape
+from ._shapes import as_array, read_shape
 from ._table import Array, RandomState, Table, Weight, check_grad, pretrained
 
 MODES = ("sum", "mean", "max")
@@ -165,9 +165,12 @@ class EmbeddingBag(Table):
             If `offsets` are missing, decrease, or leave the indices; if weights are given for
             another mode than "sum", or are not finite or shaped like the indices.
         """
-        if self._weight is None:
-            self._build_for(read_indices(indices))
-        return self._pool(self._bags(indices, offsets, per_sample_weights))
+        rows = self._rows_for(read_indices(indices)) if self._weight is None else None
+        bags = self._bags(indices, offsets, per_sample_weights, rows)
+        # Not before all arguments are known to be sound: the number of rows stays.
+        if rows is not None:
+            self.build(rows)
+        return self._pool(bags)
 
     def backward(
         self,
@@ -255,9 +258,12 @@ class EmbeddingBag(Table):
         )
         return layer
 
-    def _bags(self, indices: Any, offsets: Any, weights: Any) -> _Bags:
-        """Checked arguments, in one form for matrices, ragged lists and vectors with offsets."""
-        codes, shape = self._codes(indices)
+    def _bags(self, indices: Any, offsets: Any, weights: Any, rows: int | None = None) -> _Bags:
+        """Checked arguments, in one form for matrices, ragged lists and vectors with offsets.
+
+        `rows` is the length of a table that is not made yet.
+        """
+        codes, shape = self._codes(indices, rows)
         if offsets is not None or not (isinstance(shape, list) or len(shape) == 2):
             sizes = _sizes_from_offsets(offsets, shape)
         elif isinstance(shape, list):
@@ -280,14 +286,21 @@ class EmbeddingBag(Table):
         if self.mode != "sum":
             raise ValueError(f"per_sample_weights need mode='sum'. Got mode={self.mode!r} instead.")
         ragged = isinstance(shape, list)
-        arrays = [np.asarray(part, dtype=self.dtype) for part in (weights if ragged else [weights])]
+        parts = list(weights) if ragged and np.iterable(weights) else [weights]
+        arrays = [as_array("per_sample_weights", part) for part in parts]
+        for array in arrays:
+            if array.dtype.kind not in "biuf":
+                raise TypeError(
+                    f"per_sample_weights must hold real numbers. Got dtype {array.dtype} instead."
+                )
         shapes = [array.shape for array in arrays]
         if shapes != (shape if ragged else [shape]):
             raise ValueError(
                 f"per_sample_weights must have the shape of the indices, {shape}. "
                 f"Got {shapes if ragged else shapes[0]} instead."
             )
-        flat = np.concatenate([array.ravel() for array in arrays])
+        with np.errstate(over="ignore"):  # What is too large becomes infinite, an error below.
+            flat = np.concatenate([array.ravel().astype(self.dtype) for array in arrays])
         if not np.isfinite(flat).all():
             raise ValueError(
                 f"per_sample_weights must be finite. Got {flat[~np.isfinite(flat)][0]}."
@@ -355,7 +368,7 @@ def _sizes_from_offsets(offsets: Any, shape: Any) -> Indices:
         raise ValueError(f"offsets are for a vector of indices. Got shape {shape} instead.")
     if offsets is None:
         raise ValueError("A vector of indices needs offsets, which say where each bag starts.")
-    given = read_indices(offsets)
+    given = read_indices(offsets, what="offsets")
     if isinstance(given, list) or given.ndim != 1:
         raise ValueError("offsets must be a vector.")
     n, starts = shape[0], given.astype(np.intp)

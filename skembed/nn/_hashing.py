@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._embedding import Embedding
 from ._row_gradient import RowGradient
-from ._table import Array, RandomState, check_grad, check_integer, make_rng
+from ._table import Array, RandomState, check_grad, check_integer, make_rng, show_options
 
 Ids = NDArray[np.uint64]
 
@@ -181,10 +181,13 @@ class HashEmbedding:
         return self.table.output_shape(input_shape)
 
     def __repr__(self) -> str:
-        """The sizes."""
+        """The call that makes such a layer."""
         rows, dim = self.table.weight.shape
         size = 0 if self.importances is None else len(self.importances.weight)
-        return f"HashEmbedding({rows}, {dim}, num_hashes={self.num_hashes}, num_importances={size})"
+        return (
+            f"HashEmbedding({rows}, {dim}, num_hashes={self.num_hashes}, num_importances={size}"
+            f"{show_options(self.table, self.name)})"
+        )
 
     def _hash(self, ids: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Rows of the table, shape ``(*ids.shape, num_hashes)``, and of the table of weights."""

@@ -8,18 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._shapes import is_masked
+
 Indices = NDArray[np.intp]
 
 
 def read_indices(
-    indices: Any, num_embeddings: int | None = None
+    indices: Any, num_embeddings: int | None = None, what: str = "Indices"
 ) -> NDArray[np.integer] | list[Any]:
     """`indices` as an integer array, or as a list of its items where these differ in shape.
 
-    Raises TypeError for anything but integers; `num_embeddings` is for its message alone.
+    Raises TypeError for anything but integers; `num_embeddings` and `what` are for its message
+    alone.
     """
-    if isinstance(indices, np.ma.MaskedArray):
-        raise TypeError("Indices must be integers. Got a masked array: fill it or compress it.")
+    if is_masked(indices):
+        raise TypeError(f"{what} must be integers. Got a masked array: fill it or compress it.")
     if isinstance(indices, np.ndarray) and indices.dtype.kind in "iu":
         return indices
     try:
@@ -33,13 +36,15 @@ def read_indices(
             codes = np.asarray(items)
         except ValueError:
             return items
+        indices = items
     if isinstance(indices, list | tuple) and codes.dtype.kind in "iuf" and codes.size:
         codes = _as_given(indices, codes)
     if codes.dtype.kind in "iu":
         return codes
     if codes.size == 0 and not isinstance(indices, np.ndarray):
         return codes.astype(np.intp)
-    raise _not_integers(codes, "" if num_embeddings is None else f" in [0, {num_embeddings})")
+    allowed = "" if num_embeddings is None else f" in [0, {num_embeddings})"
+    raise _not_integers(codes, allowed, what)
 
 
 def _as_given(indices: Sequence[Any], codes: NDArray[Any]) -> NDArray[Any]:
@@ -141,7 +146,7 @@ def offset_columns(codes: ArrayLike, sizes: Sequence[int]) -> Indices:
     return array.astype(np.intp) + starts.astype(np.intp)
 
 
-def _not_integers(codes: NDArray[Any], allowed: str) -> Exception:
+def _not_integers(codes: NDArray[Any], allowed: str, what: str) -> Exception:
     """The error for an array that holds no integers; it names the value that shows it."""
     values = codes.ravel().tolist()
     if codes.dtype == object:
@@ -155,7 +160,7 @@ def _not_integers(codes: NDArray[Any], allowed: str) -> Exception:
     elif codes.dtype.kind == "f":
         values = [v for v in values if v != v] or [v for v in values if v % 1] or values
     got = f"{values[0]!r}, " if values else ""
-    return TypeError(f"Indices must be integers{allowed}. Got {got}dtype {codes.dtype}.")
+    return TypeError(f"{what} must be integers{allowed}. Got {got}dtype {codes.dtype}.")
 
 
 def _out_of_range(codes: NDArray[np.integer], num_embeddings: int) -> IndexError:

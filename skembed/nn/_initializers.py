@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._memory import empty_aligned
+from ._shapes import as_array
 
 Shape = tuple[int, ...]
 Weights = NDArray[np.floating]
@@ -156,7 +157,7 @@ def initialize(
 
 def _as_weights(weight: Any, shape: Shape, dtype: DTypeLike) -> Weights:
     """A checked copy of `weight`; one number fills the whole `shape`."""
-    given = np.asarray(weight)
+    given = as_array("weight", weight)
     if given.dtype.kind not in "iuf":
         raise TypeError(
             f"weight must hold real numbers, name an initializer or be a callable (shape, rng). "

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._row_gradient import RowGradient
+from ._shapes import read_grad
 from ._simple import Array, Back, Found, Gradient, Input
 
 
@@ -48,12 +49,13 @@ class Concatenate:
         parts = [None] * len(self.layers) if inputs is None else self._per_branch("inputs", inputs)
         outputs, backs = zip(*map(run_layer, self.layers, parts), strict=True)
         ends = np.cumsum([np.shape(output)[-1] for output in outputs])
+        joined = np.concatenate(outputs, axis=-1)
 
         def back(grad: Any) -> tuple[None, Found]:
-            pieces = np.split(np.asarray(grad), ends[:-1], axis=-1)
+            pieces = np.split(read_grad(grad, joined.shape), ends[:-1], axis=-1)
             return None, [f for b, piece in zip(backs, pieces, strict=True) for f in b(piece)[1]]
 
-        return np.concatenate(outputs, axis=-1), back
+        return joined, back
 
     def output_shape(self, input_shapes: Any) -> tuple[int | None, ...]:
         """Return the shape of the output for one input shape per branch."""
@@ -170,6 +172,8 @@ class Sequential:
             for back in reversed(backs):
                 grad, more = back(grad)
                 found += more
+                if grad is None:
+                    break  # What stands in front of such a layer has no parameters.
             return grad, found
 
         return inputs, back_through

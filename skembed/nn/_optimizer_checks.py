@@ -80,8 +80,9 @@ def _check_floats(what: str, array: Any) -> tuple[int, ...]:
 
     In float16 what keeps a division from that by 0 would itself be 0.
     """
-    if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
-        got = f"dtype {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
+    is_plain = isinstance(array, np.ndarray) and not isinstance(array, np.ma.MaskedArray)
+    if not is_plain or array.dtype not in (np.float32, np.float64):
+        got = f"dtype {array.dtype}" if is_plain else type(array).__name__
         raise TypeError(f"{what} must be an array of float32 or float64. Got {got} instead.")
     if array.ndim == 0:
         raise ValueError(f"{what} must have at least one axis: make it an array of shape (1,).")

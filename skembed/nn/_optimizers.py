@@ -204,7 +204,17 @@ class Adam(Record):
         -------
         state : dict
             Two running sums per parameter, with its name, and ``"step"``, the number of steps.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has the name ``"step"``.
         """
+        if "step" in parameters:
+            raise ValueError(
+                "No parameter of Adam may have the name 'step', under which its state counts the "
+                f"steps. Got the parameters {list(parameters)!r}: rename it."
+            )
         state: State = {"step": 0}
         for name, value in parameters.items():
             state[name] = (np.zeros_like(value), np.zeros_like(value))

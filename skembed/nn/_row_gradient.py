@@ -174,7 +174,8 @@ class RowGradient(NamedTuple):
         Returns
         -------
         float
-            The norm of all values taken as one vector; 0 without rows.
+            The norm of all values taken as one vector; 0 without rows, and not finite if a value
+            is not.
 
         Raises
         ------
@@ -182,9 +183,12 @@ class RowGradient(NamedTuple):
             If `norm_type` is below 1.
         """
         check_norm_type(norm_type)
-        if not self.values.size:
-            return 0.0
-        return float(np.linalg.norm(self.values.ravel().astype(np.float64), norm_type))
+        if norm_type in (1, 2):
+            with np.errstate(over="ignore"):
+                norm = float(np.linalg.norm(self.values.astype(np.float64).ravel(), norm_type))
+            if 1e-100 < norm < 1e100:  # No square that matters has left the range of floats.
+                return norm
+        return math.prod(self._norm_in_parts(norm_type))
 
     def clip(self, max_norm: float, norm_type: float = 2.0) -> RowGradient:
         """Return the gradient, shortened to `max_norm` if it is longer.
@@ -204,12 +208,42 @@ class RowGradient(NamedTuple):
         Raises
         ------
         ValueError
-            If `max_norm` is not above 0 or `norm_type` is below 1.
+            If `max_norm` is not above 0, `norm_type` is below 1, or a value of the gradient is
+            infinite or NaN, so that it has no direction.
         """
         if not (is_real(max_norm) and max_norm > 0):
             raise ValueError(f"max_norm must be above 0. Got {max_norm!r} instead.")
         norm = self.norm(norm_type)
-        return self if norm <= max_norm else self.scale(max_norm / norm)
+        if not math.isfinite(norm):
+            self._check_finite()
+        if norm <= max_norm:
+            return self
+        factor = max_norm / norm
+        if factor >= np.finfo(self.values.dtype).tiny:
+            return self.scale(factor)
+        largest, norm = self._norm_in_parts(norm_type)
+        number = self.values.dtype.type
+        return RowGradient(self.rows, self.values / number(largest) * number(max_norm / norm))
+
+    def _check_finite(self) -> None:
+        finite = np.isfinite(self.values)
+        if not finite.all():
+            place = int(np.flatnonzero(~finite.all(axis=1))[0])
+            raise ValueError(
+                "The values of a gradient must be finite to be clipped. "
+                f"Got {self.values[~finite][0]} in row {self.rows[place]}."
+            )
+
+    def _norm_in_parts(self, norm_type: float) -> tuple[float, float]:
+        """The largest absolute value, and the norm of the values divided by it.
+
+        The powers of the values themselves leave the range of floats long before their norm does.
+        """
+        sizes = np.abs(self.values.astype(np.float64)).ravel()
+        largest = float(sizes.max(initial=0))
+        if largest == 0 or not math.isfinite(largest):
+            return largest, 1.0
+        return largest, float(np.linalg.norm(sizes / largest, norm_type))
 
 
 def is_real(value: Any) -> bool:

@@ -49,10 +49,17 @@ def clip_norms(vectors: Array, max_norm: float, norm_type: float = 2.0) -> Array
 
     The 1e-7 keeps the result strictly inside and is part of the definition in PyTorch's embedding.
     """
-    norms = _norms(vectors, norm_type)
+    with np.errstate(over="ignore"):
+        norms = _norms(vectors, norm_type)
     number = vectors.dtype.type
     factors = np.where(norms > max_norm, number(max_norm) / (norms + number(1e-7)), number(1))
-    return vectors * factors
+    clipped = vectors * factors
+    far = np.isinf(norms[..., 0])
+    if far.any():
+        # A norm beyond the range of floats, beside which 1e-7 is nothing.
+        shares = vectors[far] / np.abs(vectors[far]).max(axis=-1, keepdims=True)
+        clipped[far] = shares * (number(max_norm) / _norms(shares, norm_type))
+    return clipped
 
 
 def _norms(vectors: Array, norm_type: float) -> Array:

@@ -23,14 +23,27 @@ def read_shape(input_shape: Any, n_axes: int = 0) -> Shape:
     return tuple(axes)
 
 
-def read_array(owner: str, inputs: Any) -> NDArray[Any]:
-    """The inputs of a layer as an array of at least one axis."""
+def as_array(what: str, values: Any) -> NDArray[Any]:
+    """Values as an array; `what` names them in the errors."""
+    if is_masked(values):
+        raise TypeError(f"{what} must not be masked. Got a masked array: fill it or compress it.")
     try:
-        array = np.asarray(inputs)
+        return np.asarray(values)
     except ValueError as error:
         raise ValueError(
-            f"The inputs of {owner} must be an array. Got sequences that differ in length."
+            f"{what} must be an array. Got sequences that differ in length."
         ) from error
+
+
+def is_masked(values: Any) -> bool:
+    """Whether values are a masked array or a list of such, whose masks NumPy would drop."""
+    types = set(map(type, values)) if isinstance(values, list | tuple) else {type(values)}
+    return any(issubclass(own, np.ma.MaskedArray) for own in types)
+
+
+def read_array(owner: str, inputs: Any) -> NDArray[Any]:
+    """The inputs of a layer as an array of at least one axis."""
+    array = as_array(f"The inputs of {owner}", inputs)
     if array.ndim == 0:
         raise ValueError(
             f"The inputs of {owner} must be an array with one row per sample. "
@@ -45,6 +58,16 @@ def read_numbers(owner: str, inputs: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"The inputs of {owner} must be real numbers. Got dtype {array.dtype}.")
     return array.astype(dtype, copy=False)
+
+
+def read_grad(grad_output: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """`grad_output` as an array if it holds real numbers in the shape of the output."""
+    grad = as_array("grad_output", grad_output)
+    if grad.dtype.kind not in "biuf":
+        raise TypeError(f"grad_output must hold real numbers. Got dtype {grad.dtype} instead.")
+    if grad.shape != shape:
+        raise ValueError(f"grad_output must have shape {shape}. Got {grad.shape} instead.")
+    return grad
 
 
 def _is_length(axis: Any) -> bool:

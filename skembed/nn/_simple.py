@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from ._initializers import initialize
 from ._layers import ACTIVATIONS, dense, dense_backward
 from ._row_gradient import RowGradient
-from ._shapes import Shape, read_array, read_numbers, read_shape
+from ._shapes import Shape, read_array, read_grad, read_numbers, read_shape
 from ._table import RandomState, Weight, check_dtype, check_grad, check_integer, make_rng
 
 Array = NDArray[np.floating]
@@ -121,7 +121,11 @@ class Flatten:
         """Return the output, and the function that leads back."""
         array = read_array("Flatten", inputs)
         output = array.reshape(len(array), math.prod(array.shape[1:]))
-        return output, lambda grad: (np.reshape(grad, array.shape), [])
+
+        def back(grad: Any) -> tuple[Any, Found]:
+            return read_grad(grad, output.shape).reshape(array.shape), []
+
+        return output, back
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the output: the first axis and the product of the others."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._indices import read_indices
+from ._shapes import is_masked
 from ._table import check_integer
 
 Codes = NDArray[np.intp]
@@ -123,7 +124,7 @@ class Vocabulary:
         Raises
         ------
         TypeError
-            If `texts` is one string, or a text is not a string.
+            If `texts` is one string or a table, or a text is not a string.
         ValueError
             If no symbol is left.
         """
@@ -218,7 +219,7 @@ class Vocabulary:
             raise ValueError(f"side must be 'post' or 'pre'. Got {side!r} instead.")
         if isinstance(texts, str):
             raise TypeError(f"texts must be a list of texts. Got the string {texts!r}: wrap it.")
-        rows = self.encode(list(texts))
+        rows = self.encode(texts)
         if length is None:
             length = max((len(row) for row in rows), default=0)
         check_integer("encode_padded", "length", length, 0)
@@ -258,6 +259,8 @@ class Vocabulary:
         array([[1, 2],
                [0, 2]])
         """
+        if is_masked(symbols):
+            raise TypeError("Symbols must be strings. Got a masked array: fill it or compress it.")
         array = np.asarray(symbols, dtype=object)
         codes = np.empty(array.shape, dtype=np.intp)
         flat = codes.reshape(-1)
@@ -322,9 +325,14 @@ def _split(text: str, pattern: re.Pattern[str] | None, lowercase: bool) -> Seque
 
 
 def _check_several(values: Any, name: str) -> Iterable[Any]:
-    """`values` if there can be several of them."""
+    """`values` if there can be several of them; of a table only the names would be read."""
     if not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of strings. Got {values!r} instead.")
+    if isinstance(values, Mapping) or len(getattr(values, "shape", (0,))) != 1:
+        raise TypeError(
+            f"{name} must be a list of strings. Got {type(values).__name__} instead: give one "
+            "column of it, or a list."
+        )
     return values
 
 

@@ -14,6 +14,7 @@ from ._indices import Indices, check_range, flatten_ragged, read_indices, rows_n
 from ._initializers import initialize
 from ._row_gradient import RowGradient, check_norm_type, is_real
 from ._rows import clip_norms, lookup, sum_sorted
+from ._shapes import as_array, read_grad
 
 Array = NDArray[np.floating]
 Weight = ArrayLike | Callable[..., Any] | None
@@ -55,9 +56,9 @@ class Table:
             num_embeddings is None
             and weight is not None
             and not callable(weight)
-            and np.ndim(weight) == 2
+            and (given := as_array("weight", weight)).ndim == 2
         ):
-            num_embeddings = len(np.asarray(weight))
+            num_embeddings = len(given)
         if num_embeddings is not None:
             self.build(num_embeddings)
 
@@ -140,9 +141,9 @@ class Table:
         if not isinstance(self._start, str):
             self._start = None  # The values given live on in the table alone.
 
-    def _build_for(self, codes: Any) -> None:
-        """Make the table large enough for these first `codes` and the padding row."""
-        self.build(max(rows_needed(codes), 0 if self.padding_idx is None else self.padding_idx + 1))
+    def _rows_for(self, codes: Any) -> int:
+        """Rows of a table that is large enough for these first `codes` and the padding row."""
+        return max(rows_needed(codes), 0 if self.padding_idx is None else self.padding_idx + 1)
 
     def parameters(self) -> dict[str, Array]:
         """Return the trainable arrays by name, ``{"weight": table}``; not copies."""
@@ -213,9 +214,12 @@ class Table:
                 shown.append(f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    def _codes(self, indices: Any) -> tuple[Indices, Any]:
-        """Checked row numbers in one flat array, and their shape (a list for a ragged list)."""
-        size = len(self.weight)
+    def _codes(self, indices: Any, size: int | None = None) -> tuple[Indices, Any]:
+        """Checked row numbers in one flat array, and their shape (a list for a ragged list).
+
+        `size` is given where the table is not made yet.
+        """
+        size = len(self.weight) if size is None else size
         codes = read_indices(indices, size)
         if isinstance(codes, list):
             arrays, shapes = flatten_ragged(codes, size)
@@ -246,13 +250,23 @@ class Table:
         return RowGradient(np.zeros(0, np.intp), np.zeros((0, self.embedding_dim), self.dtype))
 
 
+def show_options(table: Table, name: str | None) -> str:
+    """Options of a layer made of tables as the end of its call, those with other values alone."""
+    options = {
+        "learning_rate_multiplier": (table.learning_rate_multiplier, 1),
+        "name": (name, None),
+        "dtype": (table.dtype.name, "float32"),
+    }
+    return "".join(f", {key}={own!r}" for key, (own, usual) in options.items() if own != usual)
+
+
 def pretrained(
     layer_class: type[Any], weight: ArrayLike, freeze: bool, padding_idx: int | None, **options: Any
 ) -> Any:
     """A layer with the vectors given, frozen or not; the padding row keeps its values."""
     if not isinstance(freeze, bool | np.bool_):
         raise TypeError(f"freeze must be a bool. Got {freeze!r} instead.")
-    values = np.asarray(weight)
+    values = as_array("weight", weight)
     dtype = values.dtype if hasattr(weight, "__array__") else np.dtype(np.float32)
     if values.ndim != 2 or 0 in values.shape:
         raise ValueError(
@@ -274,13 +288,7 @@ def pretrained(
 
 def check_grad(grad_output: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """`grad_output` as an array of `dtype` if it has the shape of the output."""
-    grad = np.asarray(grad_output)
-    if grad.dtype.kind not in "biuf":
-        raise TypeError(f"grad_output must hold real numbers. Got dtype {grad.dtype} instead.")
-    grad = grad.astype(dtype, copy=False)
-    if grad.shape != shape:
-        raise ValueError(f"grad_output must have shape {shape}. Got {grad.shape} instead.")
-    return grad
+    return read_grad(grad_output, shape).astype(dtype, copy=False)
 
 
 def make_rng(random_state: RandomState) -> np.random.Generator:
@@ -292,11 +300,15 @@ def make_rng(random_state: RandomState) -> np.random.Generator:
 
 def check_dtype(owner: str, dtype: DTypeLike) -> np.dtype[Any]:
     """`dtype` as a NumPy dtype if it is float32 or float64."""
-    if dtype is None or np.dtype(dtype) not in (np.float32, np.float64):
+    try:
+        found = None if dtype is None else np.dtype(dtype)
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found not in (np.float32, np.float64):
         raise ValueError(
             f"The 'dtype' parameter of {owner} must be float32 or float64. Got {dtype!r} instead."
         )
-    return np.dtype(dtype)
+    return found
 
 
 def check_integer(owner: str, name: str, value: Any, low: int, high: int | None = None) -> int:

@@ -112,7 +112,7 @@ def read_word_vectors(
     if not words:
         raise ValueError(f"{os.fspath(path)} holds no vectors.")
     vocabulary = Vocabulary(
-        words, tokens=tokens, unknown=unknown, padding=padding, lowercase=lowercase
+        list(words), tokens=tokens, unknown=unknown, padding=padding, lowercase=lowercase
     )
     mean = np.mean(list(words.values()), axis=0, dtype=np.float64)
     added = {padding: np.zeros_like(mean), unknown: mean}

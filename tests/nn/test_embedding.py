@@ -180,6 +180,10 @@ def test_equal_lengths_give_one_array():
         (np.zeros(0), TypeError, "dtype float64"),
         (True, TypeError, "True, dtype bool"),
         ([True, False], TypeError, "True, dtype bool"),
+        (np.array([0, True], dtype=object), TypeError, "True, dtype object"),
+        (np.array([0, np.False_], dtype=object), TypeError, r"Got (np\.)?False_?, dtype object"),
+        (np.array([np.uint64(3), -1], dtype=object), IndexError, "Index -1 at position 1"),
+        ([np.ma.array([1, 2], mask=[0, 1])] * 2, TypeError, "Got a masked array"),
         ("a", TypeError, "'a', dtype <U1"),
         (["a", "b"], TypeError, "'a', dtype <U1"),
         ([1, None], TypeError, "None, dtype object"),
@@ -204,6 +208,10 @@ def test_bad_gradients():
         make().backward([1, 2], np.zeros((2, 4)))
     with pytest.raises(ValueError, match=r"shape \(1, 3\)"):
         make().backward([[1], [1, 2]], [np.zeros((2, 3)), np.zeros((1, 3))])
+    with pytest.raises(ValueError, match=r"grad_output must be an array.*that differ in length"):
+        make().backward([0, 1], [[1, 2], [3]])
+    with pytest.raises(TypeError, match="grad_output must not be masked"):
+        make().backward([0], np.ma.array([[1, 2, 3]], mask=[[0, 1, 0]]))
 
 
 @pytest.mark.parametrize(
@@ -224,6 +232,18 @@ def test_bad_gradients():
         (dict(learning_rate_multiplier=np.inf), ValueError, "Got inf"),
         (dict(dtype=np.float16), ValueError, "'dtype' .* float32 or float64"),
         (dict(dtype=int), ValueError, "'dtype' .* float32 or float64"),
+        (dict(dtype="foo"), ValueError, "'dtype' .* float32 or float64. Got 'foo'"),
+        (dict(weight=[[1, 2], [3]]), ValueError, "weight must be an array. Got sequences"),
+        (
+            dict(num_embeddings=None, weight=[[1, 2], [3]]),
+            ValueError,
+            "weight must be an array. Got sequences that differ in length",
+        ),
+        (
+            dict(weight=np.ma.array(np.ones((4, 2)), mask=np.eye(4, 2))),
+            TypeError,
+            "weight must not be masked",
+        ),
         (dict(weight=np.zeros((3, 4))), ValueError, r"shape \(4, 2\). Got \(3, 4\)"),
         (dict(weight=[[np.nan, 0]] * 4), ValueError, r"finite.* Got nan at \(0, 0\)"),
         (dict(weight="glorot"), ValueError, "'glorot' is not the name .* he_normal"),
@@ -443,3 +463,13 @@ def test_options_that_are_no_numbers_are_named(option):
 def test_the_dtype_of_a_frame_is_that_of_its_numbers():
     assert Embedding.from_pretrained(pd.DataFrame([[1 / 3]])).weight.item() == 1 / 3
     assert Embedding.from_pretrained([[1 / 3]]).weight.dtype == np.float32
+
+
+def test_integers_kept_as_objects_stay_the_integers_that_they_are():
+    layer = make()
+    given = np.array([np.uint64(3), np.int8(1)], dtype=object)
+    np.testing.assert_array_equal(layer(given), layer([3, 1]))
+    with pytest.raises(ValueError, match=r"weight must be an array.*that differ in length"):
+        Embedding.from_pretrained([[1, 2], [3]])
+    with pytest.raises(TypeError, match="weight must not be masked"):
+        Embedding.from_pretrained(np.ma.array([[1.0, 2.0]], mask=[[0, 1]]))

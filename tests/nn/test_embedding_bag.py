@@ -208,6 +208,12 @@ def test_report():
         (dict(indices=[0, 1], offsets=[-1, 1]), ValueError, "start with 0. Got -1"),
         (dict(indices=[0, 1], offsets=np.zeros(0, int)), ValueError, "empty, but there are 2"),
         (dict(indices=[0, 1], offsets=[0.0, 1.0]), TypeError, r"0\.0, dtype float64"),
+        (dict(indices=[0, 1], offsets=[0.0]), TypeError, "offsets must be integers"),
+        (
+            dict(indices=[0, 1], offsets=np.ma.array([0], mask=[1])),
+            TypeError,
+            "offsets must be integers. Got a masked array",
+        ),
         (dict(indices=[0, 1], offsets=[[0]]), ValueError, "must be a vector"),
         (dict(indices=[[0, 5]]), IndexError, r"Index 5 at position \(0, 1\) .* \[0, 5\)"),
         (dict(indices=[0, -1], offsets=[0]), IndexError, "Index -1 at position 1"),
@@ -253,3 +259,48 @@ def test_what_is_not_a_number_is_no_reason_to_fail():
     layer.weight[...] = weight
     assert np.isnan(layer([[0, 1]])[0, 0])
     assert layer.backward([[0, 1]], np.ones((1, 2))).rows.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        ([["2", "3"]], TypeError, "per_sample_weights must hold real numbers. Got dtype <U1"),
+        ([["a", "b"]], TypeError, "per_sample_weights must hold real numbers. Got dtype <U1"),
+        ([[1j, 0]], TypeError, "per_sample_weights must hold real numbers. Got dtype complex"),
+        ([[1], [2, 3]], ValueError, "per_sample_weights must be an array. Got sequences"),
+        (np.ma.array([[1.0, 2.0]], mask=[[0, 1]]), TypeError, "per_sample_weights .* masked"),
+        (1.0, ValueError, r"per_sample_weights must have the shape .* Got \(\)"),
+    ],
+)
+def test_weights_that_are_no_numbers(weights, error, message):
+    with pytest.raises(error, match=message):
+        make(mode="sum")([[0, 1]], per_sample_weights=weights)
+
+
+def test_bad_weights_of_a_ragged_list():
+    layer, bags = make(mode="sum"), [[0, 1], [2]]
+    with pytest.raises(TypeError, match="per_sample_weights must not be masked"):
+        layer(bags, per_sample_weights=[np.ma.array([1.0, 2.0], mask=[0, 1]), [1.0]])
+    with pytest.raises(ValueError, match="per_sample_weights must have the shape"):
+        layer(bags, per_sample_weights=1.0)
+    float32 = EmbeddingBag(5, 3, mode="sum")
+    with pytest.raises(ValueError, match=r"per_sample_weights must be finite.*Got inf"):
+        float32(bags, per_sample_weights=[np.array([1e300, 1.0]), [1.0]])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        dict(indices=[0, 5], offsets=[1]),
+        dict(indices=[0, 5]),
+        dict(indices=[[0, 5]], per_sample_weights=[[1.0]]),
+        dict(indices=[[[0, 5]], [[1], [2]]]),
+    ],
+)
+def test_a_call_that_fails_fixes_no_number_of_rows(arguments):
+    layer = EmbeddingBag(None, 2, mode="sum", padding_idx=1, random_state=0)
+    with pytest.raises((ValueError, TypeError)):
+        layer(**arguments)
+    assert layer.num_embeddings is None
+    assert layer([[0, 8]]).shape == (1, 2)
+    assert layer.num_embeddings == 9

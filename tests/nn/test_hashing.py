@@ -234,9 +234,17 @@ def test_one_row_is_enough():
 
 
 def test_repr():
-    assert repr(make_hash()) == "HashEmbedding(7, 4, num_hashes=2, num_importances=11)"
-    expected = "QuotientRemainderEmbedding(10, 4, num_remainders=4, operation='multiply')"
-    assert repr(make_composed()) == expected
+    usual = "HashEmbedding(7, 4, num_hashes=2, num_importances=11"
+    assert repr(HashEmbedding(7, 4, num_importances=11)) == f"{usual})"
+    assert repr(make_hash()) == f"{usual}, dtype='float64')"
+    layer = make_hash(learning_rate_multiplier=0.5, name="words")
+    assert repr(layer) == f"{usual}, learning_rate_multiplier=0.5, name='words', dtype='float64')"
+    assert repr(eval(repr(layer))) == repr(layer)
+    usual = "QuotientRemainderEmbedding(10, 4, num_remainders=4, operation='multiply'"
+    assert repr(QuotientRemainderEmbedding(10, 4)) == f"{usual})"
+    layer = make_composed(learning_rate_multiplier=0, name="ids")
+    assert repr(layer) == f"{usual}, learning_rate_multiplier=0, name='ids', dtype='float64')"
+    assert repr(eval(repr(layer))) == repr(layer)
 
 
 def test_random_state():

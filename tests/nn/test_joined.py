@@ -1,5 +1,7 @@
 """Networks of layers: exact gradients, names, shapes, and what may stand where."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -255,3 +257,42 @@ def test_shapes_that_are_not_known():
     assert Concatenate(flat, Input()).output_shape([(None, None), (None, 5)]) == (None, None)
     with pytest.raises(ValueError, match="layer Vocabulary does not tell the shape"):
         Sequential(Vocabulary(["a"]), Embedding(3, 2)).output_shape((None,))
+
+
+def test_the_way_back_ends_where_a_layer_passes_no_gradient_on():
+    network = Sequential(Flatten(), EmbeddingBag(6, 3, dtype=np.float64), dense(3, 1))
+    check_gradients(network, CODES.reshape(5, 2, 1))
+    assert Sequential(Flatten(), embedding()).forward(CODES)[1](np.ones((5, 2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("network", "inputs", "shape"),
+    [
+        (Flatten(), np.zeros((2, 3, 4)), (2, 12)),
+        (Sequential(Concatenate(embedding(), Input())), ([1, 2], NUMBERS[:2]), (2, 5)),
+    ],
+)
+def test_gradients_of_another_shape_are_refused(network, inputs, shape):
+    backward = network.run(inputs)[1]
+    backward(np.zeros(shape))
+    for wrong in (np.zeros(shape[::-1]), np.zeros((*shape, 1)), np.zeros(())):
+        with pytest.raises(
+            ValueError, match=rf"grad_output must have shape {re.escape(str(shape))}"
+        ):
+            backward(wrong)
+    with pytest.raises(TypeError, match=r"grad_output must hold real numbers\. Got dtype object"):
+        backward(None)
+    with pytest.raises(ValueError, match=r"grad_output must be an array.*that differ in length"):
+        backward([[1], [1, 2]])
+
+
+@pytest.mark.parametrize("layer", [Flatten(), dense(2, 1)])
+def test_masked_inputs_and_gradients_are_refused(layer):
+    masked = np.ma.array(np.ones((3, 2)), mask=np.eye(3, 2))
+    name = type(layer).__name__
+    for inputs in (masked, list(masked)):
+        with pytest.raises(TypeError, match=f"inputs of {name} must not be masked"):
+            layer(inputs)
+    output, backward = layer.run(masked.data)
+    with pytest.raises(TypeError, match="grad_output must not be masked"):
+        backward(np.ma.array(output))

@@ -237,3 +237,16 @@ def test_a_table_of_one_row_may_be_a_part_of_a_wider_one():
     optimizer.update(parameters, gradient, optimizer.init(parameters), 0.5)
     assert wide[0].tolist() == [-0.5] * 3 + [0.0] * 5
     assert not wide[1:].any()
+
+
+def test_adam_counts_its_steps_under_a_name_of_its_own():
+    with pytest.raises(ValueError, match=r"may have the name 'step'.*\['w', 'step'\]: rename it"):
+        Adam().init({"w": np.zeros(2), "step": np.zeros(2)})
+    assert Adagrad().init({"step": np.zeros(2)}).keys() == {"step"}
+
+
+def test_masked_arrays_are_no_parameters():
+    plain, masked = np.zeros(2), np.ma.array(np.zeros(2), mask=[0, 1])
+    for value, gradient in ((masked, plain), (plain, masked)):
+        with pytest.raises(TypeError, match=r"'w' must be an array .* Got MaskedArray"):
+            SGD().update({"w": value}, {"w": gradient}, {}, 0.5)

@@ -99,6 +99,7 @@ def test_sound_gradients():
         (lambda g: g.scale(np.nan), "finite number. Got nan"),
         (lambda g: g.clip(0), "above 0. Got 0"),
         (lambda g: g.clip(np.nan), "above 0. Got nan"),
+        (lambda g: g.clip(1.0, 0.5), r"at least 1 .* Got 0\.5"),
         (lambda g: g.norm(0.5), r"at least 1 .* Got 0\.5"),
         (lambda g: g.add(RowGradient(ROWS, np.ones((2, 3)))), "Got 4 and 3"),
     ],
@@ -208,3 +209,44 @@ def test_clip_norms(norm_type):
     norm = np.linalg.norm(vectors[0], norm_type)
     np.testing.assert_allclose(clipped[0], vectors[0] / (norm + 1e-7), rtol=1e-12)
     np.testing.assert_array_equal(clipped[1:], vectors[1:])
+
+
+@pytest.mark.parametrize("size", [1e-4, 1e4])
+def test_norms_of_high_powers_stay_in_the_range_of_floats(size):
+    gradient = RowGradient(np.array([1, 4]), np.array([[size, 0.0], [0.0, -size]]))
+    assert gradient.norm(100) == pytest.approx(size * 2**0.01)
+    clipped = gradient.clip(size / 2, 100)
+    assert clipped.norm(100) == pytest.approx(size / 2)
+    np.testing.assert_allclose(clipped.values, gradient.values / 2 ** (1 + 0.01))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradients_are_clipped_wherever_their_norm_lies(dtype):
+    largest, least = np.finfo(dtype).max, np.finfo(dtype).tiny
+    for size in (largest, least):
+        gradient = RowGradient(np.array([1, 4]), np.full((2, 2), size, dtype))
+        clipped = gradient.clip(float(least) / 4)
+        assert clipped.values.dtype == dtype
+        np.testing.assert_allclose(clipped.values, least / 8, rtol=1e-3)
+    assert gradient.clip(1.0) is gradient
+
+
+def test_a_gradient_that_is_not_finite_has_no_direction():
+    for bad in (np.nan, np.inf, -np.inf):
+        gradient = RowGradient(np.array([7, 2]), np.array([[1.0, 2.0], [3.0, bad]]))
+        assert not np.isfinite(gradient.norm())
+        with pytest.raises(ValueError, match=r"gradient must be finite .* in row 2"):
+            gradient.clip(1.0)
+    assert RowGradient(np.zeros(0, int), np.zeros((0, 2))).clip(1.0).norm() == 0
+
+
+@pytest.mark.parametrize("norm_type", [1, 1.5, 2, 3, np.inf])
+def test_vectors_are_shortened_though_their_norm_is_beyond_the_range(norm_type):
+    vectors = np.array([[1e20, 0.0], [3e38, 3e38], [0.1, 0.2], [0.0, 0.0]], np.float32)
+    clipped = clip_norms(vectors, 1.0, norm_type)
+    assert clipped.dtype == np.float32
+    np.testing.assert_allclose(clipped[0], [1, 0], rtol=1e-6)
+    np.testing.assert_allclose(clipped[1], 2 ** (-1 / norm_type), rtol=1e-6)
+    np.testing.assert_array_equal(clipped[2:], vectors[2:])
+    np.testing.assert_array_equal(clip_norms(vectors[0], 1.0, norm_type), clipped[0])
+    np.testing.assert_array_equal(clip_norms(vectors[:, None], 1.0, norm_type)[:, 0], clipped)

@@ -3,6 +3,7 @@
 import gzip
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,6 +114,15 @@ def test_a_table_of_strings():
     assert vocabulary.encode_symbols("low").shape == ()
 
 
+FRAME = pd.DataFrame({"a": ["b", "a"]})
+
+
+def test_a_column_of_a_frame_holds_texts():
+    assert Vocabulary.fit(FRAME["a"], unknown=None).symbols == ("a", "b")
+    codes = Vocabulary("ab", padding="_").encode_padded(FRAME["a"].to_numpy())
+    assert codes.tolist() == [[2], [1]]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -140,6 +150,22 @@ def test_a_table_of_strings():
         (lambda: Vocabulary("ab", padding="_").encode_padded(["a"], -1), ValueError, "Got -1"),
         (lambda: Vocabulary("ab", padding="_").encode_padded("ab"), TypeError, "list of texts"),
         (lambda: Vocabulary.fit("abc"), TypeError, "put it in a list"),
+        (lambda: Vocabulary({"a": 1}), TypeError, "symbols must be a list .* Got dict"),
+        (lambda: Vocabulary.fit({"a": ["b"]}), TypeError, "texts must be a list .* Got dict"),
+        (lambda: Vocabulary.fit(FRAME), TypeError, "texts must be a list .* Got DataFrame"),
+        (lambda: Vocabulary("ab").encode(FRAME), TypeError, "texts .* Got DataFrame"),
+        (lambda: Vocabulary("ab").encode({"a": "b"}), TypeError, "texts .* Got dict"),
+        (lambda: Vocabulary("ab").encode(np.array("ab")), TypeError, "texts .* Got ndarray"),
+        (
+            lambda: Vocabulary("ab", padding="_").encode_padded(FRAME),
+            TypeError,
+            "texts .* Got DataFrame",
+        ),
+        (
+            lambda: Vocabulary("ab").encode_symbols(np.ma.array(["a", "b"], mask=[0, 1])),
+            TypeError,
+            "Symbols must be strings. Got a masked array",
+        ),
         (lambda: Vocabulary.fit([b"abc"]), TypeError, "of type bytes"),
         (lambda: Vocabulary.fit([None]), TypeError, "None of type NoneType"),
         (lambda: Vocabulary.fit([""], unknown=None), ValueError, "at least one symbol"),
