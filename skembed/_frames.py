@@ -345,10 +345,12 @@ def stack_values(arrays: Sequence[Array]) -> Array:
     return np.concatenate(arrays if held else [as_objects(array) for array in arrays])
 
 
-def read_masked(X: np.ma.MaskedArray) -> Array:
-    """The cells of a masked array as objects, None where it is masked."""
+def read_masked(X: Any) -> Any:
+    """The cells of a masked array as objects, None where it is masked; all else as it came."""
+    if not isinstance(X, np.ma.MaskedArray) or not X.mask.any():
+        return X
     cells = as_objects(X.data)
-    cells[np.ma.getmaskarray(X)] = None
+    cells[X.mask] = None
     return cells
 
 

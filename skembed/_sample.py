@@ -112,8 +112,7 @@ def read_input(estimator: Any, X: Any, *, reset: bool) -> Frame:
         if not reset:
             _check_order(estimator, frame)
         return frame
-    if isinstance(X, np.ma.MaskedArray):
-        X = read_masked(X)
+    X = read_masked(X)
     if isinstance(X, list | tuple):
         # Keeps the types apart: [["a", 1]] would become strings.
         X = _as_cells(X)
@@ -218,7 +217,7 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     if sample_weight is None:
         return _ones(n_rows)
     try:
-        weight = np.asarray(sample_weight)
+        weight = np.asarray(read_masked(sample_weight))
         # Strings and other objects that are numbers pass, as everywhere in scikit-learn.
         if weight.dtype.kind not in "biuc":
             with np.errstate(over="ignore"):  # Infinity is refused below.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
-from ._frames import find_missing, to_array
+from ._frames import find_missing, read_masked, to_array
 
 
 def used_rows(weight: NDArray[np.float64]) -> NDArray[np.intp] | slice:
@@ -48,7 +48,7 @@ def reject_not_finite(array: NDArray[Any], rows: NDArray[np.intp] | slice) -> No
 
 def _as_array(y: Any) -> NDArray[Any]:
     try:
-        array = to_array(y)
+        array = to_array(read_masked(y))
     except ValueError as error:
         raise ValueError("y must hold rows of one length. Some differ.") from error
     if array.dtype.kind in "mMcV":

@@ -101,9 +101,7 @@ def _as_column(values: Any) -> Any:
             f"{repr(values) if is_one else type(values).__name__}: wrap a single value in a list, "
             "and take one column of a table."
         )
-    if isinstance(values, np.ma.MaskedArray):
-        values = read_masked(values)
-    values = as_series(values)
+    values = as_series(read_masked(values))
     if hasattr(values, "to_pylist"):  # an array of Arrow without a Series around it
         values = values.to_pylist()
     if not hasattr(values, "dtype"):

@@ -211,6 +211,11 @@ BAD_TARGETS = {
         "numbers or labels. Got dtype datetime",
     ),
     "infinity": ([np.inf] * N, ValueError, "y contains infinity"),
+    "masked in a row": (
+        np.ma.array(ROWS, mask=ROWS == 3),
+        ValueError,
+        "NaN or None .first in row 3",
+    ),
     "NaT": ([pd.NaT] * N, ValueError, "NaN or None .first in row 0"),
     "a signalling NaN": ([1] * 9 + [SIGNALLING], ValueError, "NaN or None .first in row 9"),
     "a missing category": (
@@ -249,6 +254,7 @@ BAD_WEIGHTS = {
     "complex numbers": (np.ones(N) * 1j, "(?i)complex"),
     "missing": ([None] * N, "sample_weight contains NaN"),
     "infinity": ([np.inf] * N, "sample_weight contains infinity .first in row 0"),
+    "one that is masked": (np.ma.array(ROWS, mask=ROWS == 3), "contains NaN .first in row 3"),
     "one that is missing": ([1.0] * 9 + [np.nan], "sample_weight contains NaN .first in row 9"),
     "long doubles beyond floats": ([1] * 9 + [BEYOND], "sample_weight contains infinity"),
     "a signalling NaN": ([1] * 9 + [SIGNALLING], "sample_weight must be numbers.*NaN"),
@@ -1177,6 +1183,17 @@ def test_masked_cells_are_missing_values():
     )
     embedding = InputEmbedding().fit(missing)
     np.testing.assert_array_equal(embedding.transform(cells), embedding.transform(missing))
+
+
+def test_what_has_a_mask_and_is_no_masked_array_is_read_as_it_is():
+    frame = TOWN[:4].assign(_mask=[True, True, False, True])
+    labels = pd.array([1, 2, 1, None], dtype="Int64")
+    embedding = InputEmbedding().fit(frame)
+    assert embedding.transform(frame).tolist() == [[1, 0, 1], [1, 0, 1], [0, 1, 0], [0, 1, 1]]
+    output = pd.DataFrame(embedding.transform(frame), columns=["a", "b", "_mask"])
+    assert embedding.inverse_transform(output)[:, 0].tolist() == list("aabb")
+    with pytest.raises(ValueError, match="first in row 3"):
+        regressor().fit(frame, labels)
 
 
 def test_dates_without_a_unit_are_missing_values():
