@@ -164,7 +164,9 @@ def write_codes(
             values = _as_strings(values, column)
         return graph.number(flat, *_at_least_one(values, codes, "no such"), "strings")
     if column.dtype.kind in "ib":
-        whole = {int(v): c for v, c in zip(values, codes, strict=True) if v == int(v)}
+        # An input of integers holds no others.
+        pairs = zip(values, codes, strict=True)
+        whole = {int(v): c for v, c in pairs if in_int64([v]) and v == int(v)}
         return _number_integers(graph, graph.cast(flat, np.int64), whole)
     found = _number_floats(graph, flat, values, codes, column)
     return graph.add("Where", graph.add("IsNaN", flat), missing_code, found)
@@ -200,13 +202,16 @@ def _number_floats(
     graph: Graph, flat: str, values: Sequence[Any], codes: Sequence[int], column: InputColumn
 ) -> str:
     """Codes of numbers given as floats, whatever that of NaN."""
-    if all(float(column.dtype.type(value)) == value == int(value) for value in values):
+    if in_int64(values) and all(
+        float(column.dtype.type(value)) == value == int(value) for value in values
+    ):
         # Exact up to 2**53, where keys of ONNX are float32.
         integers = graph.cast(flat, np.int64)
         found = _number_integers(graph, integers, dict(zip(map(int, values), codes, strict=True)))
         same = graph.add("Equal", graph.cast(integers, column.dtype), flat)
         return graph.add("Where", same, found, UNKNOWN)
-    keys = [float(np.float32(value)) for value in values]
+    with np.errstate(over="ignore"):
+        keys = [float(np.float32(value)) for value in values]
     if len(set(keys)) < len(keys):
         raise ValueError(
             f"The categories of column {column.feature!r} are too close to each other for the "

@@ -17,6 +17,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import skembed.onnx
 from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor
+from skembed._graph import Graph
+from skembed._graph_columns import InputColumn, write_codes
+from skembed._vocabulary import ColumnVocabulary
 from skembed.onnx import to_onnx
 
 pytestmark = [pytest.mark.onnx, pytest.mark.usefixtures("half_of_each")]
@@ -234,6 +237,39 @@ def test_integers_that_came_as_floats():
     new = pd.DataFrame({"id": [*ids, 16_777_218.0, 4.5, 1e300]})
     outputs = run(to_onnx(fitted, double=True), new)
     np.testing.assert_array_equal(outputs["variable"], fitted.transform(new))
+
+
+def test_whole_numbers_beyond_64_bits():
+    X = pd.DataFrame({"x": [1.0, 2.0**70, np.nan] * 40})
+    fitted = encoder().fit(X, Y)
+    new = pd.DataFrame({"x": [1.0, 2.0**70, np.nan, 2.0**71, -(2.0**63), 3.0]})
+    for double in (False, True):
+        outputs = run(to_onnx(fitted, double=double), new)
+        np.testing.assert_array_equal(outputs["variable"], fitted.transform(new))
+    huge = pd.DataFrame({"x": [1.0, 1e300, np.nan] * 40})
+    fitted = encoder().fit(huge, Y)
+    outputs = run(to_onnx(fitted, double=True), huge[:3])
+    np.testing.assert_array_equal(outputs["variable"], fitted.transform(huge[:3]))
+
+
+def test_infinity_as_a_token():
+    X = pd.DataFrame({"x": [1.0, 2.0, np.nan] * 40})
+    fitted = encoder().fit(X, Y)
+    model = to_onnx(fitted, missing={"x": np.inf})
+    outputs = run(model, pd.DataFrame({"x": [1.0, 2.0, np.nan, np.inf, 3.0]}))
+    expected = fitted.transform(pd.DataFrame({"x": [1.0, 2.0, np.nan, np.nan, 3.0]}))
+    np.testing.assert_array_equal(outputs["variable"], expected)
+
+
+def test_an_input_of_integers_holds_no_others():
+    categories = np.array([1.0, 2.5, 2.0**70])
+    counts = np.ones(3, dtype=np.int64)
+    vocabulary = ColumnVocabulary(categories, counts, np.zeros(3, dtype=bool))
+    graph, column = Graph(), InputColumn("x", "x", np.dtype(np.int64))
+    write_codes(graph, column, vocabulary, "embed", {"x": np.inf})
+    (found,) = [node for node in graph.nodes if node.operator == "LabelEncoder"]
+    assert found.attributes["keys_int64s"] == [1]
+    assert found.attributes["values_int64s"] == [1]
 
 
 def test_columns_that_are_always_missing():
