@@ -23,6 +23,7 @@ from ._input_arrays import (
     padding_mask,
     read_for_block,
 )
+from ._input_output import OutputMixin
 from ._input_read import Ragged, check_length, is_nested, read_input
 from ._input_rows import RowsMixin
 from ._input_settings import RULES, read_settings
@@ -37,7 +38,7 @@ from ._input_table import (
 from ._input_target import learn_target
 
 
-class InputEmbedding(RowsMixin, TransformerMixin, DocumentedMixin, BaseEstimator):
+class InputEmbedding(RowsMixin, OutputMixin, TransformerMixin, DocumentedMixin, BaseEstimator):
     """Scale, one-hot encode, split and batch data of any shape.
 
     The preparation of data for a network as one transformer; it trains nothing. Tables of mixed
@@ -79,7 +80,8 @@ class InputEmbedding(RowsMixin, TransformerMixin, DocumentedMixin, BaseEstimator
         as unknown), always count as unknown, or raise an error. Missing numbers stay NaN unless
         this is "error".
     sparse_output : bool, default=False
-        Whether :meth:`transform` returns a ``scipy.sparse.csr_matrix``. Tables only.
+        Whether :meth:`transform` returns a ``scipy.sparse.csr_matrix``. Tables only, and no
+        ``dtype=numpy.float16``, which SciPy's matrices have not.
     padding : {"post", "pre"} or None, default="post"
         Where sequences shorter than ``max_length`` are padded with zeros; longer ones are cut at
         the same end. None keeps them as they are: the output is then a list of arrays.
@@ -214,7 +216,7 @@ class InputEmbedding(RowsMixin, TransformerMixin, DocumentedMixin, BaseEstimator
         -------
         X_new : as from :meth:`transform`
         """
-        return self._apply(self._learn(X, y))
+        return self._learn_and_apply(X, y)
 
     def transform(self, X: Any) -> Any:
         """Scale numbers and one-hot encode the rest.
@@ -312,23 +314,6 @@ class InputEmbedding(RowsMixin, TransformerMixin, DocumentedMixin, BaseEstimator
             return np.zeros((data.n_rows, self.n_features_in_), dtype=bool)
         return padding_mask(data, self._plan.layout)
 
-    def set_output(self, *, transform: Any = None) -> InputEmbedding:
-        """Choose the container of the output of a table.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None, default=None
-            None leaves the choice as it is.
-
-        Returns
-        -------
-        self : InputEmbedding
-        """
-        super().set_output(transform=transform)
-        if transform is not None:
-            self._wants_frame = transform != "default"
-        return self
-
     @property
     def vocabulary_(self) -> dict[Any, Any]:
         """Position of each category's 1."""
@@ -376,6 +361,10 @@ class InputEmbedding(RowsMixin, TransformerMixin, DocumentedMixin, BaseEstimator
         self._keep_target(target)
         return data
 
+    @all_or_nothing
+    def _learn_and_apply(self, X: Any, y: Any) -> Any:
+        return self._apply(self._learn(X, y))
+
     def _read(self, X: Any) -> Any:
         """Data like those of fit, in the form in which :meth:`_apply` takes them."""
         data = self._plan.without_cells(X)
@@ -392,9 +381,5 @@ class InputEmbedding(RowsMixin, TransformerMixin, DocumentedMixin, BaseEstimator
     def _apply(self, data: Any) -> Any:
         if isinstance(self._plan, Table):
             return apply_table(data, self._plan, sparse_output=self.sparse_output)
-        if len(self.output_shape_) != 2 and getattr(self, "_wants_frame", False):
-            raise ValueError(
-                f"Output of shape {self.output_shape_} fits no dataframe. Call "
-                "set_output(transform='default') and flatten the array."
-            )
+        self._check_container(self.output_shape_)
         return apply_block(data, self._plan)

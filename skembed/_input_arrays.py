@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._coded import Coded
-from ._frames import Frame, as_objects, encode_values, is_frame, read
-from ._input_read import Ragged, has_no_rows, has_no_steps
+from ._frames import Frame, is_frame, read
+from ._input_read import Ragged, has_no_rows, has_no_steps, read_scores
 from ._input_settings import InputSettings
 from ._input_table import check_dtype, check_missing, check_range, is_encoded
 from ._one_hot import ZEROS, OneHot, decode, learn_one_hot, to_dense
 from ._scaling import Range, extremes, make_range
+from ._vocabulary import stack_columns
 from .nn._record import Record
 
 Array = NDArray[Any]
@@ -149,20 +150,9 @@ def to_symbols(values: Array | Frame) -> Coded:
     if not isinstance(values, Frame):
         coded = _flat(values).coded(0)
         return Coded(coded.values, coded.codes.reshape(values.shape))
-    columns = [values.coded(j) for j in range(len(values.names))]
-    kinds = {column.values.dtype.kind for column in columns}
-    distinct = np.concatenate(
-        [as_objects(c.values) if len(kinds) > 1 else c.values for c in columns]
-    )
-    joint = encode_values(distinct, "X")
-    # One more cell, for the code -1 of a missing value.
-    places = np.append(joint.codes, -1)
-    starts = np.cumsum([0] + [len(column.values) for column in columns])
-    codes = [
-        places[np.where(column.codes < 0, len(distinct), column.codes.astype(np.intp) + start)]
-        for column, start in zip(columns, starts, strict=False)
-    ]
-    return Coded(joint.values, np.column_stack(codes))
+    n_columns = len(values.names)
+    below = stack_columns([values.coded(j) for j in range(n_columns)])
+    return Coded(below.values, below.codes.reshape(n_columns, -1).T)
 
 
 def learn_block(data: Array | Frame | Ragged, layout: Layout, settings: InputSettings) -> Block:
@@ -254,8 +244,8 @@ def padding_mask(data: Array | Frame | Ragged, layout: Layout) -> Array | list[A
 def inverse_block(X: Any, block: Block) -> Array | list[Array]:
     """The symbols of highest score, or the numbers before scaling."""
     if block.layout.is_sequence and block.layout.padding is None:
-        return [_inverse_array(np.asarray(part), block, skip=2) for part in X]
-    return _inverse_array(np.asarray(X), block, skip=1)
+        return [_inverse_array(read_scores(part), block, skip=2) for part in X]
+    return _inverse_array(read_scores(X), block, skip=1)
 
 
 def _inverse_array(X: Array, block: Block, skip: int) -> Array:

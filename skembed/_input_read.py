@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from numbers import Number
+from numbers import Integral, Number
 from typing import Any
 
 import numpy as np
@@ -53,8 +53,7 @@ def read_input(X: Any, min_rows: int = 1) -> Any:
         )
     if is_frame(X):
         return X
-    if isinstance(X, np.ma.MaskedArray):
-        X = read_masked(X)
+    X = read_masked(X)
     data = X if sparse.issparse(X) or isinstance(X, np.ndarray) else _unpack(X)
     if isinstance(data, np.ndarray) and data.dtype == object:
         data = _read_objects(data)
@@ -95,10 +94,18 @@ def has_no_steps(X: Any) -> bool:
 
 def to_array(values: Any) -> Array:
     """A list, column or array as an array whose dtype keeps numbers numbers and strings strings."""
+    values = read_masked(values)
     array = np.asarray(values) if hasattr(values, "__array__") else _unpack(values)
     if not isinstance(array, np.ndarray):
         array = np.asarray(array)
     return _tidy(array, set(map(type, array.flat))) if array.dtype == object else array
+
+
+def read_scores(X: Any) -> Array:
+    """What :func:`to_array` may not read: numbers in any container, NaN where they are masked."""
+    if isinstance(X, np.ma.MaskedArray):
+        X = (X if X.dtype.kind == "f" else X.astype(np.float64)).filled(np.nan)
+    return np.asarray(X)
 
 
 def check_length(values: Any, name: str, n_rows: int) -> None:
@@ -165,5 +172,14 @@ def _tidy(array: Array, types: set[type]) -> Array:
     if not types or not all(issubclass(t, Number | np.bool_) for t in types):
         return array
     tidied = np.array(array.tolist())
-    # Integers beyond 64 bits and decimals stay objects.
+    # Integers beyond 64 bits and decimals stay objects, and so do integers that floats would round.
+    if tidied.dtype.kind == "f" and _rounds_integers(array, tidied):
+        return array
     return tidied if tidied.dtype.kind in "biufc" else array
+
+
+def _rounds_integers(array: Array, floats: Array) -> bool:
+    """Whether an integer among objects is another number in the floats made of them."""
+    large = np.flatnonzero(np.abs(floats) >= 2**53)
+    pairs = zip(array.ravel()[large], floats.ravel()[large].tolist(), strict=True)
+    return any(isinstance(value, Integral) and int(value) != rounded for value, rounded in pairs)

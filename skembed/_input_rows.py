@@ -67,6 +67,8 @@ class RowsMixin:
             shuffle=self.shuffle,
             random_state=self.random_state,
         )
+        # Asked of all rows: the few of a part may look as if they were classes.
+        has_classes = y is not None and class_balance(y) is not None
         parts = {}
         for name, indices in zip(("train", "validation", "test"), rows, strict=True):
             labels = None if y is None else take_rows(y, indices)
@@ -74,7 +76,7 @@ class RowsMixin:
                 X=take_rows(X, indices),
                 y=labels,
                 indices=indices,
-                class_balance=None if y is None else class_balance(labels),
+                class_balance=class_balance(labels) if has_classes else None,
             )
         return Bunch(**parts)
 

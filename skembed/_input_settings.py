@@ -13,9 +13,14 @@ from .nn._record import Record
 
 def _is_dtype(value: Any) -> bool:
     try:
-        return np.dtype(value).kind in "biuf"
+        # Of None NumPy makes float64.
+        return value is not None and np.dtype(value).kind in "biuf"
     except TypeError:
         return False
+
+
+def _is_false(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_) and not value
 
 
 SPLIT_RULES = {
@@ -26,7 +31,7 @@ SPLIT_RULES = {
 }
 BATCH_RULES = {"batch_size": _params.none | _params.integer(1), "shuffle": _params.boolean}
 RULES = {
-    "scale": _params.exactly(False) | _params.one_of("global", "feature"),
+    "scale": _params.satisfying("False", _is_false) | _params.one_of("global", "feature"),
     "encode": _params.one_of("auto") | _params.boolean,
     "vocabulary": _params.one_of("per_column", "joint"),
     "encode_target": _params.boolean,
@@ -61,9 +66,14 @@ def read_settings(estimator: Any) -> InputSettings:
             "handle_unknown='mean' gives fractions and needs a float dtype. "
             f"Got dtype={np.dtype(estimator.dtype)}."
         )
+    if estimator.sparse_output and np.dtype(estimator.dtype) == np.float16:
+        raise ValueError(
+            "dtype=float16 is one that the matrices of sparse_output=True cannot hold. Use a wider "
+            "dtype, or sparse_output=False."
+        )
     return InputSettings(
-        scale=estimator.scale,
-        encode=estimator.encode,
+        scale=estimator.scale if isinstance(estimator.scale, str) else False,
+        encode=estimator.encode if isinstance(estimator.encode, str) else bool(estimator.encode),
         joint=estimator.vocabulary == "joint",
         handle_unknown=estimator.handle_unknown,
         handle_missing=estimator.handle_missing,

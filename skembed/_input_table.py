@@ -10,11 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._frames import Frame, as_objects
-from ._input_read import has_no_rows
+from ._frames import Frame, as_objects, stack_values
+from ._input_read import has_no_rows, read_scores
 from ._input_settings import InputSettings
 from ._lookup import has_large_integers
-from ._one_hot import ZEROS, OneHot, decode, fill_dense, learn_one_hot, mean_rows, where
+from ._one_hot import (
+    ZEROS,
+    OneHot,
+    cells_at,
+    describe_column,
+    fill_dense,
+    find_highest,
+    learn_one_hot,
+    mean_rows,
+)
 from ._scaling import Range, extremes, make_range
 from .nn._record import Record
 
@@ -101,8 +110,9 @@ def is_encoded(frame: Frame, j: int, settings: InputSettings) -> bool:
         return settings.encode is True
     if settings.encode is False:
         raise ValueError(
-            f"{where(frame.names[j])} does not hold numbers only, which encode=False needs. "
-            "Set encode='auto' to one-hot encode what is not numeric, or encode=True for all."
+            f"{describe_column(frame.names[j])} does not hold numbers only, which encode=False "
+            "needs. Set encode='auto' to one-hot encode what is not numeric, or encode=True for "
+            "all."
         )
     return True
 
@@ -120,8 +130,9 @@ def check_missing(numbers: Array, name: Hashable) -> None:
     """Refuse missing numbers."""
     if numbers.dtype.kind == "f" and np.isnan(numbers).any():
         raise ValueError(
-            f"{where(name)} holds missing values (NaN), which handle_missing='error' refuses. "
-            "Fill them, or set handle_missing='embed', which leaves them NaN where numbers are."
+            f"{describe_column(name)} holds missing values (NaN), which handle_missing='error' "
+            "refuses. Fill them, or set handle_missing='embed', which leaves them NaN where "
+            "numbers are."
         )
 
 
@@ -142,8 +153,8 @@ def check_range(numbers: Array, name: Hashable, dtype: np.dtype[Any]) -> None:
     largest = max(-float(low), float(high))
     if largest > float(np.finfo(dtype).max):
         raise ValueError(
-            f"{where(name)} holds {largest}, which dtype={dtype} cannot hold. Use a wider dtype, "
-            "or scale='feature'."
+            f"{describe_column(name)} holds {largest}, which dtype={dtype} cannot hold. Use a "
+            "wider dtype, or scale='feature'."
         )
 
 
@@ -151,8 +162,8 @@ def check_dtype(name: Hashable, dtype: np.dtype[Any]) -> None:
     """Refuse to round numbers to integers."""
     if dtype.kind != "f":
         raise ValueError(
-            f"{where(name)} holds numbers, which dtype={dtype} cannot hold. Use a float dtype, or "
-            "encode=True for one-hot cells only."
+            f"{describe_column(name)} holds numbers, which dtype={dtype} cannot hold. Use a float "
+            "dtype, or encode=True for one-hot cells only."
         )
 
 
@@ -211,31 +222,39 @@ def _to_sparse(frame: Frame, table: Table) -> sparse.csr_matrix:
 
 def inverse_table(X: Any, table: Table) -> Array:
     """The table that has these scores, shape ``(n_rows, n_columns)``."""
-    X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
+    X = X.tocsr() if sparse.issparse(X) else read_scores(X)
     if X.ndim != 2 or X.shape[1] != table.width:
         raise ValueError(
             f"X must have the {table.width} columns that transform returns. Got shape {X.shape}."
         )
-    if not sparse.issparse(X):
-        return _decode_rows(X, table)
-    step = max(1, 10_000_000 // max(table.width, 1))
-    parts = [X[i : i + step].toarray() for i in range(0, max(X.shape[0], 1), step)]
-    return np.concatenate([_decode_rows(part, table) for part in parts])
+    if sparse.issparse(X):
+        step = max(1, 10_000_000 // max(table.width, 1))
+        parts = [X[i : i + step].toarray() for i in range(0, max(X.shape[0], 1), step)]
+    else:
+        parts = [X]
+    # Values are looked up for all rows at once: their type depends on which cells are empty.
+    found = zip(*(_find_cells(part, table) for part in parts), strict=True)
+    pairs = zip(map(np.concatenate, found), table.columns, strict=True)
+    columns = [cells_at(own, c) if isinstance(c, OneHot) else own for own, c in pairs]
+    kinds = {column.dtype.kind for column in columns}
+    if kinds <= set("mM"):  # Of several units, perhaps.
+        columns = np.split(stack_values(columns), len(columns))
+    elif len(kinds) > 1 and (not kinds <= set("iuf") or any(map(has_large_integers, columns))):
+        columns = [as_objects(column) for column in columns]
+    return np.column_stack(columns)
 
 
-def _decode_rows(X: Array, table: Table) -> Array:
+def _find_cells(X: Array, table: Table) -> list[Array]:
+    """Of every column the cells of highest score, or the numbers."""
     columns, offset = [], 0
     for column in table.columns:
         block = X[:, offset : offset + column.width]
         if isinstance(column, OneHot):
-            columns.append(decode(block, column))
+            columns.append(find_highest(block, column))
         else:
             columns.append(column.range.unscale(block[:, 0]) if column.range else block[:, 0])
         offset += column.width
-    kinds = {column.dtype.kind for column in columns}
-    if len(kinds) > 1 and (not kinds <= set("iuf") or any(map(has_large_integers, columns))):
-        columns = [as_objects(column) for column in columns]
-    return np.column_stack(columns)
+    return columns
 
 
 def input_names(estimator: Any, given: Any) -> list[str]:

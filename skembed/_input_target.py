@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._input_read import to_array
+from ._input_read import read_scores, to_array
 from ._labels import is_one_hot, read_labels
 from ._lookup import Lookup
 from .nn._record import Record
@@ -68,7 +68,7 @@ def encode_target(y: Any, target: Target, dtype: Any) -> Array:
 
 def decode_target(scores: Any, target: Target) -> Array:
     """The class of highest score; for a target that came one-hot, its one-hot vector."""
-    scores = np.asarray(scores)
+    scores = read_scores(scores)
     try:
         missing = np.isnan(scores.astype(np.float64)).any()
     except (TypeError, ValueError) as error:

@@ -56,7 +56,7 @@ def is_one_hot(array: Array) -> bool:
 
 
 def class_balance(y: Any) -> dict[Any, int] | None:
-    """Rows per class; None for a target without classes: several columns, or fractions."""
+    """Rows per class; None for a target without classes: several columns, fractions, lists."""
     array = to_array(y)
     if is_one_hot(array):
         array = array.argmax(axis=1)
@@ -64,5 +64,8 @@ def class_balance(y: Any) -> dict[Any, int] | None:
         array = array[:, 0]
     if array.ndim != 1 or (array.dtype.kind == "f" and (array != np.floor(array)).any()):
         return None
-    vocabulary = learn_vocabulary(encode_values(array, "y"))
+    try:
+        vocabulary = learn_vocabulary(encode_values(array, "y"))
+    except (TypeError, ValueError):  # Infinite, or nothing that could be a category.
+        return None
     return dict(zip(as_objects(vocabulary.categories), vocabulary.counts.tolist(), strict=True))

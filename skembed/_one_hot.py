@@ -24,7 +24,7 @@ Places = NDArray[np.int32]
 ZEROS, MEAN, REFUSED = -1, -2, -3
 
 
-def where(name: Hashable) -> str:
+def describe_column(name: Hashable) -> str:
     """A column for messages."""
     return "X" if name is None else f"Column {name!r}"
 
@@ -96,12 +96,13 @@ class OneHot(Record):
             shown = ", ".join(repr(value) for value in as_objects(unknown[:5]))
             more = ", ..." if len(unknown) > 5 else ""
             raise ValueError(
-                f"{where(self.name)} holds values that were not seen in fit: {shown}{more}. "
-                "Set handle_unknown='zeros' or 'embed' to accept them."
+                f"{describe_column(self.name)} holds values that were not seen in fit: "
+                f"{shown}{more}. Set handle_unknown='zeros' or 'embed' to accept them."
             )
         raise ValueError(
-            f"{where(self.name)} holds missing values and had none in fit, or they are refused. "
-            "Fill them, or set handle_missing='embed' and handle_unknown='zeros' to accept them."
+            f"{describe_column(self.name)} holds missing values and had none in fit, or they are "
+            "refused. Fill them, or set handle_missing='embed' and handle_unknown='zeros' to "
+            "accept them."
         )
 
 
@@ -125,7 +126,7 @@ def learn_one_hot(
         places[vocabulary.missing_code] = REFUSED if handle_missing == "error" else places[UNKNOWN]
     if n_missing and places[vocabulary.missing_code] == REFUSED:
         raise ValueError(
-            f"{where(name)} holds missing values (None, NaN), which handle_missing="
+            f"{describe_column(name)} holds missing values (None, NaN), which handle_missing="
             f"{handle_missing!r} with handle_unknown={handle_unknown!r} refuses. Fill them, or set "
             "handle_missing='embed'."
         )
@@ -171,6 +172,11 @@ def decode(scores: Array, one_hot: OneHot) -> Array:
     ----------
     scores : ndarray of shape (..., width)
     """
+    return cells_at(find_highest(scores, one_hot), one_hot)
+
+
+def find_highest(scores: Array, one_hot: OneHot) -> Places:
+    """The cell of highest score; one more than there are where all are 0."""
     try:
         scores = scores if scores.dtype.kind in "biuf" else scores.astype(np.float64)
     except (TypeError, ValueError) as error:
@@ -178,10 +184,14 @@ def decode(scores: Array, one_hot: OneHot) -> Array:
     if np.isnan(scores).any():
         raise ValueError("One-hot cells must not be missing. X holds NaN in some.")
     places = scores.argmax(axis=-1) if one_hot.width else np.zeros(scores.shape[:-1], dtype=int)
-    empty = ~scores.any(axis=-1)
-    cells = one_hot.cells
-    if not empty.any() and not (places >= len(one_hot.vocabulary.categories)).any():
-        return one_hot.vocabulary.categories[places]
-    if one_hot.vocabulary.categories.dtype.kind == "f":
-        return np.append(cells.astype(np.float64), np.nan)[np.where(empty, len(cells), places)]
-    return np.append(as_objects(cells), None)[np.where(empty, len(cells), places)]
+    return np.where(scores.any(axis=-1), places, one_hot.width)
+
+
+def cells_at(places: Places, one_hot: OneHot) -> Array:
+    """The values of places as :func:`find_highest` returns them."""
+    categories, cells = one_hot.vocabulary.categories, one_hot.cells
+    if not (places >= len(categories)).any():
+        return categories[places]
+    if categories.dtype.kind == "f":
+        return np.append(cells.astype(np.float64), np.nan)[places]
+    return np.append(as_objects(cells), None)[places]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
@@ -398,6 +399,7 @@ def test_empty_data(X):
         ("max_length", 0),
         ("dtype", "text"),
         ("dtype", complex),
+        ("dtype", None),
         ("random_state", -1),
     ],
 )
@@ -541,8 +543,17 @@ def test_class_balance():
     assert split(X, [1, "a", None, 1]).train.class_balance == {1: 2, "a": 1}
     assert split(X, [[1.0], [2.0], [2.0], [1.0]]).train.class_balance == {1: 2, 2: 2}
     assert split(X, np.arange(8).reshape(4, 2)).train.class_balance is None
+    for y in ([[1], [2, 3], [4], [5]], [1.0, 2.0, np.inf, 3.0], [(1, [2])] * 4):
+        assert split(X, y).train.class_balance is None
     many = [f"label {i}" for i in range(100)]
     assert split(np.zeros((100, 1)), many).train.class_balance == dict.fromkeys(many, 1)
+
+
+@pytest.mark.parametrize("y", [[[1], [2, 3], [4], [5]], [1.0, 2.5, 3.0, 4.0], [1, np.inf, 3, 4]])
+def test_a_part_has_classes_only_if_all_rows_have(y):
+    parts = InputEmbedding(relative_size=(1, 1), shuffle=False).split(np.zeros((4, 1)), y)
+    assert parts.train.class_balance is None
+    assert parts.validation.class_balance is None
 
 
 def test_split_by_group():
@@ -714,6 +725,85 @@ def test_an_output_that_is_not_chosen_stays_as_it_is():
     assert isinstance(embedding.fit_transform(table), pd.DataFrame)
 
 
+def test_booleans_of_numpy_are_booleans():
+    table = [[1.0, 5.0], [2.0, 7.0]]
+    for plain in (True, False):
+        settings = {"encode": plain, "scale": False, "sparse_output": False}
+        ours = InputEmbedding(**{name: np.bool_(value) for name, value in settings.items()})
+        expected = InputEmbedding(**settings).fit_transform(table)
+        np.testing.assert_array_equal(ours.fit_transform(table), expected)
+    with pytest.raises(ValueError, match="encode=False needs"):
+        InputEmbedding(encode=np.False_).fit([["a"]])
+    with pytest.raises(ValueError, match="'scale' parameter of InputEmbedding must be False or"):
+        InputEmbedding(scale=np.True_).fit(table)
+
+
+def test_matrices_of_half_floats_are_refused():
+    with pytest.raises(ValueError, match=r"dtype=float16 .* sparse_output=True cannot hold\. Use"):
+        InputEmbedding(dtype=np.float16, sparse_output=True).fit([["a"], ["b"]])
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_no_frame_is_made_of_an_output_of_rank_three(container):
+    symbols = np.array([["a", "b"], ["b", "a"]])
+    joint = InputEmbedding(vocabulary="joint")
+    chosen = clone(joint).set_output(transform=container)
+    for embedding in (chosen, clone(chosen), clone(clone(chosen))):
+        with pytest.raises(ValueError, match=r"shape \(2, 2, 2\) fits no dataframe"):
+            embedding.fit_transform(symbols)
+    plain = clone(joint).set_output(transform="default")
+    with config_context(transform_output=container):
+        with pytest.raises(ValueError, match=r"shape \(2, 2, 2\) fits no dataframe"):
+            clone(joint).fit_transform(symbols)
+        for embedding in (plain, clone(plain)):
+            assert embedding.fit_transform(symbols).shape == (2, 2, 2)
+        table = InputEmbedding().fit_transform(symbols)
+        assert list(table.columns) == ["x0_a", "x0_b", "x1_a", "x1_b"]
+
+
+def test_masked_cells_of_targets_are_missing():
+    X, labels = np.zeros((4, 1)), np.ma.array([1, 2, 1, 2], mask=[0, 0, 1, 0])
+    embedding = InputEmbedding(encode_target=True)
+    with pytest.raises(ValueError, match=r"y holds missing values \(the first is in row 2\)"):
+        embedding.fit(X, labels)
+    embedding.fit(X, np.ma.array([1, 2, 1, 2]))
+    assert embedding.classes_.dtype.kind == "i"
+    with pytest.raises(ValueError, match=r"y holds missing values \(the first is in row 2\)"):
+        embedding.transform_target(labels)
+    with pytest.raises(ValueError, match="Scores of y must not be missing"):
+        embedding.inverse_transform_target(np.ma.array([[1, 0]], mask=[[0, 1]]))
+    assert InputEmbedding().fit(X).transform_target(labels).tolist() == [1, 2, None, 2]
+    split = InputEmbedding(stratify=True).split
+    with pytest.raises(ValueError, match="y holds missing values"):
+        split(X, labels)
+    with pytest.raises(ValueError, match="groups holds missing values"):
+        InputEmbedding().split(X, groups=labels)
+    everything = InputEmbedding(relative_size=(1, 0), shuffle=False).split(X, labels)
+    assert everything.train.class_balance == {1: 1, 2: 2}
+
+
+@pytest.mark.parametrize("X", [[[1, "a"], [2, "b"]], [["a", "b"], ["b", "a"]]])
+def test_masked_cells_of_an_output_are_missing(X):
+    embedding = InputEmbedding(vocabulary="per_column" if X[0][0] == 1 else "joint").fit(X)
+    output = np.ma.array(embedding.transform(X))
+    assert embedding.inverse_transform(output).tolist() == X
+    output[0, -1] = np.ma.masked
+    with pytest.raises(ValueError, match="One-hot cells must not be missing"):
+        embedding.inverse_transform(output)
+    if X[0][0] == 1:
+        output = np.ma.array(embedding.transform(X).astype(int), mask=[[1, 0, 0], [0, 0, 0]])
+        assert np.isnan(embedding.inverse_transform(output)[0, 0])
+
+
+def test_a_fit_whose_output_fails_changes_nothing():
+    model = InputEmbedding().fit([[1.0, "a"], [2.0, "b"]])
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match="cannot hold"):
+        model.fit_transform([[1e300, "c", "d"], [3.0, "d", "e"]])
+    assert vars(model) == before
+    assert model.transform([[3.0, "b"]]).tolist() == [[3, 0, 1]]
+
+
 def test_a_fit_that_fails_changes_nothing():
     X = pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]})
     model = InputEmbedding().fit(X)
@@ -747,6 +837,66 @@ def test_dates_beside_other_cells_stay_dates():
         embedding.transform(table.assign(day=pd.Timestamp("2030-01-01")))
     masked = np.ma.array(DAYS[:, None], mask=[[0], [1], [0]])
     assert InputEmbedding().fit_transform(masked).tolist() == [[1, 0], [0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("vocabulary", ["per_column", "joint"])
+def test_dates_of_two_units(vocabulary):
+    near = np.array(["2020-01-01", "1999-05-04", "2020-01-03"], dtype="datetime64[s]")
+    far = np.array(["2020-01-01", "0001-01-02", "9999-01-03"], dtype="datetime64[s]")
+    exact = near.astype("datetime64[ns]") + np.timedelta64(1, "ns")
+    for coarse in (near, far):
+        table = pd.DataFrame({"fine": exact, "coarse": coarse})
+        # Nanoseconds hold a few centuries.
+        held = np.column_stack([exact, near]) if coarse is near else table.to_numpy(dtype=object)
+        embedding = InputEmbedding(vocabulary=vocabulary).fit(table)
+        back = embedding.inverse_transform(embedding.transform(table))
+        assert back.dtype == held.dtype
+        np.testing.assert_array_equal(back, held)
+    times = pd.DataFrame({"a": near, "b": near - near[0]})
+    embedding = InputEmbedding(vocabulary=vocabulary).fit(times)
+    back = embedding.inverse_transform(embedding.transform(times))
+    assert back.tolist() == [list(row) for row in times.itertuples(index=False)]
+
+
+def test_sparse_cells_are_turned_back_as_dense_ones_are():
+    days = np.datetime64("2000-01-01", "ns") + np.arange(2500) * np.timedelta64(1, "D")
+    # Ten million cells at a time are made dense, and only the last of these rows is unknown.
+    later = np.concatenate([days, days, [np.datetime64("1990-01-01", "ns")]])
+    table = pd.DataFrame({"day": later})
+    embedding = InputEmbedding(sparse_output=True).fit(table[:2500])
+    back = embedding.inverse_transform(embedding.transform(table))
+    assert back[:-1, 0].tolist() == table["day"].tolist()[:-1]
+    assert back[-1, 0] is None
+
+
+IDS = [[10**18 + 1, 1.5], [10**18 + 2, 2.5]]
+
+
+def test_large_integers_beside_fractions_stay_apart():
+    one_hot = [[1, 0, 1, 0], [0, 1, 0, 1]]
+    embedding = InputEmbedding(encode=True).fit(IDS)
+    assert [own.tolist() for own in embedding.categories_] == [[10**18 + 1, 10**18 + 2], [1.5, 2.5]]
+    assert embedding.transform(IDS).tolist() == one_hot
+    assert embedding.inverse_transform(one_hot).tolist() == IDS
+    assert not embedding.transform([[10**18, 3]]).any()
+    of_arrays = InputEmbedding(encode=True).fit(np.array(IDS, dtype=object))
+    assert of_arrays.transform(IDS).tolist() == one_hot
+    joint = InputEmbedding(encode=True, vocabulary="joint").fit(IDS)
+    assert joint.categories_.tolist() == [1.5, 2.5, 10**18 + 1, 10**18 + 2]
+    targets = InputEmbedding(encode_target=True).fit(np.zeros((3, 1)), [10**18 + 1, 10**18, 0.5])
+    assert targets.classes_.tolist() == [0.5, 10**18, 10**18 + 1]
+    # Those that floats hold exactly are floats.
+    assert InputEmbedding().fit([[0]]).transform_target([2**60, 0.5]).dtype == np.float64
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_large_integers_of_a_frame_are_found_in_lists():
+    table = pd.DataFrame(IDS, columns=["id", "x"]).astype({"id": np.int64})
+    one_hot = [[1, 0, 1, 0], [0, 1, 0, 1]]
+    assert InputEmbedding(encode=True).fit(table).transform(IDS).tolist() == one_hot
+    assert (
+        InputEmbedding(encode=True).fit(IDS).transform(table.to_numpy(object)).tolist() == one_hot
+    )
 
 
 def test_large_integers_come_back_exactly():
