@@ -131,9 +131,7 @@ def take_rows(X: Any, rows: NDArray[np.integer]) -> Any:
         return X.iloc[rows]
     if isinstance(frame, nw.DataFrame):
         return frame[rows, :].to_native()
-    if hasattr(X, "shape"):
-        return X[rows]
-    return [X[i] for i in rows]
+    return X[rows] if hasattr(X, "shape") else [X[i] for i in rows]
 
 
 def has_categories(y: Any) -> bool:
@@ -347,11 +345,10 @@ def stack_values(arrays: Sequence[Array]) -> Array:
 
 def read_masked(X: Any) -> Any:
     """The cells of a masked array as objects, None where it is masked; all else as it came."""
-    if not isinstance(X, np.ma.MaskedArray) or not X.mask.any():
-        return X
-    cells = as_objects(X.data)
-    cells[X.mask] = None
-    return cells
+    if isinstance(X, np.ma.MaskedArray) and X.mask.any():
+        mask, X = X.mask, as_objects(X.data)
+        X[mask] = None
+    return X
 
 
 # Reading a column as numbers
