@@ -13,15 +13,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ._effects import joint_effects
+from ._effects import N_SWEEPS_KNOWN, joint_effects
 from ._held_out_effects import held_out_effects
 from ._sample import Sample
 from ._terms import Codes, Cross
 from .nn._record import Record
 
 Array = NDArray[np.float64]
-# Of effects whose shrinkage is known; more change no score.
-_N_SWEEPS = 8
 
 
 class HeldOutSums(Record):
@@ -89,8 +87,8 @@ def fit_additive(
     if shrinkage is not None:
         m[:n_columns] = shrinkage
     # In as many sweeps for new rows as for training rows: they get the same.
-    tables = joint_effects(*known, m, sample.bags, _N_SWEEPS).values
-    held_out = held_out_effects(*known, m, fold, sample.bags, _N_SWEEPS)
+    tables = joint_effects(*known, m, sample.bags, N_SWEEPS_KNOWN).values
+    held_out = held_out_effects(*known, m, fold, sample.bags, N_SWEEPS_KNOWN)
     several = [k for k, (cross, _) in enumerate(crosses, n_columns) if len(cross.parts) > 1]
     addends = np.empty((len(sample), len(several), y.shape[1]), dtype=np.float32)
     for place, k in enumerate(several):

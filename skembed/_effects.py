@@ -32,6 +32,8 @@ from .nn._solve import solve_symmetric
 Array = NDArray[np.float64]
 
 N_SWEEPS = 15
+# Of effects whose shrinkage is known; more change no score of a predictor.
+N_SWEEPS_KNOWN = 8
 # Effects have settled once none changes by more than this share of the largest of its column.
 _NO_CHANGE = 1e-11
 # Steps in which the effects of a column of bags are found, in each sweep.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ._additive import HeldOutSums, fit_additive
 from ._bins import PiecewiseLinear, quantile_edges
 from ._crosses import find_crosses, residual, z_score
-from ._effects import joint_effects
+from ._effects import N_SWEEPS_KNOWN, joint_effects
 from ._features import Draws, Features
 from ._held_out_effects import held_out_effects
 from ._marginal import MarginalEffects
@@ -188,10 +188,14 @@ class _Maker:
         if shrinkage is not None:
             m = np.full((len(n_codes), self._y.shape[1]), shrinkage)
         known = sample.codes, n_codes, self._y, sample.weight
-        effects = joint_effects(*known, m, sample.bags)
-        self.column_effects = effects.values
+        if m is None:
+            m = joint_effects(*known, bags=sample.bags).pseudo_counts
+        # In as many sweeps for new rows as for training rows: they get the same.
+        known = *known, m
+        more = sample.bags, N_SWEEPS_KNOWN
+        self.column_effects = joint_effects(*known, *more).values
         for features, fold in zip(self.held_out, self._folds, strict=True):
-            for column in held_out_effects(*known, effects.pseudo_counts, fold, sample.bags):
+            for column in held_out_effects(*known, fold, *more):
                 features.extend(column.T)
         self.least_spreads += [_LEAST_SPREAD_OF_EFFECTS] * len(self.held_out[0])
 

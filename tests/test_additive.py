@@ -6,8 +6,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skembed import EmbeddingClassifier, EmbeddingRegressor
-from skembed._additive import _N_SWEEPS, fit_additive
-from skembed._effects import joint_effects
+from skembed._additive import fit_additive
+from skembed._effects import N_SWEEPS_KNOWN, joint_effects
 from skembed._feature_search import _MOST_NOISE, FeatureSettings, make_features
 from skembed._noise import share_of_noise
 from skembed._numeric import smooth_clip
@@ -57,7 +57,7 @@ def effects_of(case, rows):
     (sample, *_, y), (codes, n_codes) = case, joint_codes(case)
     m = joint_effects(codes, n_codes, y, sample.weight, bags=sample.bags).pseudo_counts
     known = codes[rows], n_codes, y[rows], sample.weight[rows]
-    return joint_effects(*known, m, sample.bags, _N_SWEEPS).values
+    return joint_effects(*known, m, sample.bags, N_SWEEPS_KNOWN).values
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])

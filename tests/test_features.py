@@ -6,7 +6,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from skembed import EmbeddingRegressor
-from skembed._effects import joint_effects
+from skembed._effects import N_SWEEPS_KNOWN, joint_effects
 from skembed._feature_search import FeatureSettings, make_features
 from skembed._predictors import EmbeddingPredictor
 from skembed._sample import numeric_matrix, read_input
@@ -205,9 +205,9 @@ def test_effects_of_new_rows_are_those_of_all_rows(table):
     features, *_ = features_of(X, y)
     _, sample = read(X, y)
     z = (y - y.mean()) / y.std()
-    expected = joint_effects(
-        sample.sample.codes, sample.n_codes, z[:, None], np.ones(len(y))
-    ).values
+    known = sample.sample.codes, sample.n_codes, z[:, None], np.ones(len(y))
+    m = joint_effects(*known).pseudo_counts
+    expected = joint_effects(*known, m, n_sweeps=N_SWEEPS_KNOWN).values
     for values, others in zip(features.column_effects, expected, strict=True):
         np.testing.assert_allclose(values, others, rtol=1e-4, atol=1e-6)
 
@@ -218,9 +218,8 @@ def test_given_shrinkage_is_that_of_the_effects(table):
     _, sample = read(X, y)
     z = ((y - y.mean()) / y.std())[:, None]
     for m, found in ((0.1, weak), (1000.0, strong)):
-        expected = joint_effects(
-            sample.sample.codes, sample.n_codes, z, np.ones(len(y)), np.full((3, 1), m)
-        )
+        known = sample.sample.codes, sample.n_codes, z, np.ones(len(y)), np.full((3, 1), m)
+        expected = joint_effects(*known, n_sweeps=N_SWEEPS_KNOWN)
         for values, others in zip(found, expected.values, strict=True):
             np.testing.assert_allclose(values, others, rtol=1e-4, atol=1e-6)
     assert np.abs(weak[0]).max() > 5 * np.abs(strong[0]).max()
