@@ -24,7 +24,7 @@ from ._input_arrays import (
     read_for_block,
 )
 from ._input_output import OutputMixin
-from ._input_read import Ragged, check_length, is_nested, read_input
+from ._input_read import Ragged, check_length, is_nested, read_data
 from ._input_rows import RowsMixin
 from ._input_settings import RULES, read_settings
 from ._input_table import (
@@ -334,7 +334,7 @@ class InputEmbedding(RowsMixin, OutputMixin, TransformerMixin, DocumentedMixin, 
         """Learn everything; return the data in the form in which :meth:`_apply` takes them."""
         _params.check_parameters(self, RULES)
         settings = read_settings(self)
-        data = read_input(X)
+        data = read_data(X)
         n_samples = len(data.lengths) if isinstance(data, Ragged) else data.shape[0]
         check_length(y, "y", n_samples)
         target = learn_target(y) if self.encode_target else None
@@ -368,7 +368,7 @@ class InputEmbedding(RowsMixin, OutputMixin, TransformerMixin, DocumentedMixin, 
     def _read(self, X: Any) -> Any:
         """Data like those of fit, in the form in which :meth:`_apply` takes them."""
         data = self._plan.without_cells(X)
-        data = read_input(X, min_rows=0) if data is None else data
+        data = read_data(X, min_rows=0) if data is None else data
         is_table = not isinstance(data, Ragged) and len(data.shape) == 2
         if is_table and len(self.shape_) == 2 and not self._plan.is_sequence:
             validate_data(self, data, reset=False, skip_check_array=True)

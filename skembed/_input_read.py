@@ -43,7 +43,7 @@ class Ragged(Record):
         return np.cumsum(self.lengths) - self.lengths
 
 
-def read_input(X: Any, min_rows: int = 1) -> Any:
+def read_data(X: Any, min_rows: int = 1) -> Any:
     """A native dataframe, an array of rank 2 or more, or :class:`Ragged`."""
     shape = _outer_shape(X)
     if shape and (shape[0] < min_rows or 0 in shape[1:]):
@@ -92,7 +92,7 @@ def has_no_steps(X: Any) -> bool:
     return all(isinstance(row, _NESTED) and len(row) == 0 for row in X)
 
 
-def to_array(values: Any) -> Array:
+def to_tidy_array(values: Any) -> Array:
     """A list, column or array as an array whose dtype keeps numbers numbers and strings strings."""
     values = read_masked(values)
     array = np.asarray(values) if hasattr(values, "__array__") else _unpack(values)
@@ -102,7 +102,7 @@ def to_array(values: Any) -> Array:
 
 
 def read_scores(X: Any) -> Array:
-    """What :func:`to_array` may not read: numbers in any container, NaN where they are masked."""
+    """What :func:`to_tidy_array` may not read: numbers in any container, NaN where they are masked."""
     if isinstance(X, np.ma.MaskedArray):
         X = (X if X.dtype.kind == "f" else X.astype(np.float64)).filled(np.nan)
     return np.asarray(X)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _params
 from ._frames import n_rows_of, take_rows
-from ._input_read import check_length, to_array
+from ._input_read import check_length, to_tidy_array
 from ._input_settings import BATCH_RULES, SPLIT_RULES
 from ._input_target import Target, decode_target, encode_target
 from ._labels import class_balance
@@ -149,7 +149,7 @@ class RowsMixin:
         """
         check_is_fitted(self)
         if self._target is None:
-            return to_array(y)
+            return to_tidy_array(y)
         return encode_target(y, self._target, np.dtype(self.dtype))
 
     def inverse_transform_target(self, y: Any) -> Array:
@@ -167,7 +167,7 @@ class RowsMixin:
             ``encode_target``, ``y`` unchanged.
         """
         check_is_fitted(self)
-        return to_array(y) if self._target is None else decode_target(y, self._target)
+        return to_tidy_array(y) if self._target is None else decode_target(y, self._target)
 
     def _keep_target(self, target: Target | None) -> None:
         """Store what ``fit`` learned for the methods above, and start the orders of the batches."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._input_read import read_scores, to_array
+from ._input_read import read_scores, to_tidy_array
 from ._labels import is_one_hot, read_labels
 from ._lookup import Lookup
 from .nn._record import Record
@@ -26,7 +26,7 @@ def learn_target(y: Any) -> Target:
     """The sorted classes of ``y``."""
     if y is None:
         raise ValueError("encode_target=True learns the classes of y. Got y=None.")
-    array = to_array(y)
+    array = to_tidy_array(y)
     if is_one_hot(array):
         return Target(np.arange(array.shape[1]), True)
     if array.ndim == 2 and array.shape[1] > 1:
@@ -39,7 +39,7 @@ def learn_target(y: Any) -> Target:
 
 def encode_target(y: Any, target: Target, dtype: Any) -> Array:
     """One-hot vectors of shape ``(n_rows, n_classes)``; what is one-hot already passes through."""
-    array = to_array(y)
+    array = to_tidy_array(y)
     n_classes = len(target.classes)
     if target.came_one_hot:
         if len(array) and (not is_one_hot(array) or array.shape[1] != n_classes):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._frames import as_objects, encode_values
-from ._input_read import to_array
+from ._input_read import to_tidy_array
 from ._vocabulary import learn_vocabulary
 from .nn._record import Record
 
@@ -29,7 +29,7 @@ class Labels(Record):
 
 def read_labels(values: Any, name: str) -> Labels:
     """One label per row; one-hot rows stand for the position of their 1, others for themselves."""
-    array = to_array(values)
+    array = to_tidy_array(values)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     elif is_one_hot(array):
@@ -57,7 +57,7 @@ def is_one_hot(array: Array) -> bool:
 
 def class_balance(y: Any) -> dict[Any, int] | None:
     """Rows per class; None for a target without classes: several columns, fractions, lists."""
-    array = to_array(y)
+    array = to_tidy_array(y)
     if is_one_hot(array):
         array = array.argmax(axis=1)
     elif array.ndim == 2 and array.shape[1] == 1:

@@ -29,7 +29,7 @@ from ._vocabulary import ColumnVocabulary
 from .nn._bags import Bags
 from .nn._record import Record
 
-Codes = tuple[NDArray[np.unsignedinteger], dict[int, Bags]]
+CodesAndBags = tuple[NDArray[np.unsignedinteger], dict[int, Bags]]
 
 
 class TrainingInput(Record):
@@ -96,7 +96,7 @@ def read_training_input(
     tables = share_tables(estimator.shared, columns)
     vocabularies: list[ColumnVocabulary] = []
 
-    def codes_of(coded: list[Column], rows: RowNumbers) -> Codes:
+    def codes_of(coded: list[Column], rows: RowNumbers) -> CodesAndBags:
         limits = estimator.min_frequency, estimator.max_categories
         vocabularies.extend(
             learn_vocabularies(coded, columns, estimator.categories, *limits, tables)
@@ -114,7 +114,7 @@ def read_training_input(
 
 def encode_input(
     estimator: Any, frame: Frame, columns: Columns, vocabularies: list[ColumnVocabulary]
-) -> Codes:
+) -> CodesAndBags:
     """Codes of all rows of a frame, ``(n, n_categorical)``, and the bags of some columns."""
     rows = range(frame.n_rows)
     return encode_coded(estimator, columns.read(frame), rows, columns, vocabularies)
@@ -126,7 +126,7 @@ def encode_coded(
     rows: RowNumbers,
     columns: Columns,
     vocabularies: list[ColumnVocabulary],
-) -> Codes:
+) -> CodesAndBags:
     """Codes of the categorical columns, and the bags of some of them, of ``rows`` of the input."""
     return encode_columns(
         coded,
