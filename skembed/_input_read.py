@@ -102,7 +102,7 @@ def to_tidy_array(values: Any) -> Array:
 
 
 def read_scores(X: Any) -> Array:
-    """What :func:`to_tidy_array` may not read: numbers in any container, NaN where they are masked."""
+    """Numbers in any container, NaN where they are masked."""
     if isinstance(X, np.ma.MaskedArray):
         X = (X if X.dtype.kind == "f" else X.astype(np.float64)).filled(np.nan)
     return np.asarray(X)
