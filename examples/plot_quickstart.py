@@ -47,7 +47,7 @@ for name, encoder in encoders.items():
         (encoder, categorical), (StandardScaler(), ["year_first_hired"])
     )
     pipelines = [make_pipeline(table, model) for model in models.values()]
-    scores = [cross_val_score(model, X, y, cv=folds, n_jobs=2) for model in pipelines]
+    scores = [cross_val_score(model, X, y, cv=folds) for model in pipelines]
     print(f"{name:<18}" + "".join(f"{s.mean():>8.3f} ± {s.std():.3f}" for s in scores))
 
 # %%

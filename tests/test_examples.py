@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import sklearn
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
+QUICKSTART = ROOT / "examples" / "plot_quickstart.py"
 MAX_LINES = 80
 
 pytestmark = pytest.mark.skipif(
@@ -38,36 +40,44 @@ def matplotlib_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, matplotlib_folder):
-    """Return a function that runs an example once, as a script in an empty folder."""
-    finished = {}
+def quickstart(tmp_path_factory, matplotlib_folder):
+    """The quickstart, run as the README says, as a script in an empty folder; and the folder."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    environment = {
+        **os.environ,
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": str(matplotlib_folder),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "error",
+    }
+    process = subprocess.run(
+        [sys.executable, str(QUICKSTART)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return process, folder
 
-    def run_once(example):
-        if example not in finished:
-            folder = tmp_path_factory.mktemp(example.stem)
-            environment = {
-                **os.environ,
-                "MPLBACKEND": "Agg",
-                "MPLCONFIGDIR": str(matplotlib_folder),
-                "PYTHONPATH": str(ROOT),
-                "PYTHONWARNINGS": "error",
-            }
-            process = subprocess.run(
-                [sys.executable, str(example)],
-                cwd=folder,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=300,
-            )
-            finished[example] = (process, folder)
-        return finished[example]
 
-    return run_once
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder to work in, and figures that nobody waits for and that are forgotten.
+
+    An interpreter for each example would spend most of its time on the same imports.
+    """
+    plt = pytest.importorskip("matplotlib.pyplot")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    plt.close("all")
+    with plt.rc_context({"backend": "Agg"}):
+        yield tmp_path
+    plt.close("all")
 
 
 def test_there_is_a_quickstart():
-    assert ROOT / "examples" / "plot_quickstart.py" in EXAMPLES
+    assert QUICKSTART in EXAMPLES
 
 
 def test_most_examples_show_real_data():
@@ -80,25 +90,33 @@ def test_example_is_short(example):
     assert len(example.read_text(encoding="utf-8").splitlines()) < MAX_LINES
 
 
-@every_example
-def test_example_runs(example, run):
-    process, _ = run(example)
+@pytest.mark.parametrize(
+    "example", [path for path in EXAMPLES if path != QUICKSTART], ids=lambda path: path.stem
+)
+def test_example_runs(example, here, capfd):
+    """From top to bottom in a module of its own; warnings are errors here as everywhere."""
+    runpy.run_path(str(example), run_name="__main__")
+    printed, complaints = capfd.readouterr()
+    assert printed.strip()
+    assert not complaints
+    drawn = here / f"{example.stem.removeprefix('plot_')}.png"
+    assert drawn.stat().st_size > 10_000
+
+
+def test_quickstart_runs(quickstart):
+    process, folder = quickstart
     assert process.returncode == 0, process.stderr
     assert process.stdout.strip()
     assert not process.stderr
-
-
-def test_quickstart_draws(run):
-    _, folder = run(ROOT / "examples" / "plot_quickstart.py")
     assert (folder / "quickstart.png").stat().st_size > 10_000
 
 
-def test_readme_shows_what_the_quickstart_prints(run):
+def test_readme_shows_what_the_quickstart_prints(quickstart):
     """Word by word; scores may differ by 0.01 between versions of scikit-learn."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = re.search(r"<!-- quickstart -->\n```text\n(.*?)```", readme, re.DOTALL).group(1)
     assert "EmbeddingEncoder" in shown
-    process, _ = run(ROOT / "examples" / "plot_quickstart.py")
+    process, _ = quickstart
     number = r"\d+\.\d+"
     assert re.sub(number, "#", shown).split() == re.sub(number, "#", process.stdout).split()
     printed = [float(x) for x in re.findall(number, process.stdout)]
