@@ -5,7 +5,12 @@ cannot apply.
 import ast
 import contextlib
 import io
+import json
+import os
+import pickle
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -169,6 +174,55 @@ def half_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
     Networks of a few steps often get no share, and what they say would not be seen.
     """
     monkeypatch.setattr("skembed._blend._SHARES", np.array([0.5]))
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks of predictors take the epochs of `max_iter`, however few steps these are.
+
+    Where nothing depends on how far they are trained, the 500 steps that small samples take
+    otherwise prove nothing more.
+    """
+    monkeypatch.setattr("skembed._blend._LEAST_STEPS", 1)
+
+
+@pytest.fixture
+def rough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The equations of bags are solved in two steps, roughly.
+
+    For tests that compare fits or their shapes, which are the same however far the steps lead.
+    """
+    monkeypatch.setattr("skembed._effects._N_SOLVER_STEPS", 2)
+    monkeypatch.setattr("skembed.nn._linearised._N_SOLVER_STEPS", 2)
+
+
+_BRING = """
+import json, pickle, sys
+size = pickle.loads(bytes.fromhex(sys.argv[1])).relative_size
+from skembed import EmbeddingEncoder
+of_one, names = [*sys.modules], {}
+for package in ("skembed", "skembed.nn", "skembed.datasets"):
+    space = {}
+    exec(f"from {package} import *", space)
+    names[package] = [*space]
+print(json.dumps({"size": size, "of_one": of_one, "names": names, "of_all": [*sys.modules]}))
+"""
+
+
+@pytest.fixture(scope="session")
+def brought() -> dict[str, Any]:
+    """What a process of its own finds: the ``size`` of a pickled split, before it has imported
+    anything; the modules that an estimator has brought then; the ``names`` that a star brings from
+    each package; and the modules that all of them have brought.
+    """
+    from skembed import RelativeSplit
+
+    split = pickle.dumps(RelativeSplit(relative_size=(3, 1))).hex()
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", _BRING, split]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=path)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ that says what to do. And the same bits wherever they are promised.
 import hashlib
 import json
 import os
+import runpy
 import subprocess
 import sys
 import warnings
@@ -27,8 +28,17 @@ Y = (
 Y = Y.to_numpy()
 
 ENCODER = {"max_iter": 5, "learning_rate_init": 0.01, "random_state": 0}
-# A narrow network takes as many steps.
-PREDICTOR = {"max_iter": 20, "n_estimators": 1, "hidden_layer_sizes": (16,), "random_state": 0}
+# No loss falls by `tol`, so that a fit ends after 61 steps.
+SHORT = {"max_iter": 500, "tol": 1e6, "n_iter_no_change": 60}
+PREDICTOR = SHORT | {"n_estimators": 1, "hidden_layer_sizes": (16,), "random_state": 0}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def half_of_the_networks():
+    """Predictions are always those of the networks, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skembed._blend._SHARES", np.array([0.5]))
+        yield
 
 
 def encoder(**parameters):
@@ -138,7 +148,7 @@ def test_tables_with_little_in_them(table):
 
 def test_perfect_separation_gives_probabilities_and_not_infinities():
     labels = np.where(X["town"].isin(["a", "b"]), "in", "out")
-    model = classifier(max_iter=300, learning_rate_init=0.05, alpha=0.0).fit(X, labels)
+    model = classifier(tol=0.0, learning_rate_init=0.05, alpha=0.0).fit(X, labels)
     probabilities = model.predict_proba(X)
     assert np.isfinite(model.decision_function(X)).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
@@ -195,20 +205,32 @@ def test_every_loss_bears_outliers_beyond_float32(loss):
 PROGRAM = """
 import hashlib, sys
 import numpy as np, pandas as pd
-from skembed import EmbeddingClassifier, EmbeddingEncoder
-rng = np.random.default_rng(0)
-X = pd.DataFrame({"town": rng.choice(list("abcdef"), 1024), "size": rng.normal(size=1024)})
-y = (X["town"].isin(["a", "b"]) ^ (X["size"] > 0)).astype(int)
-jobs = int(sys.argv[1]) or None
-settings = {"random_state": 0, "max_iter": 1, "n_jobs": jobs}
-encoder = EmbeddingEncoder(
-    numeric_features=["size"], hidden_layer_sizes=(640,), batch_size=1024, cv=2, **settings
-)
-found = encoder.fit_transform(X, y).tobytes() + encoder.transform(X).tobytes()
-X, y = X[:100], y[:100]
-model = EmbeddingClassifier(n_estimators=2, hidden_layer_sizes=8, **settings).fit(X, y)
-found += model.predict_proba(X).tobytes() + b"".join(t.tobytes() for t in model.embeddings_)
-print(hashlib.sha256(found).hexdigest())
+from skembed import EmbeddingClassifier, EmbeddingEncoder, _blend
+_blend._SHARES = np.array([0.5])  # a prediction is always that of the networks, too
+
+def find(n_jobs):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"town": rng.choice(list("abcdef"), 1024), "size": rng.normal(size=1024)})
+    y = (X["town"].isin(["a", "b"]) ^ (X["size"] > 0)).astype(int)
+    wide = {"hidden_layer_sizes": (640,), "batch_size": 1024, "max_iter": 1, "cv": 2}
+    settings = {"random_state": 0, "n_jobs": n_jobs}
+    encoder = EmbeddingEncoder(numeric_features=["size"], **wide, **settings)
+    found = encoder.fit_transform(X, y).tobytes() + encoder.transform(X).tobytes()
+    X, y = X[:100], y[:100]
+    # Done after 26 epochs: no loss falls by `tol`.
+    short = {"max_iter": 500, "tol": 1e6, "n_iter_no_change": 25}
+    model = EmbeddingClassifier(n_estimators=2, hidden_layer_sizes=8, **short, **settings)
+    model.fit(X, y)
+    found += model.predict_proba(X).tobytes() + b"".join(t.tobytes() for t in model.embeddings_)
+    return hashlib.sha256(found).hexdigest()
+
+if __name__ == "__main__":
+    print(find(None))
+"""
+# As an interpreter takes longer to start than this: what make_vector_hashes.py prints, too.
+WITH_HASHES = f"""{PROGRAM}
+    import runpy
+    runpy.run_path(sys.argv[1], run_name="__main__")
 """
 
 
@@ -228,20 +250,32 @@ def run(*program, **environment):
     return done.stdout.strip()
 
 
-def test_every_process_finds_the_same_bits_whatever_the_threads_and_the_hash_seed():
-    alone, parallel = ("-c", PROGRAM, "0"), ("-c", PROGRAM, "2")
-    first = run(*alone, OMP_NUM_THREADS="1", PYTHONHASHSEED="0")
+HASHES = str(TESTS / "make_vector_hashes.py")
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    """What a process with one thread finds: bits of the program, and those of a shipped table."""
+    return run("-c", WITH_HASHES, HASHES, OMP_NUM_THREADS="1", PYTHONHASHSEED="0").splitlines()
+
+
+def test_every_process_finds_the_same_bits_whatever_the_threads_and_the_hash_seed(elsewhere):
+    """In this process, alone and in parallel, and in two others."""
+    here = {"__name__": "program"}
+    exec(PROGRAM, here)
+    first = here["find"](None)
     assert len(first) == len(hashlib.sha256().hexdigest())
+    assert here["find"](2) == first
+    assert elsewhere[0] == first
     two = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
-    assert run(*alone, PYTHONHASHSEED="1", **two) == first
-    assert run(*parallel, OPENBLAS_NUM_THREADS="1") == first
+    assert run("-c", PROGRAM, PYTHONHASHSEED="1", **two) == first
 
 
-def test_vectors_of_a_shipped_table_are_those_on_record():
+def test_vectors_of_a_shipped_table_are_those_on_record(elsewhere):
     """On a platform without a record two processes still find the same."""
-    program = str(TESTS / "make_vector_hashes.py")
-    platform, vectors = json.loads(run(program, OMP_NUM_THREADS="1", PYTHONHASHSEED="0"))
-    assert json.loads(run(program, PYTHONHASHSEED="1")) == [platform, vectors]
+    platform, vectors = json.loads(elsewhere[1])
+    # This process has as many threads as it may, and a hash seed of its own.
+    assert runpy.run_path(HASHES)["hash_vectors"]() == vectors
     record = json.loads((TESTS / "data" / "vector_hashes.json").read_text())
     # If this change of the vectors is meant: python tests/make_vector_hashes.py --write
     assert record.get(platform, vectors) == vectors
