@@ -208,6 +208,7 @@ def test_there_is_none_of_too_few_rows_to_tell():
     assert features.terms and features.n_sums == 0
 
 
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("off", [{"crosses": 0}, {"target_effect": False}])
 def test_there_is_none_without_crosses_or_effects(off):
     X, y = make_sales(1000)
@@ -243,6 +244,7 @@ def sums_of(model, X):
     ]
 
 
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_new_categories_leave_sums_of_others(n_classes):
     X, y = make_sales(1500)
@@ -258,6 +260,7 @@ def test_new_categories_leave_sums_of_others(n_classes):
     assert_array_equal(sums_of(model, new), unknown)
 
 
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("handle", ["mean", "zeros"])
 def test_unknown_values_add_what_is_asked_for(handle):
     X, y = make_sales(1500)
@@ -274,6 +277,7 @@ def test_unknown_values_add_what_is_asked_for(handle):
         assert np.abs(table[1:-1]).max() > 0.05
 
 
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("pooling", ["sum", "max"])
 def test_cells_of_several_categories_add_by_their_shares(pooling):
     rng = np.random.default_rng(6)

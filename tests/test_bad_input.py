@@ -55,6 +55,8 @@ from skembed.nn import (
 from skembed.onnx import to_onnx
 from skembed.plotting import EmbeddingDisplay, LossCurveDisplay
 
+pytestmark = pytest.mark.usefixtures("few_steps")
+
 N = 10
 X = pd.DataFrame({"town": list("aabbccaabb"), "size": np.arange(10.0)})
 TOWN = X[["town"]]

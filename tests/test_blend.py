@@ -94,7 +94,7 @@ def test_few_rows_are_all_used():
 # The share of the networks
 
 
-def held_out_rows(kind, seed, n=200):
+def held_out_rows(kind, seed, n=100):
     """A sample, and two rival predictions of rows in two members."""
     rng = np.random.default_rng(seed)
     if kind == "regression":

@@ -190,10 +190,10 @@ def test_columns_of_too_many_pairs_are_taken_as_independent(rows, monkeypatch):
 
 def test_rows_that_were_counted_count_once(rows):
     once = make().fit(*rows)
-    counted = stream(count(make(), rows[0]), *rows, passes=3)
+    counted = stream(count(make(), rows[0]), *rows, passes=2)
     assert_same_effects(counted, once)
-    repeated = stream(make(shrinkage=20.0), *rows, passes=3)
-    X, y = pd.concat([rows[0]] * 3), np.tile(rows[1], 3)
+    repeated = stream(make(shrinkage=20.0), *rows, passes=2)
+    X, y = pd.concat([rows[0]] * 2), np.tile(rows[1], 2)
     assert_same_effects(repeated, make(shrinkage=20.0).fit(X, y))
 
 
@@ -227,6 +227,7 @@ def test_counted_categories_are_all_there_are(rows):
         count(make(handle_unknown="error"), X).partial_fit(X.assign(city="new"), y)
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_the_first_pass_of_a_predictor_serves_its_first_call(rows):
     X, y = rows
     model = EmbeddingClassifier(n_estimators=1, hidden_layer_sizes=(8,), random_state=0)
@@ -255,7 +256,7 @@ def test_growing_categories_take_their_place_and_the_others_stay(rows):
     grown, declared = make(), make(categories={"city": LETTERS, "kind": ["x", "y"]})
     # A column of few categories would be narrow: this width is that of both.
     for encoder in (grown, declared):
-        stream(encoder.set_params(embedding_dim=2), X, y, 10, passes=2)
+        stream(encoder.set_params(embedding_dim=2), X, y, 5, passes=2)
     assert grown.categories_[0].tolist() == LETTERS
     assert_same_effects(grown, declared, 1e-6)
     for own, expected in zip(grown.embeddings_, declared.embeddings_, strict=True):
@@ -330,14 +331,14 @@ def test_vectors_are_nearly_as_good_as_those_of_a_fit():
     salaries = load_employee_salaries()
     X, y = salaries.data[salaries.categorical_feature_names], salaries.target.to_numpy()
     order = np.random.default_rng(0).permutation(len(X))
-    train, test = order[4000:], order[:4000]
+    train, test = order[6000:], order[:6000]
 
     def score(encoder):
         model = Ridge().fit(encoder.transform(X.iloc[train]), y[train])
         return model.score(encoder.transform(X.iloc[test]), y[test])
 
-    encoder = count(EmbeddingEncoder(random_state=0), X.iloc[train], 10)
-    stream(encoder, X.iloc[train], y[train], 10, passes=2)
+    encoder = count(EmbeddingEncoder(random_state=0), X.iloc[train], 5)
+    stream(encoder, X.iloc[train], y[train], 5, passes=2)
     fitted = EmbeddingEncoder(random_state=0).fit(X.iloc[train], y[train])
     assert score(encoder) > score(fitted) - 0.01
 
@@ -345,8 +346,8 @@ def test_vectors_are_nearly_as_good_as_those_of_a_fit():
 def test_the_network_learns_from_batch_to_batch(rows):
     X, y = rows
     encoder = make(learning_rate_init=0.01)
-    stream(encoder, X, y, 5, passes=12)
-    assert encoder.n_iter_ == len(encoder.loss_curve_) == 60
+    stream(encoder, X, y, 5, passes=8)
+    assert encoder.n_iter_ == len(encoder.loss_curve_) == 40
     assert np.mean(encoder.loss_curve_[-5:]) < np.mean(encoder.loss_curve_[:5]) / 4
 
 
@@ -639,9 +640,9 @@ def test_memory_does_not_grow_with_the_rows(rows):
     X, y = rows
     encoder = stream(make(), X, y)
     size = len(pickle.dumps(encoder))
-    stream(encoder, X, y, passes=10)
+    stream(encoder, X, y, passes=4)
     # A number per call: the loss.
-    assert len(pickle.dumps(encoder)) <= size + 12 * 50
+    assert len(pickle.dumps(encoder)) <= size + 12 * 20
 
 
 def test_classes_say_that_there_are_labels():

@@ -447,7 +447,7 @@ def test_many_values_of_the_target_are_told_by_their_moments(monkeypatch):
 def test_regressors_predict(loss):
     X, y = make_rows(1000)
     y = np.abs(y)
-    model = EmbeddingRegressor(loss=loss, **SMALL)
+    model = EmbeddingRegressor(loss=loss, **SMALL | {"n_estimators": 1})
     found, _ = fit_predictor(model, split(X, y, 3), 500)
     assert r2_score(y, found.predict(X)) > 0.3
     assert found.transform(X).shape == (1000, len(found.get_feature_names_out()))
@@ -511,7 +511,7 @@ def test_given_shrinkage_and_no_effects(parameters):
 
 def test_a_predictor_without_effects_predicts():
     X, y = make_rows()
-    model = EmbeddingRegressor(**SMALL, target_effect=False)
+    model = EmbeddingRegressor(**SMALL | {"n_estimators": 1}, target_effect=False)
     found, _ = fit_predictor(model, split(X, y, 2), 300)
     assert not any(name.endswith("_effect") for name in found.get_feature_names_out())
     assert r2_score(y, found.predict(X)) > 0.3
@@ -596,6 +596,7 @@ def test_codes_at_the_end_of_their_type(n_categories):
     assert np.isfinite(found.transform(X)).all()
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_a_predictor_learns_on_batch_by_batch_as_an_ordinary_one():
     X, y = make_rows()
     found, _ = fit_predictor(EmbeddingRegressor(**SMALL), split(X, y, 2), 300)
@@ -623,6 +624,7 @@ def test_sums_by_code_add_up(others):
     np.testing.assert_array_equal(total.to_dense(10), sums[0].to_dense(10) + sums[1].to_dense(10))
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_numbers_of_a_predictor_that_are_missing_for_the_first_time_are_the_median():
     X, y = make_rows(600)
     X["size"] = X["size"].fillna(0.0)

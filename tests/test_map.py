@@ -141,6 +141,7 @@ def test_vectors_without_any_variance(data):
     assert result.axis_names == ("PC 1", "PC 2")
 
 
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("kind", [EmbeddingClassifier, EmbeddingRegressor])
 def test_predictors(kind, data):
     X, y = data

@@ -147,6 +147,7 @@ def test_networks_without_effects_are_held_back_as_for_a_half_at_most():
         assert held_back(recipe, noise, "auto", has_effects=False).decay == strength
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_crosses_have_effects_too():
     rng = np.random.default_rng(0)
     X = rng.integers(0, 4, (600, 2)).astype(str)
@@ -177,6 +178,7 @@ def dropout_of(model, noise):
 SMALL = {"n_estimators": 1, "hidden_layer_sizes": (4,), "max_iter": 1, "random_state": 0}
 
 
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("kind", [EmbeddingClassifier, EmbeddingRegressor])
 def test_dropout_falls_with_the_noise(kind):
     largest = dropout_of(kind(**SMALL), 20)
@@ -227,6 +229,7 @@ def test_vectors_are_not_held_back_for_one_output_of_noise(monkeypatch):
     assert lengths[0] > 2 * lengths[1]
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_more_rows_and_searches_go_on_with_it():
     X, y = rows(0.1)
     model = EmbeddingRegressor(**SMALL)

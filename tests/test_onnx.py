@@ -78,8 +78,8 @@ def encoder(**settings):
     return EmbeddingEncoder(max_iter=1, hidden_layer_sizes=(4,), random_state=0, **settings)
 
 
-# No loss falls by `tol`, so that a fit ends after 11 epochs.
-SHORT = {"max_iter": 500, "tol": 1e6}
+# No loss falls by `tol`, so that a fit ends after 3 epochs.
+SHORT = {"max_iter": 500, "tol": 1e6, "n_iter_no_change": 2}
 
 
 def predictor(cls, **settings):
@@ -90,8 +90,11 @@ def predictor(cls, **settings):
 def run(model, X, missing=""):
     """What the model gives for a frame, by the names of its outputs."""
     onnx.checker.check_model(model, full_check=True)
+    options = onnxruntime.SessionOptions()
+    # More threads would wait for each other, and not asleep.
+    options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     feed = {}
     for value in session.get_inputs():

@@ -41,7 +41,7 @@ def encoder(salaries):
 
 @pytest.fixture
 def display(encoder):
-    return EmbeddingDisplay.from_estimator(encoder, TITLE, annotate=150)
+    return EmbeddingDisplay.from_estimator(encoder, TITLE, annotate=80)
 
 
 def simple(n=3, **options):

@@ -7,6 +7,9 @@ import pytest
 
 from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor
 
+# What a network says has a share, though it takes an epoch for a step.
+pytestmark = pytest.mark.usefixtures("few_steps", "half_of_each")
+
 N = 120
 RNG = np.random.default_rng(0)
 NUMBERS = pd.DataFrame(RNG.normal(size=(N, 2)), columns=["a", "b"])

@@ -12,6 +12,8 @@ from joblib import parallel_config
 from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor, _callbacks, _progress
 from skembed._progress import ProgressLines
 
+pytestmark = pytest.mark.usefixtures("few_steps")
+
 RNG = np.random.default_rng(0)
 X = pd.DataFrame(RNG.choice(list("abcdef"), (300, 2)), columns=["p", "q"])
 Y = (X["p"] < X["q"]) + 0.1 * RNG.normal(size=300)
@@ -41,9 +43,7 @@ def test_the_encoder_prints_a_line_per_epoch(early_stopping, capsys):
 
 @pytest.mark.parametrize(("n_estimators", "n_jobs"), [(1, None), (2, None), (2, 2)])
 def test_the_predictors_print_a_line_per_epoch_of_each_network(n_estimators, n_jobs, capsys):
-    model = EmbeddingRegressor(
-        **SMALL | {"max_iter": 250}, n_estimators=n_estimators, n_jobs=n_jobs, verbose=1
-    )
+    model = EmbeddingRegressor(**SMALL, n_estimators=n_estimators, n_jobs=n_jobs, verbose=1)
     model.fit(X, Y)
     lines = [LINE.fullmatch(line).groups() for line in capsys.readouterr().out.splitlines()]
     expected = {

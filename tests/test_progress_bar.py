@@ -16,7 +16,7 @@ RNG = np.random.default_rng(0)
 X = pd.DataFrame(RNG.choice(list("abcdef"), (200, 2)), columns=["p", "q"])
 Y = X["p"] < X["q"]
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0}
-PREDICTOR = SMALL | {"n_estimators": 2, "n_jobs": 2, "batch_size": 200, "tol": 1e6}
+PREDICTOR = SMALL | {"n_estimators": 2, "n_jobs": 2, "max_iter": 30, "tol": 1e6}
 
 
 @pytest.fixture
@@ -44,6 +44,7 @@ def test_the_encoder_has_bars_for_epochs_and_folds(bars, early):
     ]
 
 
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("cls", [EmbeddingRegressor, EmbeddingClassifier])
 def test_predictors_have_a_bar_for_each_network(bars, cls):
     y = Y if cls is EmbeddingClassifier else Y.astype(float)
@@ -55,7 +56,7 @@ def test_predictors_have_a_bar_for_each_network(bars, cls):
 
 
 def test_bars_come_from_a_search_through_a_pipeline(bars):
-    model = make_pipeline(EmbeddingEncoder(**SMALL), LogisticRegression())
+    model = make_pipeline(EmbeddingEncoder(**SMALL, cv=2), LogisticRegression())
     search = GridSearchCV(model, {"embeddingencoder__embedding_dim": [1, 2]}, cv=2)
     search.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, Y)
     titles = [title for title, done in bars() if done == "100"]

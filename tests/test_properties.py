@@ -197,6 +197,7 @@ def test_there_and_back_again(values):
     assert list(found) == list(vectors.index[distinct])
 
 
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("make", [EmbeddingEncoder, EmbeddingRegressor])
 def test_a_column_of_nulls_is_one_vector_and_disturbs_nothing(make):
     table = objects([None] * 40, list("abcd") * 10)

@@ -151,6 +151,7 @@ def test_rows_keep_the_full_vectors_if_all_their_elements_are_frequent():
 # Pooling
 
 
+@pytest.mark.usefixtures("rough")
 def test_transform_pools_the_vectors_of_the_elements(films):
     X, y = films
     cells = [["a", "b"], ["b", "b", "a"], ["c"], [], None, ["never"], ["a", None]]
@@ -173,6 +174,7 @@ def test_transform_pools_the_vectors_of_the_elements(films):
         assert_array_equal(found[5], table[0])
 
 
+@pytest.mark.usefixtures("rough")
 def test_the_order_of_the_elements_does_not_matter(films):
     X, y = films
     turned = X.assign(genres=[cell[::-1] if cell else cell for cell in X["genres"]])
@@ -233,6 +235,7 @@ def containers(X):
     }
 
 
+@pytest.mark.usefixtures("rough")
 def test_the_same_values_give_the_same_bits_in_every_container(films):
     X, y = films
     results = {}
@@ -244,6 +247,7 @@ def test_the_same_values_give_the_same_bits_in_every_container(films):
             assert_array_equal(one, other, err_msg=name)
 
 
+@pytest.mark.usefixtures("rough")
 def test_numbers_and_dates_are_categories_too():
     numbers = [[1, 2], [2, 3], [3], [1]] * 10
     y = np.arange(40.0)
@@ -265,6 +269,7 @@ def test_numbers_and_dates_are_categories_too():
     assert encoder.categories_[0].tolist() == list(pd.date_range("2020-01-01", periods=2))
 
 
+@pytest.mark.usefixtures("rough")
 def test_rows_of_equally_long_lists_are_no_third_axis():
     rows = [[["a", "b"]], [["b", "c"]]] * 10
     vectors = EmbeddingEncoder(sequence_features=[0], **FAST).fit_transform(rows, np.arange(20.0))
@@ -294,11 +299,13 @@ def test_rows_of_equally_long_lists_are_no_third_axis():
     ],
     ids=str,
 )
-def test_vectors_are_finite_whatever_the_other_parameters(films, parameters):
+def test_vectors_are_finite_whatever_the_other_parameters(films, parameters, request):
     X, y = films
     X = X.assign(first=[cell[0] if cell else None for cell in X["genres"]])
     encoder = encoder_of(**parameters)
-    for _ in range(2):
+    for once_more in (False, True):
+        if once_more:
+            request.getfixturevalue("rough")
         vectors = encoder.fit_transform(X, y)
         assert np.isfinite(vectors).all()
         assert vectors.shape == (300, len(encoder.get_feature_names_out()))
@@ -306,6 +313,7 @@ def test_vectors_are_finite_whatever_the_other_parameters(films, parameters):
     assert len(encoder.nearest_categories("genres", "a", 3)) == 3
 
 
+@pytest.mark.usefixtures("rough")
 def test_given_categories_and_vectors_are_those_of_the_elements(films):
     X, y = films
     encoder = encoder_of(categories={"genres": [*GENRES, "z"]}).fit(X, y)
@@ -322,6 +330,7 @@ def test_given_categories_and_vectors_are_those_of_the_elements(films):
     assert np.linalg.norm(encoder.embedding_frame("genres").iloc[:, 1:], axis=1).max() < 0.1001
 
 
+@pytest.mark.usefixtures("rough")
 def test_a_shared_table_is_one_for_lists_and_plain_columns(films):
     X, y = films
     X = X.assign(first=[cell[0] if cell else None for cell in X["genres"]])
@@ -331,6 +340,7 @@ def test_a_shared_table_is_one_for_lists_and_plain_columns(films):
     assert (lists.iloc[:, 0].to_numpy() != plain.iloc[:, 0].to_numpy()).any()
 
 
+@pytest.mark.usefixtures("rough")
 def test_rows_of_weight_zero_teach_nothing(films):
     X, y = films
     weight = np.ones(300)
@@ -344,6 +354,7 @@ def test_rows_of_weight_zero_teach_nothing(films):
     assert_array_equal(vectors[200:], encoder.transform(extra[200:]))
 
 
+@pytest.mark.usefixtures("rough")
 def test_the_kinds_of_targets(films):
     X, y = films
     for target, width in [(np.where(y > 0, "p", "n"), 1), (np.digitize(y, [-1, 1]), 3)]:
@@ -395,6 +406,7 @@ def test_items_of_the_same_baskets_lie_close():
 # As a step of scikit-learn
 
 
+@pytest.mark.usefixtures("rough")
 def test_the_encoder_works_as_a_step(films):
     X, y = films
     encode = make_column_transformer((encoder_of(), ["genres", "country"]))
@@ -415,6 +427,7 @@ def test_the_encoder_works_as_a_step(films):
 # What is refused
 
 
+@pytest.mark.usefixtures("rough")
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
@@ -470,6 +483,7 @@ def test_bad_parameters_are_named(films, parameters, words):
         EmbeddingEncoder(**{"sequence_features": ["genres"], **parameters}).fit(X, y)
 
 
+@pytest.mark.usefixtures("rough")
 def test_values_that_are_forbidden_in_transform_are_named(films):
     X, y = films
     X, y = X.drop(index=[3, 4]), np.delete(y, [3, 4])
@@ -481,6 +495,7 @@ def test_values_that_are_forbidden_in_transform_are_named(films):
         encoder.transform(new.assign(genres=[["a"], ["b", None]]))
 
 
+@pytest.mark.usefixtures("rough")
 def test_pooled_vectors_are_not_inverted(films):
     X, y = films
     encoder = encoder_of().fit(X, y)

@@ -105,6 +105,8 @@ def dumped():
     with pytest.MonkeyPatch.context() as patch:
         # So few steps would give the networks no share of a prediction.
         patch.setattr("skembed._blend._SHARES", np.array([0.5]))
+        # Nor do bags need the effects that many steps would find.
+        patch.setattr("skembed._effects._N_SOLVER_STEPS", 2)
         fitted = {name: estimator.fit(*data) for name, (estimator, *data) in ESTIMATORS.items()}
         fitted |= {name: streamed(*given) for name, given in STREAMED.items()}
     counted = EmbeddingEncoder(**FAST).partial_fit_vocabulary(X[["str"]])

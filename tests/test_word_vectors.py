@@ -79,6 +79,7 @@ def test_infrequent_categories_share_their_vector(tmp_path):
     assert (vectors[1] == vectors[2]).all()
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_predictors_write_words_too(tmp_path):
     X = pd.DataFrame({"word": ["a", "b"] * 30, "size": np.arange(60)})
     model = EmbeddingClassifier(max_iter=1, n_estimators=1, random_state=0).fit(X, X["word"])
