@@ -30,6 +30,7 @@ QUICK = {
     "n_estimators": 1,
     "hidden_layer_sizes": (8,),
     "batch_size": 500,
+    "max_iter": 500,
     "tol": 1e6,
     "n_iter_no_change": 1,
     "random_state": 0,

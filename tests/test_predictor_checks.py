@@ -15,8 +15,9 @@ MINIBATCH = {
 }
 
 
-# No loss falls by `tol`, so that a fit ends after 11 epochs: most checks ask for no good fit.
+# No loss falls by `tol`, so that a fit ends after 4 epochs: most checks ask for no good fit.
 SHORT = {"n_estimators": 1, "hidden_layer_sizes": (16,), "max_iter": 500, "tol": 1e6}
+SHORT |= {"n_iter_no_change": 3}
 
 
 @parametrize_with_checks(
@@ -52,5 +53,5 @@ def test_each_part_can_be_switched_off(off):
     X = pd.DataFrame({"city": city.astype(str), "size": rng.normal(size=200)})
     y = city + X["size"].to_numpy()
     parameters = SWITCHES if off == "all" else {off: SWITCHES[off]}
-    model = EmbeddingRegressor(n_estimators=1, hidden_layer_sizes=(16,), random_state=0)
+    model = EmbeddingRegressor(**SHORT | {"n_iter_no_change": 150, "random_state": 0})
     assert model.set_params(**parameters).fit(X, y).score(X, y) > 0.7

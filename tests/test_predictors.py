@@ -396,6 +396,7 @@ def test_the_input_is_left_as_it_is(rows, model_and_target):
     assert (weight == 1).all()
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_warm_start_goes_on_from_the_last_networks(rows):
     X, y = rows
     parts = {"target_effect": False, "crosses": 0, "counts": False}

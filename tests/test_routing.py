@@ -22,7 +22,9 @@ Y = (X["p"] < X["q"]) + 0.1 * RNG.normal(size=N)
 WEIGHT = RNG.integers(1, 9, N).astype(float)
 GROUPS = RNG.integers(0, 12, N)
 SMALL = {"hidden_layer_sizes": (8,), "random_state": 0}
-QUICK = SMALL | {"n_estimators": 1, "batch_size": N, "tol": 1e6, "n_iter_no_change": 1}
+# Done after 2 epochs of one step: no loss falls by `tol`.
+QUICK = SMALL | {"n_estimators": 1, "batch_size": N}
+QUICK |= {"max_iter": 500, "tol": 1e6, "n_iter_no_change": 1}
 BOTH = {"sample_weight": WEIGHT, "groups": GROUPS}
 
 

@@ -94,7 +94,8 @@ def test_later_days_are_missed_by_less(monkeypatch):
     errors = {}
     for rate in (_RATE, 0.0):
         monkeypatch.setattr("skembed._unseen._RATE", rate)
-        model = EmbeddingRegressor(n_estimators=1, random_state=0).fit(X, y)
+        model = EmbeddingRegressor(n_estimators=1, hidden_layer_sizes=(32,), random_state=0)
+        model.fit(X, y)
         assert any(set(cross) >= {"month", "day"} for cross in model.crosses_)
         errors[rate] = np.mean((model.predict(later) - truth) ** 2)
     assert errors[_RATE] < 0.95 * errors[0.0]
