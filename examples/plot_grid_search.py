@@ -3,7 +3,7 @@ A search for the best vectors
 =============================
 
 The parameters of the encoder are searched like any others. Here: how many coordinates are learned,
-and how strongly rare categories are pulled to the middle, for a linear model behind them.
+and how strongly rare categories are pulled to the mean of their column, for a linear model.
 """
 
 import matplotlib.pyplot as plt

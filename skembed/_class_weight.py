@@ -28,7 +28,13 @@ def weigh_classes(
         own = _balanced(target, weight[weight > 0])
     elif isinstance(class_weight, Mapping) and target.kind in ("binary", "multiclass"):
         # Not by what scikit-learn offers, which asks that the rows have all the classes named.
-        own = _weights_of_classes(class_weight, target.classes)[target.numbers()]
+        of_classes = _weights_of_classes(class_weight, target.classes)
+        if np.count_nonzero(of_classes) < 2:
+            raise ValueError(
+                "The 'class_weight' parameter must leave two classes a weight above 0. Got "
+                f"{class_weight!r}."
+            )
+        own = of_classes[target.numbers()]
     elif isinstance(class_weight, list) and target.kind != "multilabel-indicator":
         raise ValueError(
             f"The 'class_weight' parameter is a list, one dict per label, but y is {target.kind}. "

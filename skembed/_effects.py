@@ -32,7 +32,8 @@ from .nn._solve import solve_symmetric
 Array = NDArray[np.float64]
 
 N_SWEEPS = 15
-# Of effects whose shrinkage is known; more change no score of a predictor.
+# Of effects of a predictor, whose shrinkage is known then: of seven tables no score changes by more
+# than 0.001 from those of 15 sweeps.
 N_SWEEPS_KNOWN = 8
 # Effects have settled once none changes by more than this share of the largest of its column.
 _NO_CHANGE = 1e-11

@@ -36,7 +36,7 @@ from ._learning import (
 from ._read_parts import Reading, read_parts
 from ._rounds import Rounds, train_in_rounds
 from ._tables import fill_reserved_rows, limit_norm
-from ._targets import Target
+from ._targets import Target, taken_by_means
 from ._threads import single_blas_thread
 from .nn._architecture import Parameters, table_views
 from .nn._network import Network
@@ -169,7 +169,7 @@ def find_effects(read: Reading) -> Effects:
 
 
 def _sum_effects(part: Part, n_codes: tuple[int, ...], target: Target) -> EffectSums:
-    y = replace(target, values=part.data.y).columns()
+    y = taken_by_means(replace(target, values=part.data.y))
     nothing = no_sums(n_codes, y.shape[1], with_pairs=True, bounded=False)
     return nothing.add(part.given_codes(), y, part.weight)
 

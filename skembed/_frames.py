@@ -75,7 +75,7 @@ def is_frame(X: Any) -> bool:
     """Whether ``X`` is a pandas, polars, PyArrow (or other eager narwhals) frame."""
     if isinstance(X, pd.DataFrame):
         _reject_duplicates(list(X.columns))
-    if hasattr(X, "__dask_graph__"):
+    if hasattr(X, "__dask_graph__") and X.__dask_graph__() is not None:
         raise TypeError("X is a Dask collection. Pass X.compute(), or take skembed.dask.")
     frame = nw.from_native(X, pass_through=True)
     if isinstance(frame, nw.LazyFrame):

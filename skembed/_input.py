@@ -12,8 +12,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _params
 from ._adopt import all_or_nothing
+from ._column_names import check_column_names
 from ._doc_link import DocumentedMixin
-from ._frames import is_frame, read
+from ._frames import Frame, is_frame, read
 from ._input_arrays import (
     Block,
     apply_block,
@@ -356,6 +357,7 @@ class InputEmbedding(RowsMixin, OutputMixin, TransformerMixin, DocumentedMixin, 
             data = read_for_block(data, layout)
             self._plan = learn_block(data, layout, settings)
             self.shape_ = (n_samples, *layout.shape)
+        self._names = data.names if isinstance(data, Frame) else None
         self.n_samples_ = n_samples
         self.output_shape_ = (n_samples, *self._plan.output_shape)
         self._keep_target(target)
@@ -373,10 +375,14 @@ class InputEmbedding(RowsMixin, OutputMixin, TransformerMixin, DocumentedMixin, 
         if is_table and len(self.shape_) == 2 and not self._plan.is_sequence:
             validate_data(self, data, reset=False, skip_check_array=True)
         if isinstance(self._plan, Block):
-            return read_for_block(data, self._plan.layout)
-        if not is_table:
+            read_now = read_for_block(data, self._plan.layout)
+        elif is_table:
+            read_now = read(data)
+        else:
             raise ValueError("X must be a table as in fit: of rank 2, with rows of equal length.")
-        return read(data)
+        if is_frame(data) and self._names is not None:
+            check_column_names(self._names, read_now.names)
+        return read_now
 
     def _apply(self, data: Any) -> Any:
         if isinstance(self._plan, Table):

@@ -103,9 +103,9 @@ def to_tidy_array(values: Any) -> Array:
 
 def read_scores(X: Any) -> Array:
     """Numbers in any container, NaN where they are masked."""
-    if isinstance(X, np.ma.MaskedArray):
+    if isinstance(X, np.ma.MaskedArray) and X.mask.any() and X.dtype.kind in "biuf":
         X = (X if X.dtype.kind == "f" else X.astype(np.float64)).filled(np.nan)
-    return np.asarray(X)
+    return np.asarray(read_masked(X))
 
 
 def check_length(values: Any, name: str, n_rows: int) -> None:

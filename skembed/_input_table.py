@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -227,11 +227,7 @@ def inverse_table(X: Any, table: Table) -> Array:
         raise ValueError(
             f"X must have the {table.width} columns that transform returns. Got shape {X.shape}."
         )
-    if sparse.issparse(X):
-        step = max(1, 10_000_000 // max(table.width, 1))
-        parts = [X[i : i + step].toarray() for i in range(0, max(X.shape[0], 1), step)]
-    else:
-        parts = [X]
+    parts = _dense_parts(X, table.width) if sparse.issparse(X) else [X]
     # Values are looked up for all rows at once: their type depends on which cells are empty.
     found = zip(*(_find_cells(part, table) for part in parts), strict=True)
     pairs = zip(map(np.concatenate, found), table.columns, strict=True)
@@ -244,15 +240,23 @@ def inverse_table(X: Any, table: Table) -> Array:
     return np.column_stack(columns)
 
 
+def _dense_parts(X: sparse.csr_matrix, width: int) -> Iterator[Array]:
+    """Rows of a sparse matrix, some at a time."""
+    step = max(1, 10_000_000 // max(width, 1))
+    for start in range(0, max(X.shape[0], 1), step):
+        yield X[start : start + step].toarray()
+
+
 def _find_cells(X: Array, table: Table) -> list[Array]:
-    """Of every column the cells of highest score, or the numbers."""
+    """Of every column the cells of highest score, or the numbers, which keep nothing of ``X``."""
     columns, offset = [], 0
     for column in table.columns:
         block = X[:, offset : offset + column.width]
         if isinstance(column, OneHot):
             columns.append(find_highest(block, column))
         else:
-            columns.append(column.range.unscale(block[:, 0]) if column.range else block[:, 0])
+            numbers = block[:, 0].copy()
+            columns.append(column.range.unscale(numbers) if column.range else numbers)
         offset += column.width
     return columns
 

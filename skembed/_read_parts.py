@@ -206,7 +206,9 @@ def _probe_first(
 ) -> tuple[Any, Columns]:
     """A copy of the estimator that has the names of the columns, and which they are."""
     frame = read_input(blank, parts[0][0], reset=True)
-    return blank, choose_columns(frame, blank.numeric_features, None, blank._needs_categories)
+    columns = choose_columns(frame, blank.numeric_features, None, blank._needs_categories)
+    blank._columns = columns
+    return blank, columns
 
 
 def _itself(value: Any) -> Any:

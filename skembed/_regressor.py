@@ -87,8 +87,9 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
             default="squared_error"
         What is minimised. ``"poisson"`` is for counts and other numbers from 0, whose logarithm is
         modelled; ``"huber"`` is quadratic up to 1.35 standard deviations, as the quartiles of the
-        target tell them (Huber 1964, doi:10.1214/aoms/1177703732). With it,
-        ``"absolute_error"`` and ``"quantile"``, effects heed no more than ten of these.
+        target tell them (Huber 1964, doi:10.1214/aoms/1177703732). For it,
+        ``"absolute_error"`` and ``"quantile"`` effects are those of a target that is clipped at
+        ten of these deviations from the median, in standard deviations of what is clipped.
     quantile : float, default=0.5
         The quantile that ``loss="quantile"`` predicts.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)

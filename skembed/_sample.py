@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
 from ._coded import Coded, CodedBags, Column
+from ._column_names import check_column_names
 from ._frames import Frame, is_frame, read, read_masked
 from ._numeric import NumericScaler
 from ._sequences import read_bags, weigh_bags
@@ -110,7 +111,7 @@ def read_input(estimator: Any, X: Any, *, reset: bool) -> Frame:
             )
         frame = read(X)
         if not reset:
-            _check_order(estimator, frame)
+            check_column_names(_names_in_fit(estimator), frame.names)
         return frame
     X = read_masked(X)
     if isinstance(X, list | tuple):
@@ -120,14 +121,12 @@ def read_input(estimator: Any, X: Any, *, reset: bool) -> Frame:
     return read(X)
 
 
-def _check_order(estimator: Any, frame: Frame) -> None:
-    """Refuse other names than in fit; scikit-learn looks at them only where all are strings."""
-    names = estimator._columns.names if hasattr(estimator, "_columns") else frame.names
-    if not all(isinstance(name, str) for name in names) and frame.names != names:
-        raise ValueError(
-            f"The columns of X must be named as in fit, in the same order: {list(names)!r}. "
-            f"Got {list(frame.names)!r}."
-        )
+def _names_in_fit(estimator: Any) -> tuple[Any, ...]:
+    """Names of the columns of a fit, or of the pass over the data before it, if there was any."""
+    columns = getattr(estimator, "_columns", None)
+    if columns is None and hasattr(estimator, "_first_pass"):
+        columns = estimator._first_pass.columns
+    return () if columns is None else columns.names
 
 
 def _as_cells(X: list[Any] | tuple[Any, ...]) -> NDArray[Any]:

@@ -302,14 +302,18 @@ def _unit_interval(n_outputs: int) -> NDArray[np.float64]:
     return np.repeat([[0.0], [1.0]], n_outputs, axis=1)
 
 
-def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The outputs ``(n, n_outputs)`` with mean 0 and standard deviation 1; of a robust loss without
-    what is far out.
-    """
+def taken_by_means(target: Target) -> NDArray[np.float64]:
+    """The outputs ``(n, n_outputs)``; for a robust loss what is far out is clipped."""
     y = target.columns()
     if target.loss in ROBUST_LOSSES:
         # In the unit of these losses, the spread of the middle half.
         np.clip(y, -_FAR_OUT, _FAR_OUT, out=y)
+    return y
+
+
+def standardised(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What means take of the outputs, ``(n, n_outputs)``, with mean 0 and standard deviation 1."""
+    y = taken_by_means(target)
     y -= np.average(y, axis=0, weights=weight)
     deviation = np.sqrt(np.average(y**2, axis=0, weights=weight))
     y /= np.where(deviation > 0, deviation, 1)

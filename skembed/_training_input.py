@@ -92,6 +92,7 @@ def read_training_input(
         if first_pass is None
         else first_pass.columns
     )
+    probe._columns = columns
     rng = make_rng(estimator.random_state)
     tables = share_tables(estimator.shared, columns)
     vocabularies: list[ColumnVocabulary] = []

@@ -11,7 +11,7 @@ import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -174,6 +174,14 @@ def half_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
     Networks of a few steps often get no share, and what they say would not be seen.
     """
     monkeypatch.setattr("skembed._blend._SHARES", np.array([0.5]))
+
+
+@pytest.fixture(scope="module")
+def half_of_each_in_module() -> Iterator[None]:
+    """`half_of_each` for fits of fixtures that are kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skembed._blend._SHARES", np.array([0.5]))
+        yield
 
 
 @pytest.fixture

@@ -372,6 +372,13 @@ def test_bad_class_weights_are_named(rows, class_weight, words):
     assert not hasattr(model, "classes_")
 
 
+def test_two_classes_must_weigh_something(rows):
+    X, raw = rows
+    for kind, weights in (("str", {"no": 0}), ("three str", {"low": 0, "mid": 0})):
+        with pytest.raises(ValueError, match=r"'class_weight' parameter must leave two classes"):
+            EmbeddingClassifier(**QUICK, class_weight=weights).fit(X, LABELS[kind](raw))
+
+
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
 @pytest.mark.parametrize(
     ("y", "weight", "words"),

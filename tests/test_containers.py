@@ -62,8 +62,11 @@ def results(name, table, other):
     return learned
 
 
+pytestmark = pytest.mark.usefixtures("half_of_each_in_module")
+
+
 @pytest.fixture(scope="module")
-def expected():
+def expected(half_of_each_in_module):
     """Learned from Python objects in pandas."""
     table = pd.DataFrame(COLUMNS, dtype=object)
     return {name: results(name, table, table) for name in MODELS}
@@ -136,6 +139,29 @@ def test_a_lazy_frame_is_refused(name):
     model.fit(lazy.collect(), target(name))
     with pytest.raises(TypeError, match="lazy frame"):
         model.transform(lazy)
+
+
+class Wrapped:
+    """An array as other libraries wrap it, with nothing lazy inside, or with something."""
+
+    def __init__(self, array, graph):
+        self.array, self.graph, self.shape = array, graph, array.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.array, dtype)
+
+    def __dask_graph__(self):
+        return self.graph
+
+
+def test_only_what_waits_for_dask_is_refused():
+    plain = np.array([["a"], ["b"]] * 9)
+    y = np.arange(18.0)
+    found = EmbeddingEncoder(**SMALL, max_iter=1).fit_transform(Wrapped(plain, None), y)
+    expected = EmbeddingEncoder(**SMALL, max_iter=1).fit_transform(plain, y)
+    assert_array_equal(found, expected)
+    with pytest.raises(TypeError, match=r"Dask collection. Pass X.compute\(\)"):
+        EmbeddingEncoder(max_iter=1).fit(Wrapped(plain, {}), y)
 
 
 @pytest.mark.parametrize("name", ["encoder", "regressor"])

@@ -799,6 +799,13 @@ def test_columns_whose_names_are_no_strings_must_be_in_order():
     with pytest.raises(ValueError, match=r"Got \[0, 5\]"):
         encoder.transform(X.rename(columns={1: 5}))
     assert encoder.transform(X).shape[0] == len(X)
+    others = X.rename(columns={0: 7})
+    assert encoder.set_params(cv=2).fit_transform(others, Y).shape[0] == len(X)
+    counted = EmbeddingEncoder(max_iter=1).partial_fit_vocabulary(X)
+    with pytest.raises(ValueError, match="in the same order"):
+        counted.partial_fit_vocabulary(X[[1, 0]])
+    with pytest.raises(ValueError, match="in the same order"):
+        counted.partial_fit(X[[1, 0]], Y)
 
 
 def test_constant_targets_and_columns_and_single_categories_work():

@@ -212,6 +212,22 @@ def test_effects_of_new_rows_are_those_of_all_rows(table):
         np.testing.assert_allclose(values, others, rtol=1e-4, atol=1e-6)
 
 
+def test_few_sweeps_are_near_the_end_also_where_columns_are_nested():
+    rng = np.random.default_rng(0)
+    town = rng.integers(0, 40, 4000)
+    codes = np.column_stack([town, town // 5, rng.integers(0, 9, 4000)])
+    y = (rng.normal(size=40)[town] + rng.normal(size=8)[town // 5] + rng.normal(size=4000))[:, None]
+    known = codes, (40, 8, 9), y / y.std(), np.ones(4000)
+    m = joint_effects(*known).pseudo_counts
+
+    def sums(n_sweeps):
+        tables = joint_effects(*known, m, n_sweeps=n_sweeps).values
+        return sum(table[own] for table, own in zip(tables, codes.T, strict=True))
+
+    end = sums(5000)
+    assert np.abs(sums(N_SWEEPS_KNOWN) - end).max() < 0.005 < np.abs(sums(1) - end).max()
+
+
 def test_given_shrinkage_is_that_of_the_effects(table):
     X, y = table
     weak, strong = (features_of(X, y, shrinkage=m)[0].column_effects for m in (0.1, 1000.0))

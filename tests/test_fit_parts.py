@@ -453,6 +453,17 @@ def test_regressors_predict(loss):
     assert found.transform(X).shape == (1000, len(found.get_feature_names_out()))
 
 
+def test_effects_for_robust_losses_are_those_of_an_ordinary_fit():
+    X, y = make_rows()
+    y = np.append(1e6, y[1:])
+    model = EmbeddingRegressor(**SMALL, max_iter=1, loss="absolute_error")
+    found, _ = fit_predictor(model, split(X, y, 3), 500)
+    expected = EmbeddingRegressor(**SMALL, loss="absolute_error", crosses=0).fit(X, y)
+    for own, other in zip(found.embeddings_, expected.embeddings_, strict=True):
+        np.testing.assert_allclose(own[:, 0], other[:, 0], atol=0.02)
+        assert np.abs(other[:, 0]).max() > 0.1
+
+
 def test_fitted_predictors_go_through_skops():
     X, y = make_rows()
     found, _ = fit_predictor(EmbeddingRegressor(**SMALL, max_iter=1), split(X, y, 3), 500)

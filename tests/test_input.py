@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from skembed import InputEmbedding, RelativeSplit
 from skembed._frames import encode_values
+from skembed._input_read import read_scores
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -914,3 +916,39 @@ def test_one_hot_rows_of_labels_are_those_of_the_classes():
     for rows in ([[0, 1]], [[0, 1, 1]], [[1, 2, 3]]):
         with pytest.raises(ValueError, match="one-hot rows over its 3 classes"):
             embedding.transform_target(rows)
+
+
+def test_frames_must_have_the_columns_of_fit_in_order_whatever_their_names():
+    frame = pd.DataFrame({0: ["a", "b"], 1: ["x", "a"]})
+    for vocabulary in ("per_column", "joint"):
+        embedding = InputEmbedding(vocabulary=vocabulary).fit(frame)
+        with pytest.raises(ValueError, match=r"in the same order: \[0, 1\]. Got \[1, 0\]"):
+            embedding.transform(frame[[1, 0]])
+        assert len(embedding.transform(frame)) == 2
+        assert len(embedding.fit_transform(frame.rename(columns={0: 5}))) == 2
+
+
+def test_masked_scores_are_missing_and_others_are_as_they_came():
+    embedding = InputEmbedding(encode=False).fit([[2**60], [0]])
+    whole = np.ma.array([[2**53 + 1]], mask=[[0]])
+    assert read_scores(whole).tolist() == [[2**53 + 1]]
+    assert np.isnan(read_scores(np.ma.array([[1, 2]], mask=[[0, 1]]))).tolist() == [[False, True]]
+    with pytest.raises(ValueError, match="must hold numbers"):
+        InputEmbedding().fit([["a"], ["b"]]).inverse_transform(np.ma.array([["a", "b"]]))
+    assert embedding.inverse_transform([[0.5]]).shape == (1, 1)
+
+
+def test_the_inverse_of_a_sparse_matrix_needs_little_room():
+    """Its dense form would take 480 MB."""
+    n, width = 30_000, 1_000
+    names = np.arange(n) % width
+    embedding = InputEmbedding(encode=True, sparse_output=True, dtype=np.float64)
+    frame = pd.DataFrame({"name": names, "other": names * 2.0})
+    output = embedding.fit_transform(frame)
+    tracemalloc.start()
+    back = embedding.inverse_transform(output)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(back, frame)
+    # Ten million cells at a time, twice, and what of them is the highest.
+    assert peak < 250e6

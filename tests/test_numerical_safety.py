@@ -33,12 +33,7 @@ SHORT = {"max_iter": 500, "tol": 1e6, "n_iter_no_change": 60}
 PREDICTOR = SHORT | {"n_estimators": 1, "hidden_layer_sizes": (16,), "random_state": 0}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def half_of_the_networks():
-    """Predictions are always those of the networks, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skembed._blend._SHARES", np.array([0.5]))
-        yield
+pytestmark = pytest.mark.usefixtures("half_of_each_in_module")
 
 
 def encoder(**parameters):

@@ -15,6 +15,8 @@ MINIBATCH = {
 }
 
 
+pytestmark = pytest.mark.usefixtures("half_of_each")
+
 # No loss falls by `tol`, so that a fit ends after 4 epochs: most checks ask for no good fit.
 SHORT = {"n_estimators": 1, "hidden_layer_sizes": (16,), "max_iter": 500, "tol": 1e6}
 SHORT |= {"n_iter_no_change": 3}

@@ -47,16 +47,13 @@ def training():
 
 
 @pytest.fixture(scope="module")
-def models(training):
+def models(training, half_of_each_in_module):
     y = np.sin(np.arange(len(training)))
     # Narrow, and done after 11 epochs: no loss falls by `tol`.
     quick = {"hidden_layer_sizes": (16,), "max_iter": 500, "tol": 1e6, "batch_size": 32}
     predictor = FAST | quick | {"n_estimators": 2}
-    with pytest.MonkeyPatch.context() as patch:
-        # So few steps would give the networks no share of a prediction.
-        patch.setattr("skembed._blend._SHARES", np.array([0.5]))
-        regressor = EmbeddingRegressor(**predictor).fit(training, y)
-        classifier = EmbeddingClassifier(**predictor).fit(training, y > 0)
+    regressor = EmbeddingRegressor(**predictor).fit(training, y)
+    classifier = EmbeddingClassifier(**predictor).fit(training, y > 0)
     return {
         "encoder": EmbeddingEncoder(**FAST).fit(training, y).transform,
         "regressor": regressor.predict,

@@ -28,6 +28,9 @@ QUICK |= {"max_iter": 500, "tol": 1e6, "n_iter_no_change": 1}
 BOTH = {"sample_weight": WEIGHT, "groups": GROUPS}
 
 
+pytestmark = pytest.mark.usefixtures("half_of_each")
+
+
 @pytest.fixture
 def routing():
     with config_context(enable_metadata_routing=True):

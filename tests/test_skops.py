@@ -101,12 +101,10 @@ STREAMED = {
 
 
 @pytest.fixture(scope="module")
-def dumped():
+def dumped(half_of_each_in_module):
     """Each estimator fitted, and as skops writes it."""
     with pytest.MonkeyPatch.context() as patch:
-        # So few steps would give the networks no share of a prediction.
-        patch.setattr("skembed._blend._SHARES", np.array([0.5]))
-        # Nor do bags need the effects that many steps would find.
+        # Bags do not need the effects that many steps would find.
         patch.setattr("skembed._effects._N_SOLVER_STEPS", 2)
         fitted = {name: estimator.fit(*data) for name, (estimator, *data) in ESTIMATORS.items()}
         fitted |= {name: streamed(*given) for name, given in STREAMED.items()}

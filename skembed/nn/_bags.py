@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ._record import Record
-from ._rows import lookup, sum_by_row
+from ._rows import lookup, place_matrix, sum_by_row
 
 Array = NDArray[np.floating]
 Integers = NDArray[np.integer]
@@ -145,7 +145,29 @@ def add_up(values: Array, codes: Integers, bags: Bags | None, n_rows: int) -> Ar
     """The transpose of :func:`gather`: sums of ``values``, ``(n, width)``, by row of the table."""
     if bags is None:
         return sum_by_row(codes, values, n_rows)
-    return bags.sum_by_row(sum_by_row(codes, values, len(bags)), n_rows)
+    return BagSums(codes, bags, n_rows)(values)
+
+
+class BagSums:
+    """:func:`add_up` of one array of values after another, with the same matrices for all.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,)
+        Numbers of bags.
+    bags : Bags
+    n_rows : int
+        Rows of the table.
+    """
+
+    def __init__(self, codes: Integers, bags: Bags, n_rows: int) -> None:
+        self._by_bag = place_matrix(codes, np.dtype(np.float64), len(bags))
+        self._by_row = bags.matrix(n_rows).T
+
+    def __call__(self, values: Array) -> Array:
+        """Sums of ``values``, ``(n, width)``, by row of the table, ``(n_rows, width)``."""
+        sums: Array = self._by_row @ (self._by_bag @ values)
+        return sums
 
 
 def count(

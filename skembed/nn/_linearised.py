@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bags import Bags, add_up
+from ._bags import Bags, BagSums
 from ._memory import Buffers
 from ._network import Data, Network
 from ._parallel import in_halves, slices
@@ -213,8 +213,9 @@ class Linearised:
         codes = self._codes[:, column]
         if bags is not None:
             # Bags hold the codes of many rows together, and are added up over all of them.
+            sums_of = BagSums(codes, bags, total.shape[1])
             for own, of_rows in zip(total, values(slice(0, len(codes))), strict=True):
-                own += add_up(of_rows[:, None], codes, bags, len(own))[:, 0]
+                own += sums_of(of_rows)
             return
 
         def add(among: slice) -> Array:

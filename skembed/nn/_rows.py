@@ -124,7 +124,7 @@ def sum_by_row(
         sums = np.zeros((n_rows, values.shape[1]), dtype=values.dtype)
         _add_at(sums, places, values)
         return sums
-    return _place_matrix(places, values.dtype, n_rows) @ values
+    return place_matrix(places, values.dtype, n_rows) @ values
 
 
 class RowSums:
@@ -138,7 +138,7 @@ class RowSums:
         key = n_rows, len(places)
         matrix = self._matrices.get(key)
         if matrix is None:
-            matrix = _place_matrix(np.zeros_like(places), values.dtype, n_rows)
+            matrix = place_matrix(np.zeros_like(places), values.dtype, n_rows)
             self._matrices[key] = matrix
         # Only the places differ from batch to batch: a new matrix costs more than the product.
         matrix.indices[:] = places
@@ -146,7 +146,7 @@ class RowSums:
         return sums
 
 
-def _place_matrix(places: NDArray[np.integer], dtype: Any, n_rows: int) -> Any:
+def place_matrix(places: NDArray[np.integer], dtype: Any, n_rows: int) -> Any:
     """The 0/1 matrix that adds up by row, of shape ``(n_rows, len(places))``.
 
     A product with it, in column form, is the fastest scatter-add of NumPy and SciPy. Given the
