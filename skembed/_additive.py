@@ -88,7 +88,7 @@ def fit_additive(
         m[:n_columns] = shrinkage
     # In as many sweeps for new rows as for training rows: they get the same.
     tables = joint_effects(*known, m, sample.bags, N_SWEEPS_KNOWN).values
-    held_out = held_out_effects(*known, m, fold, sample.bags, N_SWEEPS_KNOWN)
+    held_out = held_out_effects(*known, m, fold, sample.bags)
     several = [k for k, (cross, _) in enumerate(crosses, n_columns) if len(cross.parts) > 1]
     addends = np.empty((len(sample), len(several), y.shape[1]), dtype=np.float32)
     for place, k in enumerate(several):

@@ -191,11 +191,9 @@ class _Maker:
         if m is None:
             m = joint_effects(*known, bags=sample.bags).pseudo_counts
         # In as many sweeps for new rows as for training rows: they get the same.
-        known = *known, m
-        more = sample.bags, N_SWEEPS_KNOWN
-        self.column_effects = joint_effects(*known, *more).values
+        self.column_effects = joint_effects(*known, m, sample.bags, N_SWEEPS_KNOWN).values
         for features, fold in zip(self.held_out, self._folds, strict=True):
-            for column in held_out_effects(*known, fold, *more):
+            for column in held_out_effects(*known, m, fold, sample.bags):
                 features.extend(column.T)
         self.least_spreads += [_LEAST_SPREAD_OF_EFFECTS] * len(self.held_out[0])
 

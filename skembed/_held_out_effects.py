@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._effects import N_SWEEPS, Shrinkage, joint_effects
+from ._effects import N_SWEEPS_KNOWN, Shrinkage, joint_effects
 from .nn._bags import NO_BAGS, Bags, gather
 
 Array = NDArray[np.float64]
@@ -29,7 +29,7 @@ def held_out_effects(
     pseudo_counts: Array,
     fold: NDArray[np.integer],
     bags: Mapping[int, Bags] = NO_BAGS,
-    n_sweeps: int = N_SWEEPS,
+    n_sweeps: int = N_SWEEPS_KNOWN,
 ) -> list[Array]:
     """The effects of each row's categories, learned without the rows of its fold.
 

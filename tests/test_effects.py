@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skembed._effects import joint_effects
+from skembed._effects import N_SWEEPS_KNOWN, joint_effects
 from skembed._held_out_effects import held_out_effects
 from skembed.nn._bags import Bags, bags_of_one
 
@@ -359,7 +359,8 @@ def test_held_out_effects_are_those_of_a_fit_without_the_fold(n_folds, n_outputs
     found = held_out_effects(codes, N_CODES, y, weight, m, fold)
     for k in range(n_folds):
         out = fold == k
-        alone = joint_effects(codes[~out], N_CODES, y[~out], weight[~out], m)
+        known = codes[~out], N_CODES, y[~out], weight[~out], m
+        alone = joint_effects(*known, n_sweeps=N_SWEEPS_KNOWN)
         for j, values in enumerate(alone.values):
             expected = values[codes[out, j]]
             np.testing.assert_allclose(found[j][out], expected, rtol=1e-8, atol=1e-11)
@@ -381,7 +382,8 @@ def test_categories_that_only_the_fold_has_get_the_pooled_effect_of_the_rare():
     fold[codes[:, 0] == 7] = 2
     m = np.full((2, 1), 5.0)
     found = held_out_effects(codes, (30, 4), y, weight, m, fold)
-    alone = joint_effects(codes[fold != 2], (30, 4), y[fold != 2], weight[fold != 2], m)
+    known = codes[fold != 2], (30, 4), y[fold != 2], weight[fold != 2], m
+    alone = joint_effects(*known, n_sweeps=N_SWEEPS_KNOWN)
     np.testing.assert_allclose(found[0][codes[:, 0] == 7], alone.values[0][7][0], rtol=1e-8)
 
 
@@ -428,7 +430,8 @@ def test_held_out_effects_of_bags_are_those_of_a_fit_without_the_fold(n_folds):
     found = held_out_effects(codes, N_CODES, y, weight, m, fold, bags)
     for k in range(n_folds):
         out = fold == k
-        alone = joint_effects(codes[~out], N_CODES, y[~out], weight[~out], m, bags)
+        known = codes[~out], N_CODES, y[~out], weight[~out], m, bags
+        alone = joint_effects(*known, N_SWEEPS_KNOWN)
         pooled = bags[0].matrix(5).toarray()[out] @ alone.values[0]
         np.testing.assert_allclose(found[0][out], pooled, rtol=1e-8, atol=1e-11)
         for j in (1, 2):

@@ -929,13 +929,14 @@ def test_frames_must_have_the_columns_of_fit_in_order_whatever_their_names():
 
 
 def test_masked_scores_are_missing_and_others_are_as_they_came():
-    embedding = InputEmbedding(encode=False).fit([[2**60], [0]])
+    embedding = InputEmbedding(encode=False, scale="feature").fit([[4], [0]])
     whole = np.ma.array([[2**53 + 1]], mask=[[0]])
     assert read_scores(whole).tolist() == [[2**53 + 1]]
     assert np.isnan(read_scores(np.ma.array([[1, 2]], mask=[[0, 1]]))).tolist() == [[False, True]]
     with pytest.raises(ValueError, match="must hold numbers"):
         InputEmbedding().fit([["a"], ["b"]]).inverse_transform(np.ma.array([["a", "b"]]))
-    assert embedding.inverse_transform([[0.5]]).shape == (1, 1)
+    back = embedding.inverse_transform(np.ma.array([[0.5], [0.5]], mask=[[0], [1]]))
+    np.testing.assert_array_equal(back, [[2.0], [np.nan]])
 
 
 def test_the_inverse_of_a_sparse_matrix_needs_little_room():

@@ -107,6 +107,11 @@ class Linearised:
         self._at = network, parameters, axes, data
         self._codes = codes
         self._bags = bags
+        # For the many moments of a solution the sums over a column's bags have their matrices once.
+        self._sums_of_bags = {
+            j: BagSums(codes[:, j], own, len(coordinates[network.architecture.columns[j]]))
+            for j, own in bags.items()
+        }
         self._coordinates = list(coordinates)
         self._counts = counts
         self._columns: list[list[int]] = [[] for _ in axes]
@@ -172,9 +177,10 @@ class Linearised:
             pairs = list(zip(*np.triu_indices(width), strict=True))
             self._normal[table] = np.zeros((len(pairs), n_codes))
             for j, slopes in self._slopes_of(table):
-                bags = self._bags.get(j)
-                if bags is not None:
-                    bags = replace(bags, shares=bags.shares**2)
+                squared = None
+                if (bags := self._bags.get(j)) is not None:
+                    squares = replace(bags, shares=bags.shares**2)
+                    squared = BagSums(self._codes[:, j], squares, n_codes)
 
                 def products(rows: slice, slopes: Array = slopes) -> Iterator[Array]:
                     own = slopes[..., rows].astype(np.float64)
@@ -182,7 +188,7 @@ class Linearised:
                     for a, b in pairs:
                         yield np.einsum("kn,kn->n", weighted[a], own[b])
 
-                self._add_up(self._normal[table], j, bags, products)
+                self._add_up(self._normal[table], j, squared, products)
         return self._normal[table]
 
     def _moments(self, table: int, residual: Array) -> Array:
@@ -197,25 +203,24 @@ class Linearised:
                 for slope in slopes[..., rows].astype(np.float64):
                     yield np.einsum("kn,kn->n", wanted, slope)
 
-            self._add_up(total, j, self._bags.get(j), moments)
+            self._add_up(total, j, self._sums_of_bags.get(j), moments)
         return total
 
     def _add_up(
         self,
         total: Array,
         column: int,
-        bags: Bags | None,
+        sums_of_bags: BagSums | None,
         values: Callable[[slice], Iterable[Array]],
     ) -> None:
         """Add to ``total``, ``(n_sums, n_codes)``, the ``values`` of rows, one array per sum, by
         their codes in a column.
         """
         codes = self._codes[:, column]
-        if bags is not None:
+        if sums_of_bags is not None:
             # Bags hold the codes of many rows together, and are added up over all of them.
-            sums_of = BagSums(codes, bags, total.shape[1])
             for own, of_rows in zip(total, values(slice(0, len(codes))), strict=True):
-                own += sums_of(of_rows)
+                own += sums_of_bags(of_rows)
             return
 
         def add(among: slice) -> Array:
