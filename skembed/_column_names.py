@@ -1,4 +1,4 @@
-"""Names of columns that scikit-learn does not look at: those of which some are no strings."""
+"""Names of columns, where scikit-learn does not look at them."""
 
 from __future__ import annotations
 
@@ -12,3 +12,18 @@ def check_column_names(in_fit: Sequence[Hashable], now: Sequence[Hashable]) -> N
             f"The columns of X must be named as in fit, in the same order: {list(in_fit)!r}. "
             f"Got {list(now)!r}."
         )
+
+
+def make_distinct(names: Sequence[str]) -> list[str]:
+    """The names in their order, with a number behind those that would repeat."""
+    taken, used = set(names), set[str]()
+    distinct = []
+    for name in names:
+        new, number = name, 1
+        while new in used:
+            if (numbered := f"{name}_{number}") not in taken:
+                new = numbered
+            number += 1
+        used.add(new)
+        distinct.append(new)
+    return distinct

@@ -107,7 +107,8 @@ def read_file(path: str | os.PathLike[str]) -> tuple[Any, list[NDArray[Any]]]:
     ValueError
         If the file is not one that :func:`write_file` has written.
     """
-    with open(path, "rb") as file:
+    # An integer would be the descriptor of a file that is open already.
+    with open(os.fspath(path), "rb") as file:
         return _read(file, os.fstat(file.fileno()).st_size)
 
 

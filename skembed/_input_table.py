@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ._column_names import make_distinct
 from ._frames import Frame, as_objects, stack_values
 from ._input_read import has_no_rows, read_scores
 from ._input_settings import InputSettings
@@ -286,14 +287,4 @@ def output_names(table: Table, names: Sequence[str]) -> list[str]:
             wanted += [f"{name}_{label}" for label in column.labels]
         else:
             wanted.append(str(name))
-    taken = set(wanted)
-    if len(taken) == len(wanted):
-        return wanted
-    seen: set[str] = set()
-    for i, name in enumerate(wanted):
-        k = 1
-        while wanted[i] in seen:
-            wanted[i] = f"{name}_{k}" if f"{name}_{k}" not in taken else wanted[i]
-            k += 1
-        seen.add(wanted[i])
-    return wanted
+    return make_distinct(wanted)

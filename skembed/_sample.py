@@ -309,9 +309,9 @@ def encode_columns(
             )
         if handle_unknown == "error" and len(unseen := vocabulary.unknown_values(column.elements)):
             raise ValueError(
-                f"Found unknown categories {list(unseen[:5])!r} in column {name!r} during "
-                "transform, and handle_unknown='error'. Set handle_unknown='embed' to give them "
-                "the learned unknown vector."
+                f"Found unknown categories {list(unseen[:5])!r} in column {name!r}, which fit has "
+                "not seen, and handle_unknown='error'. Set handle_unknown='embed' to give them the "
+                "learned unknown vector."
             )
         own = vocabulary.encode(column.elements)
         if (own == UNKNOWN).any():

@@ -105,7 +105,13 @@ def neighbour_frame(
 ) -> Any:
     """Categories by their distance to the one at ``position``, which is left out."""
     vectors = table[vocabulary.category_codes]
-    distances = pairwise_distances(vectors[position : position + 1], vectors, metric=metric)[0]
+    try:
+        distances = pairwise_distances(vectors[position : position + 1], vectors, metric=metric)[0]
+    except ValueError as error:
+        raise ValueError(
+            f"The metric {metric!r} cannot compare vectors of {table.shape[1]} coordinates: "
+            f"{error} Take one that needs nothing but two vectors, such as 'euclidean' or 'cosine'."
+        ) from error
     others = np.delete(np.arange(len(vectors)), position)
     nearest = others[np.argsort(distances[others], kind="stable")[:n_neighbors]]
     return make_frame(

@@ -26,6 +26,7 @@ SKOPS_TRUSTED = [
     "skembed._resting.Resting",
     "skembed._sample.Columns",
     "skembed._scaling.Range",
+    "skembed._splitting.RelativeSplit",
     "skembed._streaming.Stream",
     "skembed._streaming_counts.CountStream",
     "skembed._terms.Cross",

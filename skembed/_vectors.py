@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from ._column_names import make_distinct
 from ._frames import as_objects, has_hash, is_frame, read
 from ._params import integer
 from ._sample import find_column
@@ -88,6 +89,8 @@ class LearnedVectors:
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Names of the output: ``city_effect, city_0, city_1, ...``.
 
+        A number is added to names that would repeat, as of columns ``a`` and ``a_effect``.
+
         Parameters
         ----------
         input_features : array-like of str, optional
@@ -107,7 +110,7 @@ class LearnedVectors:
         names = []
         for j, dim in zip(self._columns.categorical, self.embedding_dims_, strict=True):
             names += [f"{inputs[j]}_{suffix}" for suffix in self._coordinate_names(dim)]
-        return np.asarray(names, dtype=object)
+        return np.asarray(make_distinct(names), dtype=object)
 
     def _input_names(self, input_features: Any) -> list[Any]:
         known = getattr(self, "feature_names_in_", None)
@@ -193,7 +196,8 @@ class LearnedVectors:
         n_neighbors : int, default=5
             How many; fewer if the column has fewer.
         metric : str, default="euclidean"
-            Any metric of :func:`sklearn.metrics.pairwise_distances`.
+            A metric of :func:`sklearn.metrics.pairwise_distances` that needs nothing but two
+            vectors.
 
         Returns
         -------
@@ -204,8 +208,8 @@ class LearnedVectors:
         Raises
         ------
         ValueError
-            If there is no such column or category, the column is numeric, or ``n_neighbors`` is no
-            int of at least 1.
+            If there is no such column or category, the column is numeric, ``n_neighbors`` is no
+            int of at least 1, or the metric needs more than two vectors.
         """
         check_is_fitted(self)
         if not integer(1).holds(n_neighbors):

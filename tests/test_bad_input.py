@@ -475,6 +475,12 @@ ASKING = (
             ),
             ("near", lambda e: e.nearest_categories("town", "a", "5"), ValueError, "Got '5'"),
             ("near", lambda e: e.nearest_categories("town", "a", 1, "far"), ValueError, "'metric'"),
+            (
+                "near by more",
+                lambda e: e.nearest_categories("town", "a", 1, "mahalanobis"),
+                ValueError,
+                "'mahalanobis' cannot compare vectors of .* Take one that needs nothing but two",
+            ),
             ("names", lambda e: e.get_feature_names_out(3), ValueError, "list of names. Got 3"),
             ("names", lambda e: e.get_feature_names_out(["x"]), ValueError, "Expected .*'town'"),
             ("inverse", lambda e: e.inverse_transform(None), ValueError, "2D array"),

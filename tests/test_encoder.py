@@ -469,6 +469,18 @@ def test_every_kind_of_target(shops, target, kind, n_effects):
     assert len(set(encoder.get_feature_names_out())) == vectors.shape[1]
 
 
+def test_names_of_outputs_never_repeat():
+    X = pd.DataFrame({"a": list("uvw") * 10, "a_effect": list("xyz") * 10})
+    y = np.column_stack([np.arange(30.0), np.arange(30.0) ** 2])
+    encoder = EmbeddingEncoder(**FAST, cv=None).set_output(transform="polars")
+    frame = encoder.fit_transform(X, y)
+    assert frame.columns == encoder.get_feature_names_out().tolist()
+    # "a_effect_0" is the effect of "a" on the first output, and a coordinate of "a_effect".
+    assert {"a_effect_0", "a_effect_0_1"} < set(frame.columns)
+    found = encoder.inverse_transform(frame)
+    np.testing.assert_array_equal(found, X.to_numpy())
+
+
 def test_effects_of_classes_are_shares_in_standard_deviations(shops):
     X, y, _ = shops
     encoder = EmbeddingEncoder(**FAST).fit(X, np.where(y > 0, "yes", "no"))

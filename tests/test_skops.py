@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skembed import (
@@ -17,6 +18,7 @@ from skembed import (
     EmbeddingEncoder,
     EmbeddingRegressor,
     InputEmbedding,
+    RelativeSplit,
 )
 from skembed.nn._losses import make_loss
 
@@ -113,6 +115,12 @@ def dumped(half_of_each_in_module):
     return {name: (estimator, skops.io.dumps(estimator)) for name, estimator in fitted.items()}
 
 
+def test_a_search_with_our_splitter_is_loaded():
+    search = GridSearchCV(EmbeddingEncoder(**FAST), {"dropout": [0]}, cv=RelativeSplit())
+    loaded = skops.io.loads(skops.io.dumps(search), trusted=SKOPS_TRUSTED)
+    assert repr(loaded.cv) == repr(search.cv)
+
+
 def outputs(estimator, table):
     methods = ("transform", "predict", "predict_proba")
     there = [getattr(estimator, method) for method in methods if hasattr(estimator, method)]
@@ -165,7 +173,7 @@ def test_a_target_is_decoded_the_same(dumped):
 def test_nothing_is_trusted_in_vain(dumped):
     # Predictors that were fitted on parts, by Dask, know the baseline of all rows.
     of_parts = skops.io.dumps(make_loss("squared_error").with_baseline(np.zeros(1)))
-    dumps = [of_parts, *(data for _, data in dumped.values())]
+    dumps = [of_parts, skops.io.dumps(RelativeSplit()), *(data for _, data in dumped.values())]
     wanted = set().union(*(skops.io.get_untrusted_types(data=data) for data in dumps))
     # Which types of other libraries are trusted anyway depends on the version of skops.
     assert {name for name in SKOPS_TRUSTED if name.startswith("skembed.")} <= wanted

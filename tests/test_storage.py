@@ -452,8 +452,10 @@ def test_bad_files_are_refused_before_memory_is_taken(data, tmp_path):
 def test_a_path_that_is_none(tmp_path):
     with pytest.raises(FileNotFoundError):
         EmbeddingEncoder.load_embeddings(tmp_path / "nothing")
-    with pytest.raises(TypeError, match="PathLike"):
-        EmbeddingEncoder.load_embeddings(None)
+    # 0 and False would be the standard input, which may never end.
+    for none in (None, 0, False):
+        with pytest.raises(TypeError, match="PathLike"):
+            EmbeddingEncoder.load_embeddings(none)
 
 
 # Files changed at random

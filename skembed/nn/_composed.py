@@ -12,7 +12,15 @@ from ._embedding import Embedding
 from ._indices import check_range, read_indices
 from ._row_gradient import RowGradient
 from ._shapes import read_shape
-from ._table import Array, RandomState, check_grad, check_integer, make_rng, show_options
+from ._table import (
+    Array,
+    RandomState,
+    check_grad,
+    check_integer,
+    check_name,
+    make_rng,
+    show_options,
+)
 
 
 class QuotientRemainderEmbedding:
@@ -102,7 +110,7 @@ class QuotientRemainderEmbedding:
         if operation == "concatenate" and embedding_dim % 2:
             raise ValueError(f"'concatenate' needs an even embedding_dim. Got {embedding_dim}.")
         self.operation = operation
-        self.name = name
+        self.name = check_name("QuotientRemainderEmbedding", name)
         rng, scale = make_rng(random_state), scales[operation]
         width = embedding_dim // 2 if operation == "concatenate" else embedding_dim
         n_quotients = -(-self.num_embeddings // self.num_remainders)

@@ -365,6 +365,11 @@ class EmbeddingBag(Table):
 def _sizes_from_offsets(offsets: Any, shape: Any) -> Indices:
     """Sizes of the bags that start at `offsets` in a vector of indices."""
     if isinstance(shape, list) or len(shape) != 1:
+        if offsets is None:
+            raise ValueError(
+                "indices must have a row for each bag, or be a vector with offsets. "
+                f"Got shape {shape} instead."
+            )
         raise ValueError(f"offsets are for a vector of indices. Got shape {shape} instead.")
     if offsets is None:
         raise ValueError("A vector of indices needs offsets, which say where each bag starts.")

@@ -11,7 +11,15 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._embedding import Embedding
 from ._row_gradient import RowGradient
-from ._table import Array, RandomState, check_grad, check_integer, make_rng, show_options
+from ._table import (
+    Array,
+    RandomState,
+    check_grad,
+    check_integer,
+    check_name,
+    make_rng,
+    show_options,
+)
 
 Ids = NDArray[np.uint64]
 
@@ -91,7 +99,7 @@ class HashEmbedding:
         if num_importances is None:
             num_importances = 10 * rows
         size = check_integer("HashEmbedding", "num_importances", num_importances, 0)
-        self.name = name
+        self.name = check_name("HashEmbedding", name)
         rng = make_rng(random_state)
         # One number for each hash function: added to an id before its bits are mixed.
         self._seeds = rng.integers(2**64, size=self.num_hashes + 1, dtype=np.uint64)

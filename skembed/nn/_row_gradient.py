@@ -247,8 +247,8 @@ class RowGradient(NamedTuple):
 
 
 def is_real(value: Any) -> bool:
-    """Whether a value is a number and no string or array."""
-    return isinstance(value, int | float | np.integer | np.floating)
+    """Whether a value is a number and no boolean, string or array."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def check_norm_type(norm_type: float) -> None:

@@ -17,7 +17,15 @@ from ._initializers import initialize
 from ._layers import ACTIVATIONS, dense, dense_backward
 from ._row_gradient import RowGradient
 from ._shapes import Shape, read_array, read_grad, read_numbers, read_shape
-from ._table import RandomState, Weight, check_dtype, check_grad, check_integer, make_rng
+from ._table import (
+    RandomState,
+    Weight,
+    check_dtype,
+    check_grad,
+    check_integer,
+    check_name,
+    make_rng,
+)
 
 Array = NDArray[np.floating]
 Gradient = Array | RowGradient
@@ -49,7 +57,7 @@ class Input:
 
     def __init__(self, data: Any = None, *, name: str | None = None) -> None:
         self.data = data
-        self.name = name
+        self.name = check_name("Input", name)
 
     def __call__(self, data: Any = None) -> Any:
         """Return the data given, or else the data that the layer holds.
@@ -111,7 +119,7 @@ class Flatten:
     """
 
     def __init__(self, *, name: str | None = None) -> None:
-        self.name = name
+        self.name = check_name("Flatten", name)
 
     def __call__(self, inputs: Any) -> NDArray[Any]:
         """Return `inputs` as a matrix with the same first axis."""
@@ -194,7 +202,7 @@ class Dense:
                 f"Got {activation!r} instead."
             )
         self.activation = activation
-        self.name = name
+        self.name = check_name("Dense", name)
         self.dtype = check_dtype("Dense", dtype)
         if weight is None:
             weight = "he_normal" if activation in ("relu", "silu") else "glorot_uniform"

@@ -9,10 +9,11 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ._adam_step import move_adam
 from ._architecture import Parameters
 from ._memory import Buffers
 from ._network import Data, Network
-from ._optimizers import SGD, Adam, State, move_adam
+from ._optimizers import SGD, Adam, State
 from ._parallel import Pair
 from ._schedules import RowDecay
 from ._touched import Moments, TableRules, TouchedRows

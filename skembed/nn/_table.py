@@ -46,7 +46,7 @@ class Table:
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
         self.learning_rate_multiplier = learning_rate_multiplier
-        self.name = name
+        self.name = check_name(owner, name)
         self.dtype = check_dtype(owner, dtype)
         self.random_state = random_state
         self._start: Any = "he_normal" if weight is None else weight
@@ -138,7 +138,7 @@ class Table:
         if self.padding_idx is not None:
             weight[self.padding_idx] = 0
         self._weight = weight
-        if not isinstance(self._start, str):
+        if not (isinstance(self._start, str) or is_real(self._start)):
             self._start = None  # The values given live on in the table alone.
 
     def _rows_for(self, codes: Any) -> int:
@@ -198,14 +198,14 @@ class Table:
         }
 
     def __repr__(self) -> str:
-        """The call that makes such a layer; weights given as values are left out."""
+        """The call that makes such a layer, without weights that are an array or a callable."""
         shown = [repr(self.num_embeddings), repr(self.embedding_dim)]
         for name, parameter in inspect.signature(type(self)).parameters.items():
             if parameter.kind is not parameter.KEYWORD_ONLY:
                 continue
             value: Any = getattr(self, name) if name != "weight" else self._start
             if name == "weight":
-                default = value if not isinstance(value, str) else "he_normal"
+                default = "he_normal" if isinstance(value, str) or is_real(value) else value
             elif name == "dtype":
                 value, default = value.name, "float32"
             else:
@@ -295,7 +295,20 @@ def make_rng(random_state: RandomState) -> np.random.Generator:
     """A generator from an int, a generator of either kind, or None for a new one each time."""
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(2**31))
-    return np.random.default_rng(random_state)
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            "The 'random_state' parameter must be an int of at least 0, a Generator, a RandomState "
+            f"or None. Got {random_state!r} instead."
+        ) from error
+
+
+def check_name(owner: str, name: Any) -> str | None:
+    """`name` if it is one, or None."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"The 'name' parameter of {owner} must be a str or None. Got {name!r}.")
+    return name
 
 
 def check_dtype(owner: str, dtype: DTypeLike) -> np.dtype[Any]:

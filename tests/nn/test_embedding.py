@@ -226,6 +226,10 @@ def test_bad_gradients():
         (dict(padding_idx=-1), ValueError, "'padding_idx' .* Got -1"),
         (dict(padding_idx=1.0), TypeError, r"'padding_idx' .* Got 1\.0"),
         (dict(max_norm=0), ValueError, "'max_norm' .* above 0 or None. Got 0"),
+        (dict(max_norm=True), ValueError, "'max_norm' .* above 0 or None. Got True"),
+        (dict(name=3), TypeError, "'name' parameter of Embedding must be a str or None. Got 3"),
+        (dict(random_state="a"), TypeError, "'random_state' .* an int of at least 0.* Got 'a'"),
+        (dict(random_state=-1), ValueError, "'random_state' .* an int of at least 0.* Got -1"),
         (dict(max_norm=np.nan), ValueError, "'max_norm' .* Got nan"),
         (dict(norm_type=0.5), ValueError, r"norm_type .* Got 0\.5"),
         (dict(learning_rate_multiplier=-1), ValueError, "'learning_rate_multiplier' .* Got -1"),
@@ -428,6 +432,9 @@ def test_info_and_repr():
     assert not waiting.info()["initialised"]
     assert waiting.info()["bytes"] is None
     assert repr(make()) == "Embedding(6, 3, dtype='float64')"
+    filled = Embedding(3, 2, weight=0.5)
+    assert repr(filled) == "Embedding(3, 2, weight=0.5)"
+    assert (eval(repr(filled)).weight == 0.5).all()
 
 
 def test_output_shape():

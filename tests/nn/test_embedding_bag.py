@@ -196,8 +196,8 @@ def test_report():
     ("arguments", "error", "message"),
     [
         (dict(indices=[0, 1]), ValueError, "needs offsets"),
-        (dict(indices=1), ValueError, "offsets are for a vector"),
-        (dict(indices=[[[0]]]), ValueError, r"vector of indices. Got shape \(1, 1, 1\)"),
+        (dict(indices=1), ValueError, r"indices must have a row for each bag.*Got shape \(\)"),
+        (dict(indices=[[[0]]]), ValueError, r"a vector with offsets. Got shape \(1, 1, 1\)"),
         (dict(indices=[[0, 1]], offsets=[0]), ValueError, r"vector of indices. Got shape \(1, 2\)"),
         (dict(indices=[[0], [1, 2]], offsets=[0]), ValueError, "vector of indices"),
         (dict(indices=[[[0]], [[1], [2]]]), ValueError, "sequences of integers"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skembed.nn import Adam
-from skembed.nn._optimizers import _BLOCK, move_adam
+from skembed.nn._adam_step import _BLOCK, move_adam
 
 
 @pytest.mark.parametrize("n", [_BLOCK, _BLOCK + 1, 3 * _BLOCK - 7])
