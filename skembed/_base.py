@@ -146,6 +146,7 @@ class EmbeddingModel(
         self._store_names(read.probe)
         self._columns = read.columns
         self._vocabularies = read.vocabularies
+        self._shared_tables = read.recipe.tables
         self.classes_ = target.classes
         self.target_type_ = target.kind
         self._n_outputs = target.n_outputs
@@ -220,6 +221,12 @@ class EmbeddingModel(
             raise ValueError(
                 f"target_effect must be {self._has_effects()}, as in the first call. Got "
                 f"{self.target_effect!r}."
+            )
+        in_fit = getattr(self, "_shared_tables", None)
+        if in_fit is not None and tuple(share_tables(self.shared, self._columns)) != in_fit:
+            raise ValueError(
+                f"The columns that share a table must be those of the first call. Got "
+                f"shared={self.shared!r}: set it as it was, or begin anew with a clone."
             )
         if classes is None:
             return

@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
 
 from . import _params as p
 from ._class_weight import weigh_classes
 from ._frames import n_rows_of
+from ._label_score import LabelScore
 from ._predictors import EmbeddingPredictor
 from ._sample import read_weight
 
 
-class EmbeddingClassifier(ClassifierMixin, EmbeddingPredictor):
+class EmbeddingClassifier(LabelScore, EmbeddingPredictor):
     """Predict classes from tables with categorical columns.
 
     Each category gets a vector, learned by a small neural network together with the prediction. The

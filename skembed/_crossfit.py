@@ -67,9 +67,12 @@ def deal_folds(sample: Sample, n_folds: int, rng: np.random.Generator) -> list[S
     """Random folds of equal size; classes are dealt out evenly."""
     n = len(sample)
     if n < n_folds:
+        rows, advice = "rows have", f"Set cv to {n} at most, or to"
+        if n == 1:
+            rows, advice = "row has", "Set cv to"
         raise ValueError(
-            f"The 'cv' parameter asks for {n_folds} folds, but only {n} rows have a weight above "
-            f"0. Set cv to {n} at most, or to None, which holds nothing out."
+            f"The 'cv' parameter asks for {n_folds} folds, but only {n} {rows} a weight above 0. "
+            f"{advice} None, which holds nothing out."
         )
     labels = sample.target.values
     groups = labels if labels.ndim == 1 else labels[:, 0]

@@ -310,12 +310,12 @@ class _Maker:
         """The cross of some columns and its codes; None where no two rows are alike before the last
         column, so that there is nothing to count.
         """
-        first, *others = positions
-        cross, own = Cross((self._parts[first],)), self._sample.codes[:, first]
-        for k in others:
+        first, *others = (self._parts[k] for k in positions)
+        cross, own = Cross((first,)), self._sample.codes[:, first.column]
+        for part in others:
             if cross.keys and cross.n_codes > len(own):
                 return None
-            cross, own = cross.extend(own, self._parts[k], self._sample.codes[:, k])
+            cross, own = cross.extend(own, part, self._sample.codes[:, part.column])
         return cross, own
 
     def _combinations(self) -> Iterator[tuple[int, ...]]:

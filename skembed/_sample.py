@@ -7,7 +7,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
-from ._coded import Coded, CodedBags, Column
+from ._another_type import warn_of_another_type
+from ._coded import CodedBags, Column
 from ._column_names import check_column_names
 from ._frames import Frame, is_frame, read, read_masked
 from ._numeric import NumericScaler
@@ -315,7 +315,7 @@ def encode_columns(
             )
         own = vocabulary.encode(column.elements)
         if (own == UNKNOWN).any():
-            _warn_of_another_type(column.elements, vocabulary, name)
+            warn_of_another_type(column.elements, vocabulary, name)
         if handle_missing == "unknown":
             own[own == vocabulary.missing_code] = UNKNOWN
         if isinstance(column, CodedBags):
@@ -323,31 +323,6 @@ def encode_columns(
             own = np.arange(len(column))
         codes[:, j] = own
     return codes, bags
-
-
-def _warn_of_another_type(column: Coded, vocabulary: ColumnVocabulary, name: Any) -> None:
-    """Warn of strings in a column that held numbers, or the other way round: none is known."""
-    found, known = column.values[column.counts() > 0], vocabulary.categories
-    if not len(found) or not len(known) or isinstance(found[0], str) == isinstance(known[0], str):
-        return
-    kinds = [_strings_or_numbers(values) for values in (found, known)]
-    if None not in kinds:
-        warnings.warn(
-            f"Column {name!r} holds {kinds[0]}, and held {kinds[1]} in the fit: no value is known, "
-            "and all rows are taken as unknown. Give it the type it had.",
-            UserWarning,
-            stacklevel=2,
-        )
-
-
-def _strings_or_numbers(values: NDArray[Any]) -> str | None:
-    if values.dtype != object:
-        return "numbers" if values.dtype.kind in "biufc" else None
-    types = set(map(type, values))
-    for base, words in ((str, "strings"), (Number | np.bool_, "numbers")):
-        if all(issubclass(t, base) for t in types):
-            return words
-    return None
 
 
 def numeric_matrix(frame: Frame, columns: Columns) -> NDArray[np.float64]:

@@ -106,7 +106,9 @@ class Labels(Record):
             values, inverse = np.unique(y, axis=0 if y.ndim > 1 else None, return_inverse=True)
         except TypeError as error:
             names = sorted({type(label).__name__ for label in y.ravel()})
-            raise TypeError(f"y must hold labels of one type. Got {names}.") from error
+            raise TypeError(
+                f"y must hold labels of one type that can be sorted, such as strings. Got {names}."
+            ) from error
         summed = np.bincount(inverse.ravel(), weight, len(values))
         truncated |= len(values) > _MOST_LABELS
         return cls(values[:_MOST_LABELS], summed[:_MOST_LABELS], truncated)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
 
 from ._frames import find_missing, read_masked, to_array
@@ -57,6 +58,8 @@ def _as_array(y: Any) -> NDArray[Any]:
         array = array.astype(object)
     if array.ndim == 2 and array.shape[1] == 1:
         array = column_or_1d(array, warn=True)
+    if issparse(y):
+        raise TypeError("y must be dense. Got a sparse matrix: give y.toarray().")
     if array.ndim not in (1, 2) or array.shape[-1:] == (0,):
         raise ValueError(
             f"y must have 1 or 2 dimensions and not be empty. Got {type(y).__name__} of shape "

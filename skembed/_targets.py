@@ -145,7 +145,9 @@ def _kind_of(array: NDArray[Any]) -> str:
             return str(type_of_target(array, input_name="y"))
     except TypeError as error:
         names = sorted(t.__name__ for t in types)
-        raise TypeError(f"y must hold labels of one type. Got {names}: {error}.") from error
+        raise TypeError(
+            f"y must hold labels of one type that can be sorted. Got {names}: {error}."
+        ) from error
 
 
 def _infer_task(array: NDArray[Any]) -> str:
@@ -235,7 +237,9 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
         classes, numbers = np.unique(array, return_inverse=True)
     except TypeError as error:
         names = sorted({type(label).__name__ for label in array})
-        raise TypeError(f"y must hold labels of one type. Got {names}.") from error
+        raise TypeError(
+            f"y must hold labels of one type that can be sorted, such as strings. Got {names}."
+        ) from error
     if all_classes is not None:
         classes, numbers = _among(classes[numbers], read_classes(all_classes))
     if len(classes) < 2:

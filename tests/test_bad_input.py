@@ -227,11 +227,11 @@ BAD_TARGETS = {
     ),
     "a missing boolean": ([True, False, None] * 3 + [True], ValueError, "first in row 2"),
     "one row": ([[0, 1] * 5], ValueError, "X has 10 rows, y has 1"),
-    "a sparse matrix": (sparse.csr_matrix(np.eye(N)), ValueError, "1 or 2 dimensions"),
+    "a sparse matrix": (sparse.csr_matrix(np.eye(N)), TypeError, "be dense.* y.toarray()"),
 }
 BAD_LABELS = {
-    "sets": ([{1}, {2}] * 5, r"labels of one type. Got \['set'\]: sets cannot be sorted"),
-    "columns of two types": (X, r"labels of one type. Got \['float', 'str'\]"),
+    "sets": ([{1}, {2}] * 5, r"one type that can be sorted. Got \['set'\]: sets cannot be sorted"),
+    "columns of two types": (X, r"labels of one type .* Got \['float', 'str'\]"),
     "bytes": ([b"a", b"b"] * 5, r"Got \['bytes'\]"),
     "objects without order": ([object(), object()] * 5, r"Got \['object'\]"),
     "strings and numbers": (np.array(["a", 1] * 5, dtype=object), r"Got \['int', 'str'\]"),

@@ -1,5 +1,7 @@
 """EmbeddingClassifier: labels of every kind, probabilities, class weights, use in scikit-learn."""
 
+import datetime as dt
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -402,3 +404,31 @@ def test_bad_targets_and_weights_are_named(rows, y, weight, words, class_weight)
         model.fit(rows[0], y, weight)
     assert not hasattr(model, "classes_")
     assert not hasattr(model, "n_features_in_")
+
+
+@pytest.mark.parametrize(
+    ("labels", "other"),
+    [
+        ([True, False], 2),
+        ([1, 2], 3),
+        ([dt.date(2020, 1, 1), dt.date(2020, 1, 2)], dt.date(2020, 1, 3)),
+        ([2**70, 2**71], 2**72),
+        (["a", "b"], "c"),
+    ],
+)
+@pytest.mark.usefixtures("few_steps")
+def test_labels_that_metrics_do_not_know_are_scored(labels, other):
+    X = pd.DataFrame({"city": list("xyzx") * 20})
+    chosen = (X["city"] == "x").astype(int).to_numpy()
+    y = np.array(labels, dtype=object)[chosen]
+    model = EmbeddingClassifier(n_estimators=1, max_iter=20, random_state=0)
+    plain = cross_val_score(model, X, chosen, cv=2)
+    np.testing.assert_array_equal(cross_val_score(model, X, y, cv=2), plain)
+    weight = np.where(chosen, 3.0, 1.0)
+    fitted = clone(model).fit(X, y)
+    swapped = np.array(labels, dtype=object)[1 - chosen]
+    assert fitted.score(X, y) == 1 and fitted.score(X, swapped) == 0
+    right = np.arange(80) % 4 > 0
+    share = fitted.score(X, np.where(right, y, swapped), weight)
+    assert share == pytest.approx(weight[right].sum() / weight.sum())
+    assert fitted.score(X, np.array([other] * 80, dtype=object)) == 0

@@ -148,6 +148,8 @@ def test_an_integer_deals_out_folds_of_equal_size_and_classes_evenly():
 def test_there_are_as_many_folds_as_rows_at_most():
     own = sample(np.zeros(4))
     assert len(deal_folds(own, 4, np.random.default_rng(0))) == 4
+    with pytest.raises(ValueError, match=r"but only 1 row has a weight above 0\. Set cv to None"):
+        deal_folds(sample(np.zeros(1)), 5, np.random.default_rng(0))
     with pytest.raises(ValueError, match="asks for 5 folds, but only 4 rows"):
         deal_folds(own, 5, np.random.default_rng(0))
 

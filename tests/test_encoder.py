@@ -345,9 +345,31 @@ def test_values_that_all_are_of_another_type_are_told(fitted, new, words):
         encoder.transform(pd.DataFrame({"code": values}, dtype=object))
 
 
-def test_unknown_values_of_mixed_columns_and_dates_are_nothing_strange():
+DAYS = pd.date_range("2020", periods=5)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "new", "words"),
+    [
+        (DAYS, DAYS.astype(str), "strings, and held dates without a time zone"),
+        (DAYS, DAYS.tz_localize("UTC"), "dates with a time zone, and held dates without a"),
+        (DAYS.tz_localize("UTC"), DAYS, "dates without a time zone, and held dates with a"),
+        (DAYS.astype(str), DAYS.date, "dates without a time zone, and held strings"),
+        (DAYS - DAYS[0], range(5), "numbers, and held time spans"),
+        (list("abcde"), [b"a", b"b"], "bytes, and held strings"),
+    ],
+)
+def test_dates_time_spans_and_bytes_are_told_from_other_values(fitted, new, words):
+    codes = np.arange(60) % 5
+    known = pd.DataFrame({"code": pd.Series(fitted)[codes]})
+    encoder = EmbeddingEncoder(**FAST).fit(known, codes)
+    with pytest.warns(UserWarning, match=f"Column 'code' holds {words}"):
+        encoder.transform(pd.DataFrame({"code": pd.Series(new)}))
+
+
+def test_unknown_values_of_mixed_columns_and_of_one_kind_are_nothing_strange():
     y = np.arange(60) % 4
-    for known, new in (([1, 2, "a", "b"], "new"), (pd.date_range("2020", periods=4), "2020")):
+    for known, new in (([1, 2, "a", "b"], "new"), (DAYS[:4], DAYS[4].date())):
         X = pd.DataFrame({"code": np.array(known, dtype=object)[y]})
         encoder = EmbeddingEncoder(**FAST).fit(X, y)
         found = encoder.transform(pd.DataFrame({"code": [new]}, dtype=object))

@@ -602,6 +602,9 @@ def test_a_failing_call_changes_nothing(rows):
     with pytest.raises(ValueError, match="early_stopping=True: set it to False, or call fit"):
         encoder.set_params(early_stopping=True).partial_fit(X, y)
     encoder.set_params(early_stopping=False)
+    with pytest.raises(ValueError, match=r"share a table must be those .* shared=\[\['city'"):
+        encoder.set_params(shared=[["city", "kind"]]).partial_fit(X, y)
+    encoder.set_params(shared=None)
     with pytest.raises(FloatingPointError, match="Lower learning_rate_init"):
         encoder.set_params(learning_rate_init=1e38).partial_fit(X, y)
     assert encoder._stream is state and encoder.n_iter_ == 1

@@ -273,6 +273,9 @@ def test_bad_input_is_named_and_changes_nothing(fitted):
     for rows, target, words in cases:
         with pytest.raises(ValueError, match=words):
             model.partial_fit(rows, target)
+    with pytest.raises(ValueError, match=r"share a table must be those .* shared=\[\['city'"):
+        model.set_params(shared=[["city", "kind"]]).partial_fit(X, y)
+    model.set_params(shared=None)
     with pytest.raises(FloatingPointError, match="Lower learning_rate_init"):
         model.set_params(learning_rate_init=1e38).partial_fit(X, y + 1e3)
     np.testing.assert_array_equal(model.predict(X), expected)

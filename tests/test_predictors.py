@@ -446,3 +446,22 @@ def test_scalar_weights_and_weights_of_any_unit_are_taken(rows, scale):
     found = EmbeddingRegressor(**QUICK).fit(X, y, np.full(400, scale)).predict(X)
     assert np.isfinite(found).all()
     np.testing.assert_array_equal(EmbeddingRegressor(**QUICK).fit(X, y, scale).predict(X), found)
+
+
+# Pairs of 12 values meet by a table of all pairs, those of 120 by sorting the ones that occur.
+@pytest.mark.parametrize("n_values", [12, 120])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_lists_may_stand_anywhere_among_the_columns_whose_pairs_are_counted(place, n_values):
+    """The target is whether a row has others of its pair, which counts alone can tell."""
+    rng = np.random.default_rng(0)
+    pairs = pd.DataFrame(rng.integers(0, n_values, (500, 2)).astype(str)).drop_duplicates()
+    pairs.columns = ["a", "b"]
+    sizes = np.where(rng.random(len(pairs)) < 0.2, 4, 1)
+    order = rng.permutation(sizes.sum())
+    X = pairs.loc[pairs.index.repeat(sizes)].iloc[order].reset_index(drop=True)
+    X.insert(place, "lists", [list(rng.choice(list("pqr"), 2)) for _ in order])
+    y = np.repeat(sizes > 1, sizes)[order]
+    train, test = slice(0, len(X) * 2 // 3), slice(len(X) * 2 // 3, None)
+    model = EmbeddingClassifier(**QUICK, crosses=0, sequence_features=["lists"])
+    score = model.fit(X[train], y[train]).score(X[test], y[test])
+    assert score > 0.95 > 0.6 > max(y[test].mean(), 1 - y[test].mean())

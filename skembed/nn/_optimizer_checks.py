@@ -48,14 +48,24 @@ def check_step(
                 f"There is a gradient of {name!r}, but the parameters are {list(parameters)!r}."
             )
         shape = _check_floats(f"The parameter {name!r}", parameters[name])
+        if not parameters[name].flags.writeable:
+            raise ValueError(f"The parameter {name!r} is read-only. Give a copy.")
         _check_gradient(name, gradient, shape)
         if n_arrays:
             _check_state(name, state, shape, n_arrays)
-        if name in multipliers and np.shape(multipliers[name]) != shape[:1]:
-            raise ValueError(
-                f"The multipliers of {name!r} must have shape {shape[:1]}. "
-                f"Got {np.shape(multipliers[name])} instead."
-            )
+        if name in multipliers:
+            _check_multipliers(name, multipliers[name], shape[:1])
+
+
+def _check_multipliers(name: str, multipliers: Any, shape: tuple[int, ...]) -> None:
+    if np.shape(multipliers) != shape:
+        raise ValueError(
+            f"The multipliers of {name!r} must have shape {shape}. "
+            f"Got {np.shape(multipliers)} instead."
+        )
+    factors = np.asarray(multipliers)
+    if factors.dtype.kind not in "biuf" or not (np.isfinite(factors) & (factors >= 0)).all():
+        raise ValueError(f"The multipliers of {name!r} must be finite numbers of at least 0.")
 
 
 def _check_gradient(name: str, gradient: Any, shape: tuple[int, ...]) -> None:

@@ -250,3 +250,22 @@ def test_masked_arrays_are_no_parameters():
     for value, gradient in ((masked, plain), (plain, masked)):
         with pytest.raises(TypeError, match=r"'w' must be an array .* Got MaskedArray"):
             SGD().update({"w": value}, {"w": gradient}, {}, 0.5)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(), SGD(0.9), Adam(), Adagrad()])
+@pytest.mark.parametrize(
+    ("second", "multipliers", "words"),
+    [
+        (np.ones(2), {"second": ["x", "y"]}, "multipliers of 'second' must be finite numbers"),
+        (np.ones(2), {"second": [1, np.nan]}, "multipliers of 'second' must be finite numbers"),
+        (np.ones(2), {"second": [1, -1]}, "multipliers of 'second' must be finite numbers"),
+        (np.broadcast_to(1.0, (2,)), {}, "parameter 'second' is read-only"),
+    ],
+)
+def test_a_refused_step_moves_nothing(optimizer, second, multipliers, words):
+    parameters = {"first": np.ones(2), "second": second}
+    state = optimizer.init(parameters)
+    gradients = {name: np.ones(2) for name in parameters}
+    with pytest.raises(ValueError, match=words):
+        optimizer.update(parameters, gradients, state, 0.1, multipliers)
+    np.testing.assert_array_equal(parameters["first"], 1)
