@@ -49,6 +49,8 @@ def quickstart(tmp_path_factory, matplotlib_folder):
         "MPLCONFIGDIR": str(matplotlib_folder),
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "error",
+        # The other processors are those of other tests, which threads would wait for.
+        "OMP_NUM_THREADS": "1",
     }
     process = subprocess.run(
         [sys.executable, str(QUICKSTART)],
