@@ -289,8 +289,6 @@ def grown(work, n, warm_up):
     try:
         work()
         gc.collect()
-        # What the process holds by now would be gone through again and again.
-        gc.freeze()
         before, _ = tracemalloc.get_traced_memory()
         for _ in range(n):
             work()
@@ -298,7 +296,6 @@ def grown(work, n, warm_up):
         return tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-        gc.unfreeze()
 
 
 @pytest.mark.parametrize("name", MODELS)
