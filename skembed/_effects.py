@@ -143,7 +143,7 @@ class Shrinkage:
 
 def _sum(a: Array, b: Array) -> Array:
     """``(a * b).sum(axis=0)``, without the products."""
-    total: Array = np.einsum("nk,nk->k", *np.broadcast_arrays(a, b))
+    total: Array = np.einsum("nk,nk->k", a, b)
     return total
 
 
