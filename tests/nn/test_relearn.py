@@ -158,14 +158,17 @@ COUPLED = {
 }
 
 
+def slow_to_agree(architecture):
+    """Whether a table has several columns, linearised one by one, beside those of another one."""
+    return 1 < len(set(architecture.columns)) < len(architecture.columns)
+
+
 @pytest.mark.parametrize("architecture", COUPLED.values(), ids=COUPLED.keys())
 @pytest.mark.parametrize("weighted", [False, True])
 def test_several_columns_converge_to_the_joint_ridge_regression(
     architecture, weighted, monkeypatch
 ):
-    # Columns of one table are linearised one by one, and take more steps to agree.
-    shared = len(set(architecture.columns)) < len(architecture.columns)
-    monkeypatch.setattr(module, "N_STEPS", 30 if shared else 5)
+    monkeypatch.setattr(module, "N_STEPS", 30 if slow_to_agree(architecture) else 5)
     monkeypatch.setattr(module, "N_SWEEPS", 20)
     case = Case(architecture, weighted=weighted)
     for table, (found, expected) in enumerate(zip(case.relearn(), ridge(case, 5.0), strict=True)):
@@ -431,7 +434,7 @@ def test_wherever_some_rows_lead_the_end_is_that_of_all(architecture, weighted, 
     """In a linear network the ridge regression of all rows, with all sweeps."""
     case = Case(architecture, weighted=weighted)
     enough_rows(monkeypatch, n_rows=60, size_of_part=20)
-    monkeypatch.setattr(module, "N_SWEEPS", 300)
+    monkeypatch.setattr(module, "N_SWEEPS", 300 if slow_to_agree(architecture) else 80)
     monkeypatch.setattr(module, "_STEP_SHARES", (1.0,))
     for table, (found, expected) in enumerate(zip(case.relearn(), ridge(case, 5.0), strict=True)):
         rows = seen(case, table)
