@@ -71,11 +71,15 @@ def check_tokens(missing: Any, estimators: Sequence[Any]) -> None:
         )
 
 
+def number_dtype(double: bool) -> np.dtype:
+    """The data type of numbers, given as double or as float."""
+    return np.dtype(np.float64 if double else np.float32)
+
+
 def input_dtypes(estimator: Any, missing: Any, double: bool) -> dict[Any, np.dtype]:
     """The data type of each input column, in order."""
     columns = estimator._columns
-    number = np.dtype(np.float64 if double else np.float32)
-    dtypes = dict.fromkeys(columns.names, number)
+    dtypes = dict.fromkeys(columns.names, number_dtype(double))
     pairs = zip(columns.categorical_names, estimator._vocabularies, strict=True)
     for name, vocabulary in pairs:
         dtypes[name] = dtype_of_categories(vocabulary.categories, name, double)
@@ -87,8 +91,7 @@ def input_dtypes(estimator: Any, missing: Any, double: bool) -> dict[Any, np.dty
 
 def dtype_of_categories(categories: NDArray[Any], feature: Any, double: bool) -> np.dtype:
     """The data type of a column of these categories."""
-    number = np.dtype(np.float64 if double else np.float32)
-    return _DTYPES.get(_kind(categories, feature), number)
+    return _DTYPES.get(_kind(categories, feature), number_dtype(double))
 
 
 def _kind(values: NDArray[Any], feature: Any) -> str:

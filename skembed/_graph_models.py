@@ -20,6 +20,7 @@ from ._graph_columns import (
     Number,
     check_expressible,
     in_int64,
+    number_dtype,
     write_codes,
     write_number,
 )
@@ -58,15 +59,18 @@ class Output(Record):
 
 
 def write_model(
-    graph: Graph, estimator: EmbeddingModel, columns: Sequence[InputColumn], missing: Any
+    graph: Graph,
+    estimator: EmbeddingModel,
+    columns: Sequence[InputColumn],
+    missing: Any,
+    double: bool,
 ) -> list[Output]:
     """What a fitted estimator makes of its columns: vectors, numbers, or labels and probabilities.
 
-    Predictions are float64 if a column is.
+    Predictions are float64 with ``double`` and if a column is.
     """
     check_expressible(estimator)
-    wide = any(column.dtype == np.float64 for column in columns)
-    dtype = np.dtype(np.float64 if wide else np.float32)
+    dtype = number_dtype(double or any(column.dtype == np.float64 for column in columns))
     own = estimator._columns
     codes = [
         write_codes(graph, columns[j], vocabulary, estimator.handle_missing, missing)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from ._base import EmbeddingModel
+from ._frames import find_missing
+from ._graph_columns import dtype_of_categories, input_dtypes, number_dtype
 from ._predictors import EmbeddingPredictor
 
 
@@ -56,3 +59,42 @@ def find_ours(estimator: Any) -> Iterator[EmbeddingModel]:
         yield estimator
     for part in parts_of(estimator):
         yield from find_ours(part)
+
+
+def dtypes_of(estimator: Any, missing: Any, double: bool) -> dict[Any, np.dtype]:
+    """The data type of each column that a fitted estimator takes."""
+    if isinstance(estimator, EmbeddingModel):
+        return input_dtypes(estimator, missing, double)
+    if isinstance(estimator, Pipeline):
+        return dtypes_of(steps_of(estimator)[0], missing, double)
+    if not hasattr(estimator, "feature_names_in_"):
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted without names of features, so that the types "
+            "of its inputs cannot be told. Fit it on a dataframe, or give initial_types to "
+            "skl2onnx.to_onnx yourself."
+        )
+    dtypes = dict.fromkeys(estimator.feature_names_in_, number_dtype(double))
+    if hasattr(estimator, "categories_"):
+        for name, categories in zip(dtypes, estimator.categories_, strict=True):
+            present = categories[~find_missing(categories)]
+            dtypes[name] = dtype_of_categories(present, name, double)
+    for part in parts_of(estimator):
+        if hasattr(part, "feature_names_in_"):
+            dtypes.update(dtypes_of(part, missing, double))
+    return dtypes
+
+
+def names_of_inputs(features: Iterable[Any]) -> list[str]:
+    """The features' names, of which each must be one that ONNX can tell from no name."""
+    names = [str(name) for name in features]
+    if "" in names:
+        raise ValueError(
+            f"Column {names.index('')} of {len(names)} has the empty name '', which to ONNX is no "
+            "input. Rename it before the fit."
+        )
+    return names
+
+
+def free_name(name: str, taken: Sequence[str]) -> str:
+    """The name, with underscores behind it as long as it is taken."""
+    return free_name(f"{name}_", taken) if name in taken else name

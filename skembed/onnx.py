@@ -6,27 +6,26 @@ pipelines of them and other transformers and models convert as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import EmbeddingModel
 from ._classifier import EmbeddingClassifier
 from ._encoder import EmbeddingEncoder
-from ._frames import find_missing
 from ._graph import Graph, Node
-from ._graph_columns import STRING, InputColumn, check_tokens, dtype_of_categories, input_dtypes
+from ._graph_columns import STRING, InputColumn, check_tokens, input_dtypes, number_dtype
 from ._graph_models import Output, labels, write_model
 from ._graph_pipelines import (
     check_order,
+    dtypes_of,
     find_ours,
+    free_name,
     last_step,
-    parts_of,
-    steps_of,
+    names_of_inputs,
     without_passthrough,
 )
 from ._regressor import EmbeddingRegressor
@@ -42,6 +41,7 @@ except ImportError as error:
 try:
     import skl2onnx
     from skl2onnx.common import data_types
+    from skl2onnx.common._registration import get_converter
 except ImportError:
     skl2onnx = None
 
@@ -86,7 +86,8 @@ def to_onnx(estimator: Any, *, missing: Any = "", double: bool = False) -> onnx.
     ------
     ValueError
         For what ONNX cannot express: ``handle_unknown="error"``, ``handle_missing="error"``,
-        ``sequence_features``, dates, several types; if ``missing`` is one of the categories.
+        ``sequence_features``, dates, several types; if ``missing`` is one of the categories; with
+        ``double=True`` for steps of a pipeline that have no doubles there.
     ImportError
         If the pipeline needs skl2onnx, and it is not installed.
 
@@ -133,14 +134,14 @@ def to_onnx(estimator: Any, *, missing: Any = "", double: bool = False) -> onnx.
 def _make_model(estimator: EmbeddingModel, missing: Any, double: bool) -> onnx.ModelProto:
     dtypes = input_dtypes(estimator, missing, double)
     check_tokens(missing, [estimator])
-    names = _names_of_inputs(dtypes)
+    names = names_of_inputs(dtypes)
     graph = Graph(taken={*names, "label", "probabilities", "variable"})
     columns = [
         InputColumn(feature, name, dtype)
         for name, (feature, dtype) in zip(names, dtypes.items(), strict=True)
     ]
-    outputs = write_model(graph, estimator, columns, missing)
-    results = {output.name: _free(output.name, names) for output in outputs}
+    outputs = write_model(graph, estimator, columns, missing, double)
+    results = {output.name: free_name(output.name, names) for output in outputs}
     nodes = [_make_node(node) for node in graph.nodes]
     nodes += [helper.make_node("Identity", [o.value], [results[o.name]]) for o in outputs]
     body = helper.make_graph(
@@ -157,21 +158,6 @@ def _make_model(estimator: EmbeddingModel, missing: Any, double: bool) -> onnx.M
     return helper.make_model(
         body, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="skembed"
     )
-
-
-def _names_of_inputs(features: Iterable[Any]) -> list[str]:
-    """The features' names, of which each must be one that ONNX can tell from no name."""
-    names = [str(name) for name in features]
-    if "" in names:
-        raise ValueError(
-            f"Column {names.index('')} of {len(names)} has the empty name '', which to ONNX is no "
-            "input. Rename it before the fit."
-        )
-    return names
-
-
-def _free(name: str, taken: Sequence[str]) -> str:
-    return _free(f"{name}_", taken) if name in taken else name
 
 
 def _make_node(node: Node) -> onnx.NodeProto:
@@ -206,20 +192,67 @@ def _shape(output: Output) -> list[int | None]:
 def _convert_with_others(estimator: Any, missing: Any, double: bool) -> onnx.ModelProto:
     """The model of a pipeline, by way of skl2onnx."""
     check_order(estimator)
-    dtypes = _dtypes_of(estimator, missing, double)
+    dtypes = dtypes_of(estimator, missing, double)
     check_tokens(missing, list(find_ours(estimator)))
+    wide = np.dtype(np.float64) in dtypes.values()
     options: dict[int, dict[str, Any]] = {}
     for own in find_ours(estimator):
-        options[id(own)] = {"missing": missing}
+        # Beside doubles of other steps vectors are doubles too: converters take the type of the
+        # first block for all. Alone they stay floats, for which more operators exist.
+        in_double = wide if isinstance(own, EmbeddingEncoder) else double
+        options[id(own)] = {"missing": missing, "double": bool(in_double)}
     last = last_step(estimator)
     if is_classifier(last):
-        options.setdefault(id(last), {})["zipmap"] = False
-    names = _names_of_inputs(dtypes)
+        options.setdefault(id(last), {}).update(_without_zipmap(last))
+    names = names_of_inputs(dtypes)
     types = [_tensor_type(dtype)([None, 1]) for dtype in dtypes.values()]
     inputs = list(zip(names, types, strict=True))
     model = skl2onnx.convert_sklearn(estimator, initial_types=inputs, options=options)
+    if double:
+        _make_double(model.graph)
+        _check_double(model, wide)
     _rename(model.graph, names)
     return model
+
+
+def _without_zipmap(classifier: Any) -> dict[str, Any]:
+    """The option of skl2onnx that leaves probabilities a matrix, for what has it."""
+    try:
+        allowed = get_converter(skl2onnx.get_model_alias(type(classifier))).get_allowed_options()
+    except (RuntimeError, ValueError):
+        return {}  # Without a converter, which skl2onnx says better.
+    return {"zipmap": False} if allowed == "passthrough" or "zipmap" in (allowed or ()) else {}
+
+
+def _make_double(graph: onnx.GraphProto) -> None:
+    """Give numbers as double: what skl2onnx declares need not be what the nodes give."""
+    numbers = {onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE}
+    inner = {name for node in graph.node for name in node.output}
+    new: dict[str, str] = {}
+    for value in graph.output:
+        if value.type.tensor_type.elem_type in numbers:
+            new[value.name] = free_name(value.name, [*inner, *new.values()])
+            value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    for node in graph.node:
+        node.input[:] = [new.get(name, name) for name in node.input]
+        node.output[:] = [new.get(name, name) for name in node.output]
+    graph.node.extend(
+        helper.make_node("Cast", [given], [name], to=onnx.TensorProto.DOUBLE)
+        for name, given in new.items()
+    )
+
+
+def _check_double(model: onnx.ModelProto, wide: bool) -> None:
+    """Raise for what no program would load: types that do not fit, operators without doubles."""
+    remedy = "Convert the pipeline with double=False."
+    if wide and any(node.op_type == "SVMRegressor" for node in model.graph.node):
+        raise ValueError(f"onnxruntime has no SVMRegressor of doubles. {remedy}")
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ValueError(
+            f"skl2onnx mixes float and double in a step of this pipeline: {error}. {remedy}"
+        ) from error
 
 
 def _rename(graph: onnx.GraphProto, names: Sequence[str]) -> None:
@@ -236,36 +269,12 @@ def _rename(graph: onnx.GraphProto, names: Sequence[str]) -> None:
     inner |= {value.name for value in graph.initializer}
     # What lies between may be called as a feature is, too.
     for name in sorted(inner & set(names)):
-        new[name] = _free(name, [*names, *inner, *new.values()])
+        new[name] = free_name(name, [*names, *inner, *new.values()])
     for node in graph.node:
         node.input[:] = [new.get(name, name) for name in node.input]
         node.output[:] = [new.get(name, name) for name in node.output]
     for value in [*graph.initializer, *graph.output]:
         value.name = new.get(value.name, value.name)
-
-
-def _dtypes_of(estimator: Any, missing: Any, double: bool) -> dict[Any, np.dtype]:
-    """The data type of each column that a fitted estimator takes."""
-    if isinstance(estimator, EmbeddingModel):
-        return input_dtypes(estimator, missing, double)
-    if isinstance(estimator, Pipeline):
-        return _dtypes_of(steps_of(estimator)[0], missing, double)
-    if not hasattr(estimator, "feature_names_in_"):
-        raise ValueError(
-            f"{type(estimator).__name__} was fitted without names of features, so that the types "
-            "of its inputs cannot be told. Fit it on a dataframe, or give initial_types to "
-            "skl2onnx.to_onnx yourself."
-        )
-    number = np.dtype(np.float64 if double else np.float32)
-    dtypes = dict.fromkeys(estimator.feature_names_in_, number)
-    if hasattr(estimator, "categories_"):
-        for name, categories in zip(dtypes, estimator.categories_, strict=True):
-            present = categories[~find_missing(categories)]
-            dtypes[name] = dtype_of_categories(present, name, double)
-    for part in parts_of(estimator):
-        if hasattr(part, "feature_names_in_"):
-            dtypes.update(_dtypes_of(part, missing, double))
-    return dtypes
 
 
 def _tensor_type(dtype: np.dtype) -> Any:
@@ -285,15 +294,21 @@ def _element_dtype(variable: Any) -> np.dtype:
     return np.dtype(helper.tensor_dtype_to_np_dtype(element))
 
 
+def _options(operator: Any) -> dict[str, Any]:
+    """What was said of an operator of skl2onnx."""
+    return operator.scope_inst.get_options(operator.raw_operator, {"missing": "", "double": False})
+
+
 def _give_shapes(operator: Any) -> None:
     """Set the types of the outputs of an operator of skl2onnx."""
     estimator = operator.raw_operator
     n_rows = operator.inputs[0].get_first_dimension()
-    wide = any(_element_dtype(variable) == np.float64 for variable in operator.inputs)
-    number = data_types.DoubleTensorType if wide else data_types.FloatTensorType
+    double = _options(operator)["double"]
+    wide = double or any(_element_dtype(variable) == np.float64 for variable in operator.inputs)
+    number = _tensor_type(number_dtype(wide))
     if isinstance(estimator, EmbeddingEncoder):
         width = len(estimator.get_feature_names_out())
-        operator.outputs[0].type = data_types.FloatTensorType([n_rows, width])
+        operator.outputs[0].type = _tensor_type(number_dtype(double))([n_rows, width])
     elif isinstance(estimator, EmbeddingClassifier):
         n_classes = len(estimator.classes_)
         several = estimator.target_type_ == "multilabel-indicator"
@@ -310,12 +325,12 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     estimator = operator.raw_operator
     graph = Graph(taken=[variable.full_name for variable in operator.inputs])
     columns = _split_columns(graph, estimator, operator.inputs)
-    missing = container.get_options(estimator, {"missing": ""}, fail=False).get("missing", "")
-    outputs = write_model(graph, estimator, columns, missing)
+    options = _options(operator)
+    outputs = write_model(graph, estimator, columns, options["missing"], options["double"])
     values = [output.value for output in outputs]
-    if isinstance(estimator, EmbeddingEncoder) and estimator.dtype != np.float32:
-        # Rounded, but of the type that the operators of other models take.
-        values = [graph.cast(value, np.float32) for value in values]
+    if isinstance(estimator, EmbeddingEncoder):
+        # Perhaps rounded: of the type that the operators of other models take.
+        values = [graph.cast(value, _element_dtype(operator.outputs[0])) for value in values]
     names = {name: scope.get_unique_variable_name(name) for name in graph.constants}
     for name, array in graph.constants.items():
         element = _element(array.dtype)
@@ -376,7 +391,7 @@ def _register() -> None:
             f"Skembed{cls.__name__}",
             _give_shapes,
             _convert,
-            options={"missing": None, **options},
+            options={"missing": None, "double": [True, False], **options},
         )
 
 

@@ -11,9 +11,13 @@ import pandas as pd
 import pytest
 import skl2onnx
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+from sklearn.svm import SVR, LinearSVC
 
 import skembed.onnx
 from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor
@@ -367,6 +371,18 @@ def test_regression_of_several_outputs():
     np.testing.assert_allclose(*scaled, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("cls", [EmbeddingClassifier, EmbeddingRegressor])
+def test_doubles_without_numbers(cls):
+    y = Y if cls is EmbeddingRegressor else Y > 1
+    fitted = predictor(cls, numeric_features=None).fit(X_TRAIN[TWO], y)
+    outputs = run(to_onnx(fitted, double=True), X_NEW)
+    found = list(outputs.values())[-1]
+    assert found.dtype == np.float64
+    probabilities = cls is EmbeddingClassifier
+    expected = fitted.predict_proba(X_NEW[TWO]) if probabilities else fitted.predict(X_NEW[TWO])
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-12)
+
+
 def test_numbers_alone():
     fitted = predictor(EmbeddingRegressor, numeric_features="auto")
     fitted.fit(WITH_NUMBERS[NUMBERS], Y + 9 * (WITH_NUMBERS["price"] > 0.5))
@@ -453,6 +469,67 @@ def test_pipeline_with_others(last, y):
     np.testing.assert_allclose(
         outputs["probabilities"], fitted.predict_proba(NEW_NUMBERS), atol=TOLERANCE
     )
+
+
+@pytest.mark.parametrize(
+    "last",
+    [LogisticRegression(), GaussianNB(), KNeighborsRegressor(), RandomForestRegressor(5)],
+    ids=lambda last: type(last).__name__,
+)
+@pytest.mark.parametrize("first", ["vectors", "numbers"])
+def test_doubles_in_a_pipeline(last, first):
+    fitted = blocks_in_front_of(last, first)
+    outputs = run(to_onnx(fitted, double=True), X_DOUBLE)
+    found = list(outputs.values())[-1]
+    assert found.dtype == np.float64
+    is_classifier = hasattr(fitted, "predict_proba")
+    expected = fitted.predict_proba(X_DOUBLE) if is_classifier else fitted.predict(X_DOUBLE)
+    # Trees of ONNX have no doubles.
+    rtol = 1e-6 if isinstance(last, RandomForestRegressor) else 1e-12
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=rtol)
+
+
+X_DOUBLE = X_TRAIN[["kind"]].assign(number=np.random.default_rng(7).normal(size=N_ROWS))
+
+
+def blocks_in_front_of(last, first="vectors"):
+    blocks = [("vectors", encoder(), ["kind"]), ("numbers", StandardScaler(), ["number"])]
+    if first == "numbers":
+        blocks.reverse()
+    y = Y > 1 if hasattr(last, "decision_function") or isinstance(last, GaussianNB) else Y
+    return make_pipeline(ColumnTransformer(blocks), last).fit(X_DOUBLE, y.astype(int))
+
+
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        (SVR(), r"no SVMRegressor of doubles.*double=False"),
+        (PolynomialFeatures(), r"mixes float and double.*double=False"),
+    ],
+    ids=["no operator", "types"],
+)
+def test_steps_without_doubles(last, message):
+    with pytest.raises(ValueError, match=message):
+        to_onnx(blocks_in_front_of(last), double=True)
+
+
+@pytest.mark.parametrize("last", [LinearRegression(), LinearSVC(), SVR()], ids=str)
+def test_doubles_behind_vectors_alone(last):
+    y = Y if not isinstance(last, LinearSVC) else np.digitize(Y, [0.5, 2])
+    fitted = make_pipeline(encoder(), last).fit(X_TRAIN[TWO], y)
+    outputs = run(to_onnx(fitted, double=True), X_NEW)
+    assert list(outputs.values())[-1].dtype == np.float64
+    found = outputs["label" if "label" in outputs else "variable"].ravel()
+    np.testing.assert_allclose(found, fitted.predict(X_NEW[TWO]), atol=TOLERANCE * np.ptp(Y))
+
+
+def test_a_classifier_that_has_no_zipmap():
+    y = np.digitize(Y, [0.5, 2])
+    fitted = make_pipeline(encoder(), LinearSVC()).fit(X_TRAIN[TWO], y)
+    outputs = run(to_onnx(fitted), X_NEW)
+    np.testing.assert_array_equal(outputs["label"], fitted.predict(X_NEW[TWO]))
+    expected = fitted.decision_function(X_NEW[TWO])
+    np.testing.assert_allclose(outputs["probabilities"], expected, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize(("zipmap", "dtype"), [(True, np.float32), (False, np.float64)])
