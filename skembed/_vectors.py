@@ -243,7 +243,8 @@ class LearnedVectors:
         Parameters
         ----------
         path : str or path
-            The file. One that exists is replaced when the new one is complete.
+            The file; one that ends in ".gz" is packed. One that exists is replaced when the new one
+            is complete.
         feature : str or int
             Name or position of a categorical column.
         replace_space : str, default=None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,26 @@ def write_word_vectors(
     words: Sequence[str],
     vectors: NDArray[np.floating],
 ) -> None:
-    """Write distinct words without whitespace, and the row of ``vectors`` of each."""
+    """Write distinct words without whitespace, and the row of ``vectors`` of each; packed if the
+    name ends in ".gz".
+    """
     # From nine digits the same float32 is read.
     numbers = " %.9g" * vectors.shape[1] + "\n"
     lines = (
         word + numbers % tuple(vector) for word, vector in zip(words, vectors.tolist(), strict=True)
     )
-    with replacing(path) as file:
-        file.write(f"{len(vectors)} {vectors.shape[1]}\n".encode())
-        file.writelines(line.encode() for line in lines)
+    with replacing(path) as raw:
+        if os.fsdecode(path).endswith(".gz"):
+            # Without a name and a time the same vectors are the same bytes.
+            with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
+                _write(packed, vectors.shape, lines)
+        else:
+            _write(raw, vectors.shape, lines)
+
+
+def _write(file: Any, shape: tuple[int, ...], lines: Iterable[str]) -> None:
+    file.write(f"{shape[0]} {shape[1]}\n".encode())
+    file.writelines(line.encode() for line in lines)
 
 
 def make_words(values: Sequence[Any], feature: Any, replace_space: str | None) -> list[str]:

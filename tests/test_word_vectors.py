@@ -113,3 +113,18 @@ def test_what_is_no_word_is_refused(categories, parameters, words, tmp_path):
 def test_a_column_without_vectors_is_refused(tmp_path):
     with pytest.raises(ValueError, match="'feature' parameter names the column 'town'"):
         fitted(["a", "b"]).save_word_vectors(tmp_path / "words.txt", "town")
+
+
+@pytest.mark.parametrize("as_path", [str, lambda path: str(path).encode()], ids=["str", "bytes"])
+def test_a_name_that_ends_in_gz_is_packed(as_path, tmp_path):
+    encoder = fitted(["Oslo", "Rome"])
+    path = as_path(tmp_path / "words.txt.gz")
+    encoder.save_word_vectors(path, "word")
+    vocabulary, vectors = read_word_vectors(path)
+    assert vocabulary.symbols == ("Rome", "Oslo")
+    expected = encoder.embedding_frame("word").loc[["Rome", "Oslo"]].to_numpy()
+    assert vectors.tobytes() == expected.tobytes()
+    packed = (tmp_path / "words.txt.gz").read_bytes()
+    assert packed[:4] == b"\x1f\x8b\x08\0" and packed[4:8] == bytes(4)  # neither name nor time
+    encoder.save_word_vectors(tmp_path / "again.gz", "word")
+    assert (tmp_path / "again.gz").read_bytes() == packed

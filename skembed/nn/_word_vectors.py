@@ -34,11 +34,12 @@ def read_word_vectors(
 
     Each line holds a word and its numbers, parted by single spaces; a first line with two integers
     (the numbers of words and of coordinates, as word2vec writes it) is understood. A word may hold
-    spaces.
+    spaces; where no first line gives the number of coordinates, none of its parts but the first may
+    be a number.
 
     Parameters
     ----------
-    path : str or path
+    path : str, bytes or path
         The file; one that ends in ".gz" is unpacked while it is read.
     limit : int, default=None
         Read only the first words; files are sorted by falling frequency as a rule.
@@ -94,23 +95,24 @@ def read_word_vectors(
     check_dtype("read_word_vectors", dtype)
     if limit is not None:
         check_integer("read_word_vectors", "limit", limit, 1)
-    open_text = gzip.open if os.fspath(path).endswith(".gz") else open
+    name = os.fsdecode(path)
+    open_text = gzip.open if name.endswith(".gz") else open
     words: dict[str, Array] = {}
     try:
         with open_text(path, "rt", encoding=encoding, newline="\n") as file:
-            for word, values in _read_lines(file, os.fspath(path), np.dtype(dtype)):
+            for word, values in _read_lines(file, name, np.dtype(dtype)):
                 words.setdefault(word, values)
                 if len(words) == limit:
                     break
     except UnicodeError as error:
         raise ValueError(
-            f"{os.fspath(path)} holds text that is not in {encoding!r}: {error}. Give the "
+            f"{name} holds text that is not in {encoding!r}: {error}. Give the "
             "encoding of the file, such as encoding='latin-1'."
         ) from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{os.fspath(path)} cannot be unpacked: {error}.") from error
+        raise ValueError(f"{name} cannot be unpacked: {error}.") from error
     if not words:
-        raise ValueError(f"{os.fspath(path)} holds no vectors.")
+        raise ValueError(f"{name} holds no vectors.")
     vocabulary = Vocabulary(
         list(words), tokens=tokens, unknown=unknown, padding=padding, lowercase=lowercase
     )
@@ -122,20 +124,23 @@ def read_word_vectors(
 
 def _read_lines(file: TextIO | Any, path: str, dtype: np.dtype[Any]) -> Iterator[tuple[str, Array]]:
     """Yield the word and the vector of each line."""
-    dim = 0
+    dim, is_said = 0, False
     # Read piece by piece: a small archive may unpack to one line that no memory holds.
     for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
         if len(line) == _LONGEST_LINE:
             raise ValueError(f"Line {number} of {path} is longer than {_LONGEST_LINE} characters.")
+        if number == 1:
+            line = line.removeprefix("\ufeff")  # the byte-order mark of some editors
         fields = line.rstrip().split(" ")
         if number == 1 and len(fields) == 2 and all(field.isdigit() for field in fields):
-            dim = int(fields[1])
+            dim, is_said = int(fields[1]), True
         elif line.strip():
             dim = dim or len(fields) - 1
             at = max(1, len(fields) - dim)
             values = _parse(fields[at:], dtype)
-            # Beyond its own numbers a line may hold a word of several parts, but no further number.
-            extra = at > 1 and _parse(fields[at - 1 : at], dtype) is not None
+            # Beyond its own numbers a line may hold a word of several parts. A further number tells
+            # of a damaged line, unless the file itself says how many there are.
+            extra = not is_said and at > 1 and _parse(fields[at - 1 : at], dtype) is not None
             if values is None or len(values) != dim or extra:
                 raise ValueError(
                     f"Line {number} of {path} must hold a word and {dim} finite numbers. "

@@ -271,3 +271,21 @@ def test_bad_arguments(write):
         read_word_vectors(write(GLOVE), limit=0)
     with pytest.raises(ValueError, match="'dtype' parameter of read_word_vectors"):
         read_word_vectors(write(GLOVE), dtype=np.float16)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_word(write):
+    assert read_word_vectors(write("\ufeffa 1 2\n"))[0].symbols == ("a",)
+    vocabulary, vectors = read_word_vectors(write("\ufeff2 1\na 1\nb 2\n"))
+    assert vocabulary.symbols == ("a", "b")
+    assert vectors.tolist() == [[1], [2]]
+
+
+def test_parts_of_a_word_may_be_numbers_where_the_file_says_how_many_follow(write):
+    vocabulary, vectors = read_word_vectors(write("2 2\nroute 66 1 2\na 3 4\n"))
+    assert vocabulary.symbols == ("route 66", "a")
+    assert vectors.tolist() == [[1, 2], [3, 4]]
+
+
+def test_paths_may_be_bytes(write):
+    path = write(GLOVE, "vectors.txt.gz")
+    assert read_word_vectors(str(path).encode())[0].symbols == WORDS
