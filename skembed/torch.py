@@ -50,7 +50,7 @@ class ColumnEmbedding:
 
         Parameters
         ----------
-        values : Series, 1-D array or iterable of length n
+        values : Series, 1-D array, tensor or iterable of length n
             Categories, unknown and missing values.
 
         Returns
@@ -101,6 +101,8 @@ def _as_column(values: Any) -> Any:
             f"{repr(values) if is_one else type(values).__name__}: wrap a single value in a list, "
             "and take one column of a table."
         )
+    if isinstance(values, torch.Tensor):
+        values = values.numpy(force=True)
     values = as_series(read_masked(values))
     if hasattr(values, "to_pylist"):  # an array of Arrow without a Series around it
         values = values.to_pylist()

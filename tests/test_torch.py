@@ -128,3 +128,12 @@ def test_moments_keep_their_nanoseconds(to_torch):
         pl.DataFrame([moments]), np.arange(60.0)
     )
     assert to_torch(encoder)["at"].encode(moments)[:3].tolist() == [1, 2, 3]
+
+
+def test_tensors_are_values(to_torch):
+    import torch
+
+    X = np.array([[3], [5]] * 20)
+    column = to_torch(EmbeddingEncoder(max_iter=1).fit(X, np.arange(40.0)))["x0"]
+    assert column.encode(torch.tensor([5, 3, 4])).tolist() == [2, 1, column.unknown]
+    assert column.encode(torch.tensor([5.0], requires_grad=True)).tolist() == [2]

@@ -218,15 +218,17 @@ def _read_ids(ids: Any) -> Ids:
         return array.astype(np.int64 if array.dtype.kind == "i" else np.uint64).view(np.uint64)
     # As they were given: integers of very different sizes would have become floats.
     values = array if isinstance(ids, np.ndarray) else np.asarray(ids, dtype=object)
-    numbers = [_number_of(value) for value in values.ravel().tolist()]
-    if None in numbers:
+    # Of moments in nanoseconds NumPy makes plain integers, of coarser ones dates.
+    is_date = array.dtype.kind in "mM"
+    numbers = [] if is_date else [_number_of(value) for value in values.ravel().tolist()]
+    if is_date or None in numbers:
         raise TypeError(f"Categories must be integers or strings. Got dtype {array.dtype} instead.")
     return np.array(numbers, dtype=np.uint64).reshape(values.shape)
 
 
 def _number_of(value: Any) -> int | None:
     """64 bits of an integer or a string, the same in every process, unlike those of ``hash``."""
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+    if isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64):
         return int(value) % 2**64
     if not isinstance(value, str):
         return None

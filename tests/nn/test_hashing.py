@@ -152,6 +152,15 @@ def test_hash_takes_integers_and_strings_only(ids):
         make_hash()(ids)
 
 
+@pytest.mark.parametrize("unit", ["ns", "D"])
+@pytest.mark.parametrize("kind", ["M8", "m8"])
+def test_hash_refuses_dates_and_spans_of_every_unit(kind, unit):
+    moments = np.array([1], f"{kind}[{unit}]")
+    for ids in (moments, list(moments), moments[0]):
+        with pytest.raises(TypeError, match=rf"integers or strings\. Got dtype .*64\[{unit}\]"):
+            make_hash()(ids)
+
+
 def test_hash_refuses_what_is_no_category():
     with pytest.raises(TypeError, match="masked array"):
         make_hash()(np.ma.array([1, 2], mask=[0, 1]))
