@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 
+def describe_column(name: Hashable) -> str:
+    """A column for messages; None stands for all cells."""
+    return "X" if name is None else f"Column {name!r}"
+
+
 def check_column_names(in_fit: Sequence[Hashable], now: Sequence[Hashable]) -> None:
     """Raise ValueError where a frame has other names than the one of the fit had."""
     if not all(isinstance(name, str) for name in in_fit) and tuple(now) != tuple(in_fit):

@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ._coded import Addresses, Coded
+from ._column_names import describe_column
 from .nn._record import Record
 
 Array = NDArray[Any]
@@ -190,7 +191,8 @@ def encode_values(column: Any, name: Hashable = None) -> Coded:
         coded = _drop_missing_values(coded.values, coded.codes, name)
     infinite = np.flatnonzero(_is_infinite(coded.values))
     if len(infinite) and np.isin(infinite, coded.codes).any():
-        raise ValueError(f"Column {name!r} holds infinity. Categories must be finite or missing.")
+        where = describe_column(name)
+        raise ValueError(f"{where} holds infinity. Categories must be finite or missing.")
     return coded
 
 
@@ -209,8 +211,8 @@ def _factorize(values: Any, name: Hashable) -> Coded:
     except (TypeError, NotImplementedError) as error:
         bad = next((v for v in values if not has_hash(v)), None)
         raise TypeError(
-            f"Column {name!r} holds {type(bad).__name__} objects such as {bad!r}, which cannot be "
-            f"categories. {_ONE_VALUE}"
+            f"{describe_column(name)} holds {type(bad).__name__} objects such as {bad!r}, which "
+            f"cannot be categories. {_ONE_VALUE}"
         ) from error
     return Coded(_plain(distinct), codes)
 
@@ -318,9 +320,7 @@ def _drop_missing_values(values: Array, codes: Array, name: Hashable) -> Coded:
 def _plain(values: Any) -> Array:
     """Distinct values as an array: numbers, booleans and dates natively, the rest as objects."""
     array = np.asarray(values)
-    if array.dtype.kind not in "iufbmM":
-        array = np.asarray(values, dtype=object)
-    return array
+    return array if array.dtype.kind in "iufbmM" else np.asarray(values, dtype=object)
 
 
 def as_objects(values: Array) -> Array:
@@ -369,23 +369,24 @@ def _is_numeric(column: Any) -> bool:
 
 
 def _to_float(column: Any, name: Hashable) -> NDArray[np.float64]:
+    where = describe_column(name)
     series = pd.Series(_to_numpy(column) if isinstance(column, nw.Series) else column)
     if series.dtype.kind in "mM":
         raise ValueError(
-            f"Column {name!r} must hold numbers. Got dtype {series.dtype}; convert dates to "
-            "numbers such as days since a start, or use the column as a category."
+            f"{where} must hold numbers. Got dtype {series.dtype}; convert dates "
+            "to numbers such as days since a start, or use the column as a category."
         )
     if series.dtype.kind == "c":
-        raise ValueError(f"Column {name!r} must hold real numbers. Got dtype {series.dtype}.")
+        raise ValueError(f"{where} must hold real numbers. Got dtype {series.dtype}.")
     try:
         with np.errstate(over="ignore"):  # Long doubles beyond the range are infinite.
             numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError, ArithmeticError) as error:
         raise ValueError(
-            f"Column {name!r} must hold numbers. Got the value {_first_not_number(series)!r}."
+            f"{where} must hold numbers. Got the value {_first_not_number(series)!r}."
         ) from error
     if np.isinf(numbers).any():
-        raise ValueError(f"Column {name!r} holds infinity. Numbers must be finite or missing.")
+        raise ValueError(f"{where} holds infinity. Numbers must be finite or missing.")
     return numbers
 
 

@@ -89,7 +89,7 @@ class InputEmbedding(RowsMixin, OutputMixin, TransformerMixin, DocumentedMixin, 
     max_length : int or None, default=None
         Length of padded sequences. None takes the longest of the training data.
     dtype : dtype, default=numpy.float32
-        Type of the output. Numbers need a float dtype.
+        Type of the output, in the byte order of the machine. Numbers need a float dtype.
     random_state : int, RandomState instance or None, default=None
         Seed of the split and of the batches.
 

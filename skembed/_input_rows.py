@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _params
 from ._frames import n_rows_of, take_rows
 from ._input_read import check_length, to_tidy_array
-from ._input_settings import BATCH_RULES, SPLIT_RULES
+from ._input_settings import BATCH_RULES, SPLIT_RULES, native_dtype
 from ._input_target import Target, decode_target, encode_target
 from ._labels import class_balance
 from ._splitting import split_rows
@@ -150,7 +150,7 @@ class RowsMixin:
         check_is_fitted(self)
         if self._target is None:
             return to_tidy_array(y)
-        return encode_target(y, self._target, np.dtype(self.dtype))
+        return encode_target(y, self._target, native_dtype(self.dtype))
 
     def inverse_transform_target(self, y: Any) -> Array:
         """Return the labels of one-hot vectors or of scores.

@@ -59,6 +59,11 @@ class InputSettings(Record):
     dtype: np.dtype[Any]
 
 
+def native_dtype(dtype: Any) -> np.dtype[Any]:
+    """The dtype in the byte order of the machine."""
+    return np.dtype(dtype).newbyteorder("=")
+
+
 def read_settings(estimator: Any) -> InputSettings:
     """The settings of an estimator whose parameters were checked one by one."""
     if estimator.handle_unknown == "mean" and np.dtype(estimator.dtype).kind != "f":
@@ -79,5 +84,6 @@ def read_settings(estimator: Any) -> InputSettings:
         handle_missing=estimator.handle_missing,
         padding=estimator.padding,
         max_length=estimator.max_length,
-        dtype=np.dtype(estimator.dtype),
+        # SciPy's matrices have no numbers in another byte order than the machine's.
+        dtype=native_dtype(estimator.dtype),
     )

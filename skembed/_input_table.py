@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._column_names import make_distinct
+from ._column_names import describe_column, make_distinct
 from ._frames import Frame, as_objects, stack_values
 from ._input_read import has_no_rows, read_scores
 from ._input_settings import InputSettings
@@ -19,7 +19,6 @@ from ._one_hot import (
     ZEROS,
     OneHot,
     cells_at,
-    describe_column,
     fill_dense,
     find_highest,
     learn_one_hot,

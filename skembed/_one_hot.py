@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ._coded import Coded
+from ._column_names import describe_column
 from ._frames import as_objects
 from ._vocabulary import UNKNOWN, ColumnVocabulary, learn_vocabulary
 from .nn._record import Record
@@ -22,11 +23,6 @@ from .nn._record import Record
 Array = NDArray[Any]
 Places = NDArray[np.int32]
 ZEROS, MEAN, REFUSED = -1, -2, -3
-
-
-def describe_column(name: Hashable) -> str:
-    """A column for messages."""
-    return "X" if name is None else f"Column {name!r}"
 
 
 class OneHot(Record):

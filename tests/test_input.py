@@ -953,3 +953,31 @@ def test_the_inverse_of_a_sparse_matrix_needs_little_room():
     np.testing.assert_array_equal(back, frame)
     # Ten million cells at a time, twice, and what of them is the highest.
     assert peak < 250e6
+
+
+@pytest.mark.parametrize(
+    ("fitted", "X"),
+    [(np.zeros((2, 2, 2)), np.full((1, 2, 2), "a", object)), ([[1, 2], [3]], [["a"], [2]])],
+    ids=["array", "sequences"],
+)
+def test_cells_without_a_column_are_called_x(fitted, X):
+    with pytest.raises(ValueError, match=r"^X must hold numbers. Got the value 'a'\.$"):
+        InputEmbedding().fit(fitted).transform(X)
+
+
+def test_categories_without_a_column_are_called_x():
+    with pytest.raises(ValueError, match=r"^X holds infinity"):
+        InputEmbedding(encode=True).fit(np.full((1, 2, 2), np.inf))
+
+
+@pytest.mark.parametrize("sparse_output", [True, False])
+def test_the_output_has_the_byte_order_of_the_machine(sparse_output):
+    other = np.dtype(np.float64).newbyteorder("S")
+    embedding = InputEmbedding(
+        dtype=other, sparse_output=sparse_output, handle_unknown="mean", encode_target=True
+    ).fit([["a"], ["b"]], [0, 1])
+    assert embedding.dtype is other
+    new = embedding.transform([["a"], ["c"]])
+    assert new.dtype.isnative
+    assert np.asarray(new.toarray() if sparse_output else new).tolist() == [[1, 0], [0.5, 0.5]]
+    assert embedding.transform_target([1]).dtype.isnative
