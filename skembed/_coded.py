@@ -13,6 +13,15 @@ from .nn._record import Record
 Array = NDArray[Any]
 
 
+def has_hash(value: Any) -> bool:
+    """Whether a value can be a category."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
 class Coded(Record):
     """A column of categories: ``values[codes]`` is the column, a code of -1 a missing cell."""
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._coded import Addresses, Coded
+from ._coded import Addresses, Coded, has_hash
 from ._column_names import describe_column
 from .nn._record import Record
 
@@ -122,7 +122,11 @@ def make_frame(
     """A pandas frame for a person to look at."""
     if index is not None:
         index = pd.Index(index, dtype=index.dtype, name=index_name)
-    return pd.DataFrame(data, index=index)
+    try:
+        return pd.DataFrame(data, index=index)
+    except UnicodeEncodeError:  # Half a character, which the strings of pandas cannot hold.
+        columns = {k: pd.Series(v, index, getattr(v, "dtype", None)) for k, v in data.items()}
+        return pd.DataFrame(columns)
 
 
 def take_rows(X: Any, rows: NDArray[np.integer]) -> Any:
@@ -234,15 +238,6 @@ def hashable(values: Any) -> Any:
     if kind not in "biufcO" or width > _WIDEST.get(kind, width):
         return array.astype(object)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def has_hash(value: Any) -> bool:
-    """Whether a value can be a category."""
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
 
 
 def _hash(values: Any) -> tuple[Array, Any]:

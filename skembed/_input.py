@@ -256,11 +256,14 @@ class InputEmbedding(RowsMixin, OutputMixin, TransformerMixin, DocumentedMixin, 
         X_original : ndarray or list of ndarray
             Values in the shape of the input of :meth:`transform`; padded sequences stay padded.
             Where all cells are 0 (unknown values, padding), None, or NaN among float categories.
+            Among scaled numbers padding is the number that 0 stands for, the smallest of fit:
+            :meth:`mask` tells where it is.
 
         Raises
         ------
         ValueError
-            If X does not have the shape that :meth:`transform` returns.
+            If X does not have the shape that :meth:`transform` returns, one-hot cells are missing,
+            or one-hot cells or scaled numbers are no numbers.
         """
         check_is_fitted(self)
         return (inverse_table if isinstance(self._plan, Table) else inverse_block)(X, self._plan)
@@ -308,6 +311,11 @@ class InputEmbedding(RowsMixin, OutputMixin, TransformerMixin, DocumentedMixin, 
         mask : ndarray of shape (n_samples, length), dtype bool, or list of ndarray
             True where the output is padding and False where it holds data, as in :mod:`numpy.ma`.
             Nothing is padding in tables, arrays and sequences that stay ragged.
+
+        Raises
+        ------
+        ValueError
+            If X differs from the data of ``fit`` in its columns or shape.
         """
         check_is_fitted(self)
         data = self._read(X)

@@ -244,6 +244,8 @@ def padding_mask(data: Array | Frame | Ragged, layout: Layout) -> Array | list[A
 def inverse_block(X: Any, block: Block) -> Array | list[Array]:
     """The symbols of highest score, or the numbers before scaling."""
     if block.layout.is_sequence and block.layout.padding is None:
+        if not np.iterable(X):
+            raise ValueError(f"X must be a list of arrays, one per sequence. Got {X!r}.")
         return [_inverse_array(read_scores(part), block, skip=2) for part in X]
     return _inverse_array(read_scores(X), block, skip=1)
 
@@ -257,4 +259,4 @@ def _inverse_array(X: Array, block: Block, skip: int) -> Array:
         )
     if block.one_hot:
         return decode(X, block.one_hot)
-    return block.range.unscale(X) if block.range else X.copy()
+    return block.range.unscale(X, "X") if block.range else X.copy()

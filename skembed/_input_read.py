@@ -105,7 +105,12 @@ def read_scores(X: Any) -> Array:
     """Numbers in any container, NaN where they are masked."""
     if isinstance(X, np.ma.MaskedArray) and X.mask.any() and X.dtype.kind in "biuf":
         X = (X if X.dtype.kind == "f" else X.astype(np.float64)).filled(np.nan)
-    return np.asarray(read_masked(X))
+    try:
+        return np.asarray(read_masked(X))
+    except ValueError as error:
+        raise ValueError(
+            "Scores must be an array, as transform returns it. Got lists that differ in length."
+        ) from error
 
 
 def check_length(values: Any, name: str, n_rows: int) -> None:

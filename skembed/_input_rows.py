@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -21,6 +22,12 @@ from ._splitting import split_rows
 
 Array = NDArray[Any]
 CELLS_AT_ONCE = 2**20
+
+
+def _with_rows(X: Any) -> Any:
+    """X in a form that gives rows, which sparse matrices of some formats do not."""
+    gives_rows = not sparse.issparse(X) or X.format in ("csr", "csc", "lil")
+    return X if gives_rows else X.tocsr()
 
 
 class RowsMixin:
@@ -58,6 +65,7 @@ class RowsMixin:
             rows than there are parts, or there are fewer groups than parts.
         """
         _params.check_parameters(self, SPLIT_RULES)
+        X = _with_rows(X)
         rows = split_rows(
             n_rows_of(X),
             self.relative_size,
@@ -106,6 +114,7 @@ class RowsMixin:
         """
         check_is_fitted(self)
         _params.check_parameters(self, BATCH_RULES)
+        X = _with_rows(X)
         n_rows = n_rows_of(X)
         check_length(y, "y", n_rows)
         order = np.arange(n_rows)
@@ -165,6 +174,12 @@ class RowsMixin:
         labels : ndarray of shape (n_samples,)
             Members of ``classes_``; one-hot vectors if ``fit`` saw such. Without
             ``encode_target``, ``y`` unchanged.
+
+        Raises
+        ------
+        ValueError
+            With ``encode_target``, if scores are no numbers, are missing, or have not one column
+            per class.
         """
         check_is_fitted(self)
         return to_tidy_array(y) if self._target is None else decode_target(y, self._target)

@@ -256,7 +256,8 @@ def _find_cells(X: Array, table: Table) -> list[Array]:
             columns.append(find_highest(block, column))
         else:
             numbers = block[:, 0].copy()
-            columns.append(column.range.unscale(numbers) if column.range else numbers)
+            where = describe_column(column.name)
+            columns.append(column.range.unscale(numbers, where) if column.range else numbers)
         offset += column.width
     return columns
 

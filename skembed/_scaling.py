@@ -22,9 +22,15 @@ class Range(Record):
         """``(values - low) / span`` in float64; NaN stays NaN."""
         return (np.asarray(values, dtype=np.float64) - self.low) / self.span
 
-    def unscale(self, values: Array) -> NDArray[np.float64]:
-        """Undo :meth:`scale`."""
-        return np.asarray(values, dtype=np.float64) * self.span + self.low
+    def unscale(self, values: Array, where: str) -> NDArray[np.float64]:
+        """Undo :meth:`scale`; ``where`` names the column for an error."""
+        try:
+            numbers = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{where} must hold scaled numbers, as transform returns them: {error}."
+            ) from error
+        return numbers * self.span + self.low
 
 
 def extremes(values: Array, axis: int | tuple[int, ...] | None) -> tuple[Array, Array]:

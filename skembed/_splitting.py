@@ -141,6 +141,11 @@ class RelativeSplit(BaseCrossValidator):
         -------
         train, test, untouched : ndarray, dtype intp
             The last one is empty for two relative sizes.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`split`.
         """
         _params.check_parameters(
             self,

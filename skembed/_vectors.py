@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from ._coded import has_hash
 from ._column_names import make_distinct
-from ._frames import as_objects, has_hash, is_frame, read
+from ._frames import as_objects, is_frame, read
 from ._params import integer
 from ._sample import find_column
 from ._tables import nearest_codes, neighbour_frame, vector_frame
@@ -56,8 +57,8 @@ class LearnedVectors:
         Raises
         ------
         ValueError
-            If X has another number of columns, or the encoder pools vectors of
-            ``sequence_features``: a pooled vector does not tell what went into it.
+            If X holds no finite numbers or has another number of columns, or the encoder pools
+            vectors of ``sequence_features``: a pooled vector does not tell what went into it.
         """
         check_is_fitted(self)
         if sequences := [self._columns.names[j] for j in self._columns.sequences]:
@@ -72,19 +73,31 @@ class LearnedVectors:
                 f"X must have the columns that transform returns, {expected!r}, in this order. "
                 f"Got {names!r}."
             )
-        with np.errstate(over="ignore"):
-            X = check_array(X, dtype=np.float32, input_name="X")
-        if X.shape[1] != self._starts()[-1]:
-            raise ValueError(
-                f"X has {X.shape[1]} columns, but the vectors of {type(self).__name__} have "
-                f"{self._starts()[-1]} coordinates."
-            )
+        X = self._read_vectors(X)
         output = np.empty((len(X), len(self.embeddings_)), dtype=object)
         for j, (table, columns) in enumerate(zip(self.embeddings_, self._slices(), strict=True)):
             vocabulary = self._vocabularies[j]
             codes = nearest_codes(X[:, columns], table, vocabulary.codes_by_count())
             output[:, j] = vocabulary.values_of_codes()[codes]
         return output
+
+    def _read_vectors(self, X: Any) -> NDArray[np.float32]:
+        n_coordinates = self._starts()[-1]
+        try:
+            with np.errstate(over="ignore"):
+                vectors = check_array(X, dtype=np.float32, input_name="X")
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                "X must hold vectors as transform returns them: a table of finite numbers with "
+                f"{n_coordinates} columns. {error}"
+            ) from error
+        if vectors.shape[1] != n_coordinates:
+            raise ValueError(
+                f"X has {vectors.shape[1]} columns, but the vectors of {type(self).__name__} have "
+                f"{n_coordinates} coordinates."
+            )
+        return vectors
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Names of the output: ``city_effect, city_0, city_1, ...``.

@@ -1039,3 +1039,25 @@ def test_given_categories_hold_for_all_columns_that_share_a_table():
     encoder.partial_fit(X.replace("d", "a"), np.arange(4.0))
     with pytest.raises(ValueError, match=r"unknown categories \['d'\] in column 'away'"):
         encoder.partial_fit(X, np.arange(4.0))
+
+
+def test_half_a_character_in_a_category():
+    X = [["a"], ["b"], ["\ud800"]] * 10
+    encoder = EmbeddingEncoder(max_iter=1, random_state=0).fit(X, np.arange(30.0) % 3)
+    near = encoder.nearest_categories(0, "a")
+    assert sorted(near["category"]) == ["b", "\ud800"]
+    assert near.columns.tolist() == ["category", "distance", "count"]
+    assert near["count"].tolist() == [10, 10]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "reason"),
+    [("a", ValueError, "'a'"), (np.nan, ValueError, "contains NaN"), (1j, TypeError, "complex")],
+    ids=str,
+)
+def test_the_inverse_says_what_it_takes(value, error, reason):
+    encoder = EmbeddingEncoder(max_iter=1, embedding_dim=1, random_state=0)
+    encoder.fit([["a"], ["b"]] * 10, np.arange(20.0))
+    message = f"X must hold vectors as transform returns them.* with 2 columns.*{reason}"
+    with pytest.raises(error, match=message):
+        encoder.inverse_transform([[value, value]])

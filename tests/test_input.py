@@ -981,3 +981,37 @@ def test_the_output_has_the_byte_order_of_the_machine(sparse_output):
     assert new.dtype.isnative
     assert np.asarray(new.toarray() if sparse_output else new).tolist() == [[1, 0], [0.5, 0.5]]
     assert embedding.transform_target([1]).dtype.isnative
+
+
+@pytest.mark.parametrize("container", ["coo", "dia", "bsr", "dok", "csr", "csc", "lil"])
+def test_sparse_matrices_of_every_format_are_split(container):
+    X = sparse.csr_matrix(np.arange(1.0, 13.0).reshape(6, 2)).asformat(container)
+    parts = InputEmbedding(shuffle=False).split(X)
+    assert parts.train.X.toarray().tolist() == [[1, 2], [3, 4], [5, 6], [7, 8]]
+    with pytest.raises(TypeError, match="Sparse data was passed, but dense data is required"):
+        next(InputEmbedding().fit(X.toarray()).batches(X))
+
+
+@pytest.mark.parametrize(
+    ("embedding", "X", "scores", "message"),
+    [
+        (
+            InputEmbedding(scale="feature"),
+            [["a", 1.0]],
+            [[1, "x"]],
+            r"^Column 'x1' .* numbers.*'x'",
+        ),
+        (
+            InputEmbedding(scale="global"),
+            np.zeros((1, 2, 1)),
+            [[["b"], ["c"]]],
+            "^X .* numbers.*'b'",
+        ),
+        (InputEmbedding(), np.zeros((1, 2, 1)), [[[1], [1, 2]]], "lists that differ in length"),
+        (InputEmbedding(padding=None), [[1, 2], [3]], 5, "X must be a list of arrays.* Got 5"),
+    ],
+    ids=["column", "array", "ragged", "no list"],
+)
+def test_an_inverse_of_what_are_no_numbers(embedding, X, scores, message):
+    with pytest.raises(ValueError, match=message):
+        embedding.fit(X).inverse_transform(scores)

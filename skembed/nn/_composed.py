@@ -171,6 +171,8 @@ class QuotientRemainderEmbedding:
         ------
         ValueError
             If `grad_output` does not have the shape of the output.
+        IndexError, TypeError
+            As in the call.
         """
         quotient, remainder = self._parts(indices)
         shape = (*quotient.shape, self.embedding_dim)
@@ -185,16 +187,44 @@ class QuotientRemainderEmbedding:
         }
 
     def parameters(self) -> dict[str, Array]:
-        """Return the trainable arrays by name: "quotients" and "remainders"."""
+        """Return the trainable arrays by name: "quotients" and "remainders".
+
+        Returns
+        -------
+        dict of str to ndarray
+            The arrays themselves, not copies.
+        """
         return {"quotients": self.quotients.weight, "remainders": self.remainders.weight}
 
     def multipliers(self) -> dict[str, Array]:
-        """Return the factors of the learning rate, one per row, as the optimisers take them."""
+        """Return the factors of the learning rate, one per row, as the optimisers take them.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Under the names of :meth:`parameters`; empty where the factor is 1.
+        """
         tables = {"quotients": self.quotients, "remainders": self.remainders}
         return {k: t.multipliers()["weight"] for k, t in tables.items() if t.multipliers()}
 
     def output_shape(self, input_shape: int | tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the output for indices of a given shape."""
+        """Return the shape of the output for indices of a given shape.
+
+        Parameters
+        ----------
+        input_shape : int or tuple of int
+            Shape of the indices; None stands for an axis of unknown length.
+
+        Returns
+        -------
+        tuple of int
+            `input_shape` and `embedding_dim`.
+
+        Raises
+        ------
+        ValueError
+            If `input_shape` is no shape.
+        """
         return (*read_shape(input_shape), self.embedding_dim)
 
     def __repr__(self) -> str:

@@ -174,12 +174,13 @@ class Embedding(Table):
         dim = self.embedding_dim
         codes, shape = self._codes(indices)
         if isinstance(shape, list):
-            if len(grad_output) != len(shape):
+            given = list(grad_output) if np.iterable(grad_output) else None
+            if given is None or len(given) != len(shape):
                 raise ValueError(
                     f"grad_output must be a list of {len(shape)} arrays, one per sequence. "
-                    f"Got {len(grad_output)}."
+                    f"Got {repr(grad_output) if given is None else len(given)}."
                 )
-            pairs = zip(grad_output, shape, strict=True)
+            pairs = zip(given, shape, strict=True)
             parts = [check_grad(g, (*axes, dim), self.dtype).reshape(-1, dim) for g, axes in pairs]
             grad = np.concatenate(parts)
         else:

@@ -252,6 +252,11 @@ class EmbeddingBag(Table):
         -------
         EmbeddingBag
             The layer.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `weight` is not a matrix of finite numbers, or an option is outside its range.
         """
         layer: EmbeddingBag = pretrained(
             cls, weight, freeze, padding_idx=padding_idx, mode=mode, **options

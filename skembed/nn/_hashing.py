@@ -159,6 +159,8 @@ class HashEmbedding:
         ------
         ValueError
             If `grad_output` does not have the shape of the output.
+        TypeError
+            As in the call.
         """
         rows, places = self._hash(ids)
         shape = (*places.shape, self.table.embedding_dim)
@@ -175,17 +177,45 @@ class HashEmbedding:
         }
 
     def parameters(self) -> dict[str, Array]:
-        """Return the trainable arrays by name: "weight" and, if there are any, "importances"."""
+        """Return the trainable arrays by name: "weight" and, if there are any, "importances".
+
+        Returns
+        -------
+        dict of str to ndarray
+            The arrays themselves, not copies.
+        """
         if self.importances is None:
             return {"weight": self.table.weight}
         return {"weight": self.table.weight, "importances": self.importances.weight}
 
     def multipliers(self) -> dict[str, Array]:
-        """Return the factors of the learning rate, one per row, as the optimisers take them."""
+        """Return the factors of the learning rate, one per row, as the optimisers take them.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Under the names of :meth:`parameters`; empty where the factor is 1.
+        """
         return self.table.multipliers()
 
     def output_shape(self, input_shape: int | tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the output for categories of a given shape."""
+        """Return the shape of the output for categories of a given shape.
+
+        Parameters
+        ----------
+        input_shape : int or tuple of int
+            Shape of the categories; None stands for an axis of unknown length.
+
+        Returns
+        -------
+        tuple of int
+            `input_shape` and `embedding_dim`.
+
+        Raises
+        ------
+        ValueError
+            If `input_shape` is no shape.
+        """
         return self.table.output_shape(input_shape)
 
     def __repr__(self) -> str:

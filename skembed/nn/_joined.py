@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator
-from string import Formatter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._names import number_names
 from ._row_gradient import RowGradient
-from ._shapes import read_grad
+from ._shapes import as_array, read_grad
 from ._simple import Array, Back, Found, Gradient, Input
 
 
@@ -40,16 +38,59 @@ class Concatenate:
         self.layers = branches
 
     def __call__(self, inputs: Any = None) -> NDArray[Any]:
-        """Return the joined outputs for a sequence of inputs, one per branch."""
+        """Return the joined outputs.
+
+        Parameters
+        ----------
+        inputs : sequence, default=None
+            One input per branch. None takes what the :class:`Input` layers hold.
+
+        Returns
+        -------
+        ndarray
+            The outputs of the branches, joined at the last axis.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there is not one input per branch, outputs differ in another axis than the last, or
+            a branch refuses its input.
+        """
         output: NDArray[Any] = self.run(inputs)[0]
         return output
 
     def run(self, inputs: Any) -> tuple[NDArray[Any], Back]:
-        """Return the output, and the function that leads back."""
+        """Return the output, and the function that leads back.
+
+        Parameters
+        ----------
+        inputs : as in the call
+            One input per branch, or None.
+
+        Returns
+        -------
+        output : ndarray
+            As from the call.
+        back : callable
+            From the gradient of the output to None (nothing stands below the branches) and a list
+            of ``(layer, parameter, gradient)``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in the call.
+        """
         parts = [None] * len(self.layers) if inputs is None else self._per_branch("inputs", inputs)
         outputs, backs = zip(*map(run_layer, self.layers, parts), strict=True)
-        ends = np.cumsum([np.shape(output)[-1] for output in outputs])
-        joined = np.concatenate(outputs, axis=-1)
+        arrays = [as_array("The output of a branch of Concatenate", own) for own in outputs]
+        shapes = [array.shape for array in arrays]
+        if () in shapes or len({shape[:-1] for shape in shapes}) > 1:
+            raise ValueError(
+                "The outputs of the branches of Concatenate must have the same shape up to the "
+                f"last axis. Got the shapes {shapes}."
+            )
+        ends = np.cumsum([shape[-1] for shape in shapes])
+        joined = np.concatenate(arrays, axis=-1)
 
         def back(grad: Any) -> tuple[None, Found]:
             pieces = np.split(read_grad(grad, joined.shape), ends[:-1], axis=-1)
@@ -58,7 +99,23 @@ class Concatenate:
         return joined, back
 
     def output_shape(self, input_shapes: Any) -> tuple[int | None, ...]:
-        """Return the shape of the output for one input shape per branch."""
+        """Return the shape of the output for one input shape per branch.
+
+        Parameters
+        ----------
+        input_shapes : sequence of tuple of int
+            Shapes of the inputs; None stands for an axis of unknown length.
+
+        Returns
+        -------
+        tuple of int
+            The shape of the first output, with the sum of all last axes at its end.
+
+        Raises
+        ------
+        ValueError
+            If there is not one shape per branch, or a branch refuses its shape.
+        """
         pairs = zip(self.layers, self._per_branch("shapes", input_shapes), strict=True)
         shapes = [layer.output_shape(shape) for layer, shape in pairs]
         widths = [shape[-1] for shape in shapes]
@@ -130,7 +187,23 @@ class Sequential:
         self.named_layers = number_names(_leaves(self))
 
     def __call__(self, inputs: Any = None) -> Any:
-        """Return the output for `inputs`; None takes what the :class:`Input` layers hold."""
+        """Return the output.
+
+        Parameters
+        ----------
+        inputs : as the first layer takes them, default=None
+            None takes what the :class:`Input` layers hold.
+
+        Returns
+        -------
+        ndarray
+            What the last layer returns.
+
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            If a layer refuses its input, or there is none.
+        """
         return self.run(inputs)[0]
 
     def forward(self, inputs: Any = None) -> tuple[Any, Callable[[Any], dict[str, Gradient]]]:
@@ -147,6 +220,11 @@ class Sequential:
             What the last layer returns.
         backward : callable
             From the gradient of the output to those of all parameters, under their names.
+
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            As in the call.
         """
         output, back = self.run(inputs)
         names = {id(layer): name for name, layer in self.named_layers.items()}
@@ -161,7 +239,26 @@ class Sequential:
         return output, backward
 
     def run(self, inputs: Any) -> tuple[Any, Back]:
-        """Return the output, and the function that leads back through all layers."""
+        """Return the output, and the function that leads back through all layers.
+
+        Parameters
+        ----------
+        inputs : as in the call
+            None takes what the :class:`Input` layers hold.
+
+        Returns
+        -------
+        output : ndarray
+            As from the call.
+        back : callable
+            From the gradient of the output to that of the inputs (None if there is none) and a list
+            of ``(layer, parameter, gradient)``.
+
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            As in the call.
+        """
         backs: list[Back] = []
         for layer in self.layers:
             inputs, back = run_layer(layer, inputs)
@@ -179,15 +276,48 @@ class Sequential:
         return inputs, back_through
 
     def parameters(self) -> dict[str, Array]:
-        """Return the trainable arrays as ``"layer.parameter"``; not copies."""
+        """Return the trainable arrays as ``"layer.parameter"``.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The arrays themselves, not copies.
+
+        Raises
+        ------
+        RuntimeError
+            If a table has no weights yet.
+        """
         return self._collect("parameters")
 
     def multipliers(self) -> dict[str, Array]:
-        """Return the factors of the learning rate, one per row, for the tables that have one."""
+        """Return the factors of the learning rate, one per row, for the tables that have one.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Under the names of :meth:`parameters`.
+        """
         return self._collect("multipliers")
 
     def output_shape(self, input_shape: Any) -> Any:
-        """Return the shape of the output for inputs of a given shape."""
+        """Return the shape of the output for inputs of a given shape.
+
+        Parameters
+        ----------
+        input_shape : as the first layer takes it
+            Shape of the inputs; None stands for an axis of unknown length.
+
+        Returns
+        -------
+        tuple of int
+            What the last layer tells.
+
+        Raises
+        ------
+        ValueError
+            If a layer does not tell the shape of its output, or refuses that of its input.
+        """
         for layer in self.layers:
             if not hasattr(layer, "output_shape"):
                 raise ValueError(
@@ -234,29 +364,6 @@ def _check_layers(owner: str, layers: tuple[Any, ...]) -> None:
     for layer in layers:
         if isinstance(layer, type) or not callable(layer):
             raise TypeError(f"{owner} takes layers and callables. Got {layer!r} instead.")
-
-
-def number_names(layers: Iterator[Any]) -> dict[str, Any]:
-    """Name the layers: fixed names stay, patterns are numbered from 1, each for itself."""
-    named: dict[str, Any] = {}
-    counts: Counter[str] = Counter()
-    for layer in layers:
-        if not hasattr(layer, "name") or any(layer is other for other in named.values()):
-            continue
-        pattern = layer.name
-        if pattern is None:
-            pattern = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(layer).__name__).lower() + "-{}"
-        name = pattern
-        try:
-            if any(field is not None for _, field, _, _ in Formatter().parse(pattern)):
-                counts[pattern] += 1
-                name = pattern.format(counts[pattern])
-        except (ValueError, IndexError, KeyError) as error:
-            raise ValueError(f"The name {pattern!r} takes no number: {error}.") from None
-        if name in named:
-            raise ValueError(f"Two layers of this network have the name {name!r}.")
-        named[name] = layer
-    return named
 
 
 def _leaves(layer: Any) -> Iterator[Any]:

@@ -82,13 +82,24 @@ class Input:
         return self.data if data is None else data
 
     def backward(self, data: Any, grad_output: Any) -> None:
-        """Return None: there is nothing below the first layer."""
+        """Return None: there is nothing below the first layer.
+
+        Parameters
+        ----------
+        data, grad_output : object
+            Ignored, there for the interface.
+        """
 
     def info(self) -> dict[str, Any]:
         """Return the shapes of the data held: ``m`` samples of ``n`` features, and ``shape``.
 
         The number of features is that of all values of a sample. Without data all are None, and of
         a ragged list only ``m`` is known.
+
+        Returns
+        -------
+        dict
+            ``layer``, ``m``, ``n`` and ``shape``.
         """
         try:
             shape = None if self.data is None else np.shape(self.data)
@@ -98,7 +109,18 @@ class Input:
         return {"layer": "Input", "m": m, "n": n, "shape": shape}
 
     def output_shape(self, input_shape: Any) -> Any:
-        """Return the same shape."""
+        """Return the same shape.
+
+        Parameters
+        ----------
+        input_shape : int or tuple of int
+            Shape of the data.
+
+        Returns
+        -------
+        int or tuple of int
+            `input_shape`.
+        """
         return input_shape
 
 
@@ -122,11 +144,46 @@ class Flatten:
         self.name = check_name("Flatten", name)
 
     def __call__(self, inputs: Any) -> NDArray[Any]:
-        """Return `inputs` as a matrix with the same first axis."""
+        """Return `inputs` as a matrix with the same first axis.
+
+        Parameters
+        ----------
+        inputs : array-like of at least one axis
+            One row per sample.
+
+        Returns
+        -------
+        ndarray of shape (n, product of the other axes)
+            The same values.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `inputs` are no such array, or are masked.
+        """
         return self.run(inputs)[0]
 
     def run(self, inputs: Any) -> tuple[NDArray[Any], Back]:
-        """Return the output, and the function that leads back."""
+        """Return the output, and the function that leads back.
+
+        Parameters
+        ----------
+        inputs : as in the call
+            One row per sample.
+
+        Returns
+        -------
+        output : ndarray
+            As from the call.
+        back : callable
+            From the gradient of the output to that of the inputs and a list of ``(layer,
+            parameter, gradient)``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in the call.
+        """
         array = read_array("Flatten", inputs)
         output = array.reshape(len(array), math.prod(array.shape[1:]))
 
@@ -136,7 +193,23 @@ class Flatten:
         return output, back
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the output: the first axis and the product of the others."""
+        """Return the shape of the output: the first axis and the product of the others.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Shape of the inputs; None stands for an axis of unknown length.
+
+        Returns
+        -------
+        tuple of int
+            ``(n, product of the others)``, None where a length is unknown.
+
+        Raises
+        ------
+        ValueError
+            If `input_shape` is no shape of at least one axis.
+        """
         first, *others = read_shape(input_shape, n_axes=1)
         lengths = [axis for axis in others if axis is not None]
         return (first, math.prod(lengths) if len(lengths) == len(others) else None)
@@ -178,7 +251,7 @@ class Dense:
     >>> from skembed.nn import Dense
     >>> Dense(2, 1, weight=[[1], [10]], activation="relu")([[1, 2], [1, -2]])
     array([[21.],
-           [ 0.]], dtype=float32)
+           [-0.]], dtype=float32)
     """
 
     def __init__(
@@ -210,11 +283,46 @@ class Dense:
         self.bias = np.zeros(shape[1], self.dtype)
 
     def __call__(self, inputs: Any) -> Array:
-        """Return the output for inputs of shape ``(n, n_inputs)``: ``(n, n_units)``."""
+        """Return the output.
+
+        Parameters
+        ----------
+        inputs : array-like of shape (n, n_inputs)
+            Real numbers.
+
+        Returns
+        -------
+        ndarray of shape (n, n_units)
+            In the dtype of the layer.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `inputs` do not have that shape, are masked or are no real numbers.
+        """
         return self.run(inputs)[0]
 
     def run(self, inputs: Any) -> tuple[Array, Back]:
-        """Return the output, and the function that leads back."""
+        """Return the output, and the function that leads back.
+
+        Parameters
+        ----------
+        inputs : array-like of shape (n, n_inputs)
+            Real numbers.
+
+        Returns
+        -------
+        output : ndarray of shape (n, n_units)
+            As from the call.
+        back : callable
+            From the gradient of the output to that of the inputs and a list of ``(layer,
+            parameter, gradient)``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in the call.
+        """
         values = read_numbers("Dense", inputs, self.dtype)
         if values.ndim != 2 or values.shape[1] != len(self.weight):
             raise ValueError(
@@ -235,9 +343,31 @@ class Dense:
         return output, back
 
     def parameters(self) -> dict[str, Array]:
-        """Return the trainable arrays by name: "weight" and "bias"; not copies."""
+        """Return the trainable arrays by name: "weight" and "bias".
+
+        Returns
+        -------
+        dict of str to ndarray
+            The arrays themselves, not copies.
+        """
         return {"weight": self.weight, "bias": self.bias}
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the output: that of the input with `n_units` at the end."""
+        """Return the shape of the output: that of the input with `n_units` at the end.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Shape of the inputs; None stands for an axis of unknown length.
+
+        Returns
+        -------
+        tuple of int
+            `input_shape` with `n_units` in place of its last axis.
+
+        Raises
+        ------
+        ValueError
+            If `input_shape` is no shape of at least one axis.
+        """
         return (*read_shape(input_shape, n_axes=1)[:-1], len(self.bias))

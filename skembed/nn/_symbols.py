@@ -265,10 +265,12 @@ class Vocabulary:
         codes = np.empty(array.shape, dtype=np.intp)
         flat = codes.reshape(-1)
         for place, symbol in enumerate(array.ravel()):
-            code = self._codes.get(symbol)
-            if code is None:
-                _check_text(symbol, "A symbol")
-                code = self.unknown_idx
+            if isinstance(symbol, list | tuple | np.ndarray):
+                raise TypeError(
+                    "Symbols must be strings in lists of one length. "
+                    f"Got {symbol!r} beside lists of another length: encode them one by one."
+                )
+            code = self._codes.get(_check_text(symbol, "A symbol"), self.unknown_idx)
             if code is None:
                 raise ValueError(
                     f"The symbol {symbol!r} at position {place} is not in the vocabulary of "

@@ -128,7 +128,9 @@ class Table:
         owner = type(self).__name__
         if self._weight is not None:
             raise ValueError(f"This {owner} has {len(self._weight)} rows already.")
-        counts = isinstance(num_embeddings, Sized) and not isinstance(num_embeddings, str | bytes)
+        # An array of no axes has the method of a length, but none.
+        counts = isinstance(num_embeddings, Sized) and getattr(num_embeddings, "ndim", 1) > 0
+        counts = counts and not isinstance(num_embeddings, str | bytes)
         rows = len(num_embeddings) if counts else num_embeddings  # type: ignore[arg-type]
         rows = check_integer(owner, "num_embeddings", rows, 1)
         if self.padding_idx is not None:
@@ -166,6 +168,13 @@ class Table:
         ----------
         indices : array-like of int, or ragged list
             Rows of the table.
+
+        Raises
+        ------
+        IndexError, TypeError
+            If `max_norm` is set and an index is outside the table or not an integer.
+        RuntimeError
+            If `max_norm` is set and the layer has no weights yet.
         """
         if self.max_norm is not None:
             rows = np.unique(self._codes(indices)[0])

@@ -480,3 +480,21 @@ def test_integers_kept_as_objects_stay_the_integers_that_they_are():
         Embedding.from_pretrained([[1, 2], [3]])
     with pytest.raises(TypeError, match="weight must not be masked"):
         Embedding.from_pretrained(np.ma.array([[1.0, 2.0]], mask=[[0, 1]]))
+
+
+@pytest.mark.parametrize("grad", [None, 5, []], ids=repr)
+def test_gradients_of_a_ragged_list_are_a_list(grad):
+    with pytest.raises(
+        ValueError, match=r"grad_output must be a list of 2 arrays.* Got (None|5|0)"
+    ):
+        make().backward([[1], [2, 3]], grad)
+
+
+def test_gradients_of_a_ragged_list_may_be_made_one_by_one():
+    made = make().backward([[1], [2, 3]], (np.ones((n, 3)) for n in (1, 2)))
+    assert made.rows.tolist() == [1, 2, 3]
+
+
+def test_an_array_of_no_axes_is_no_number_of_rows():
+    with pytest.raises(TypeError, match=r"'num_embeddings' parameter .* Got array\(5\) instead"):
+        Embedding(np.array(5), 2)

@@ -296,3 +296,18 @@ def test_masked_inputs_and_gradients_are_refused(layer):
     output, backward = layer.run(masked.data)
     with pytest.raises(TypeError, match="grad_output must not be masked"):
         backward(np.ma.array(output))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ((np.zeros((2, 2)), np.zeros((3, 2))), r"the same shape .* Got the shapes \[\(2, 2\), \(3"),
+        ((np.zeros((2, 2, 3)), np.zeros((2, 2))), "the same shape up to the last axis"),
+        ((np.zeros(()), np.zeros((2, 2))), "the same shape up to the last axis"),
+        (([[1], [2, 3]], np.zeros((2, 2))), "output of a branch of Concatenate must be an array"),
+    ],
+    ids=["rows", "axes", "no axis", "ragged"],
+)
+def test_branches_that_do_not_fit(inputs, message):
+    with pytest.raises(ValueError, match=message):
+        Concatenate(Input(), Input())(inputs)

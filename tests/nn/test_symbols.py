@@ -289,3 +289,9 @@ def test_parts_of_a_word_may_be_numbers_where_the_file_says_how_many_follow(writ
 def test_paths_may_be_bytes(write):
     path = write(GLOVE, "vectors.txt.gz")
     assert read_word_vectors(str(path).encode())[0].symbols == WORDS
+
+
+@pytest.mark.parametrize("symbols", [[["a"], ["b", "a"]], ["a", ["b"]]], ids=repr)
+def test_symbols_in_lists_that_differ_in_length(symbols):
+    with pytest.raises(TypeError, match=r"lists of one length. Got \[.*encode them one by one"):
+        Vocabulary("ab", unknown="?").encode_symbols(symbols)
