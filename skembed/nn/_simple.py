@@ -251,7 +251,7 @@ class Dense:
     >>> from skembed.nn import Dense
     >>> Dense(2, 1, weight=[[1], [10]], activation="relu")([[1, 2], [1, -2]])
     array([[21.],
-           [-0.]], dtype=float32)
+           [ 0.]], dtype=float32)
     """
 
     def __init__(
