@@ -4,6 +4,7 @@ draws.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from numbers import Real
 from typing import Any
@@ -30,6 +31,8 @@ MAX_GROUPS = 20
 # Colours on both sides of zero reach what so many of the rows have: a few outliers would make all
 # else pale.
 _COLORED_SHARE = 0.98
+# What is smaller than this part of the spread is rounding, not a place.
+_ROUNDING = 1e-9
 # Areas of the most frequent category, and of what can still be seen.
 _LARGEST, _SMALLEST = 400.0, 6.0
 
@@ -59,13 +62,6 @@ def check_estimator(estimator: Any) -> None:
     check_is_fitted(estimator)
 
 
-def figure_of(ax: Any) -> Any:
-    """The figure that axes belong to."""
-    if not hasattr(ax, "figure"):
-        raise TypeError(f"ax must be axes of matplotlib. Got {type(ax).__name__} instead.")
-    return ax.figure
-
-
 def check_map(categories: Any, positions: Any, counts: Any, axis_names: Any) -> None:
     """Refuse what is not one point and one count per category."""
     n = len(categories)
@@ -75,9 +71,37 @@ def check_map(categories: Any, positions: Any, counts: Any, axis_names: Any) -> 
             f"axis_names hold two names. Got "
             f"{np.shape(positions)}, {np.shape(counts)} and {axis_names!r}."
         )
+    if n < 2:
+        raise ValueError(f"A map needs at least two categories. Got {n}.")
+    if not np.isfinite(np.asarray(positions, dtype=np.float64)).all():
+        raise ValueError("positions must be finite numbers.")
 
 
-def read_curve(name: str, values: Any) -> NDArray[np.float64]:
+def read_given_color(color: Any, n: int) -> NDArray[Any] | None:
+    """One value for each of ``n`` categories as :class:`CategoryMap` has them."""
+    if color is None:
+        return None
+    given = np.asarray(color, dtype=object)
+    if given.shape != (n,):
+        raise ValueError(
+            f"The 'color' parameter must hold one value per category, {n} in their order. "
+            f"Got shape {given.shape}."
+        )
+    values = _read_values(given)
+    if find_missing(values).all():
+        raise ValueError("The 'color' parameter gives no category a value. Give None for none.")
+    return values
+
+
+def read_curves(loss_curve: Any, validation_scores: Any) -> dict[str, NDArray[np.float64]]:
+    """The losses of each kind by what they are."""
+    curves = {"training": _read_curve("loss_curve", loss_curve)}
+    if validation_scores is not None:
+        curves["held out"] = -_read_curve("validation_scores", validation_scores)
+    return curves
+
+
+def _read_curve(name: str, values: Any) -> NDArray[np.float64]:
     """One number per epoch."""
     try:
         curve = np.asarray(values)
@@ -139,6 +163,7 @@ def _project(vectors: NDArray[np.float64], projection: Any) -> tuple[NDArray[Any
             "The 'projection' parameter must give two finite coordinates per category, shape "
             f"{(len(vectors), 2)}. {projection!r} gave shape {positions.shape}."
         )
+    positions[np.abs(positions) < _ROUNDING * np.ptp(positions, axis=0).max()] = 0
     shares = getattr(transformer, "explained_variance_ratio_", [np.nan, np.nan])
     return positions, (_axis_name(f"{name} 1", shares[0]), _axis_name(f"{name} 2", shares[1]))
 
@@ -199,7 +224,13 @@ def _read_values(values: NDArray[Any]) -> NDArray[Any]:
     """Numbers as floats with NaN where there is none, all else as strings and None."""
     missing = find_missing(values)
     if all(_is_number(value) for value in values[~missing]):
-        numbers = np.where(missing, np.nan, values).astype(np.float64)
+        try:
+            numbers = np.where(missing, np.nan, values).astype(np.float64)
+        except OverflowError:
+            raise ValueError(
+                "The 'color' parameter holds a number that is too large for a float, beyond "
+                "1.8e308: give smaller ones, such as logarithms."
+            ) from None
         return np.where(np.isfinite(numbers), numbers, np.nan)
     names = [None if gone else str(v) for v, gone in zip(values, missing, strict=True)]
     if (n_names := len({*names} - {None})) > MAX_GROUPS:
@@ -239,3 +270,25 @@ def point_areas(counts: ArrayLike) -> NDArray[np.float64]:
     """Areas in proportion to the rows of each category, except that none vanishes."""
     rows = np.asarray(counts, dtype=np.float64)
     return np.maximum(_LARGEST * rows / max(rows.max(), 1), _SMALLEST)
+
+
+def wrap_names(names: list[str], width: int, n_lines: int) -> list[str]:
+    """Names in lines of at most so many letters; what has too many lines loses its middle.
+
+    For names often differ at their ends alone. They stay whole if some would be alike else.
+    """
+    whole = [[name] if len(name) <= width else textwrap.wrap(name, width) for name in names]
+    short = [
+        lines if len(lines) <= n_lines else _cut(name, lines, width, n_lines)
+        for name, lines in zip(names, whole, strict=True)
+    ]
+    wrapped = ["\n".join(lines) for lines in short]
+    return wrapped if len({*wrapped}) == len(names) else ["\n".join(lines) for lines in whole]
+
+
+def _cut(name: str, lines: list[str], width: int, n_lines: int) -> list[str]:
+    """The first lines and the end, with a sign of what is left out."""
+    if n_lines > 1:
+        return [*lines[: n_lines - 1], "…" + name[1 - width :].lstrip()]
+    half = width // 2
+    return [name[:half].rstrip() + "…" + name[half + 1 - width :].lstrip()]

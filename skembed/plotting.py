@@ -16,12 +16,13 @@ try:
     from matplotlib.collections import PathCollection
     from matplotlib.colors import BoundaryNorm, CenteredNorm, ListedColormap
     from matplotlib.text import Text
+    from matplotlib.ticker import LogFormatter, MaxNLocator
 except ImportError as error:
     raise ImportError(
         'skembed.plotting needs matplotlib, the extra "plot": pip install matplotlib.'
     ) from error
 
-from . import _map
+from . import _drawing, _map
 from ._placement import most_frequent, place_labels
 
 __all__ = ["EmbeddingDisplay", "LossCurveDisplay"]
@@ -49,8 +50,8 @@ class EmbeddingDisplay:
     feature : str, optional
         Name of the column, for the title.
     color : array-like of shape (n_categories,), optional
-        Numbers for a colour bar, NaN where unknown, or strings for one colour each, None where
-        unknown.
+        Numbers for a colour bar, or up to 20 different names for one colour each; None or NaN where
+        unknown, which is drawn hollow.
     color_name : str, optional
         What ``color`` is.
     y_scale : {"linear", "log"}, default="linear"
@@ -139,7 +140,7 @@ class EmbeddingDisplay:
             ``"auto"`` takes the effect on the target if there is exactly one, None one colour. A
             name such as ``"effect"``, ``"effect_<class>"`` or ``"0"`` takes a coordinate of
             :meth:`~skembed.EmbeddingEncoder.embedding_frame`. A mapping or Series takes categories
-            to numbers or up to 20 different names; what it does not hold is grey. An array-like
+            to numbers or up to 20 different names; what it does not hold is hollow. An array-like
             holds one such value per category, in the order of ``embedding_frame``.
         annotate : bool, int or list, default=True
             Which categories are written where there is room: all (the 1000 most frequent), none,
@@ -191,74 +192,79 @@ class EmbeddingDisplay:
             This object.
         """
         _map.check_map(self.categories, self.positions, self.counts, self.axis_names)
+        color = _map.read_given_color(self.color, len(self.categories))
         rows = most_frequent(annotate, self.categories, self.counts)
+        words = cbook.normalize_kwargs(text_kw, Text)
+        given = cbook.normalize_kwargs(scatter_kw, PathCollection)
+        if {"c", "color"} & given.keys():
+            color = None
+        if color is not None:
+            given = self._color_style(color, given)
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
-        self.ax_, self.figure_ = ax, _map.figure_of(ax)
-        style: dict[str, Any] = {
-            "s": _map.point_areas(self.counts),
-            "alpha": 0.8,
-            "linewidth": 0.5,
-            "edgecolor": ax.get_facecolor(),
-        }
-        given = cbook.normalize_kwargs(scatter_kw, PathCollection)
-        has_scale = self.color is not None and not {"c", "color"} & given.keys()
-        style |= self._color_style(given) if has_scale else given
-        self.scatter_ = ax.scatter(*np.asarray(self.positions).T, **style)
-        self.colorbar_ = self._draw_colorbar() if has_scale else None
+        self.ax_, self.figure_ = ax, _drawing.figure_of(ax)
+        style: dict[str, Any] = {"s": _map.point_areas(self.counts), "alpha": 0.8}
+        style |= {"linewidth": 0.5, "edgecolor": ax.get_facecolor()}
+        positions, names = np.asarray(self.positions), [str(name) for name in self.categories]
+        self.scatter_ = ax.scatter(*positions.T, **style | given)
+        self.colorbar_ = _drawing.draw_colorbar(self.scatter_, color, self.color_name)
         ax.margins(0.08)
-        ax.set(
-            xlabel=self.axis_names[0],
-            ylabel=self.axis_names[1],
-            yscale=self.y_scale,
-            title="" if self.feature is None else str(self.feature),
-        )
-        self.text_ = [self._write(i, text_kw or {}) for i in rows]
+        _drawing.name_axes(ax, self.axis_names, self.feature)
+        ax.set_yscale(self.y_scale)
+        if np.array_equal(positions[:, 1], self.counts):
+            _show_whole_numbers(ax.yaxis)
+        self.text_ = [self._write(names[i], tuple(positions[i]), words) for i in rows]
         ax.add_artist(_Placing(self.scatter_, self.text_, rows))
         return self
 
-    def _color_style(self, given: dict[str, Any]) -> dict[str, Any]:
+    def _color_style(self, color: NDArray[Any], given: dict[str, Any]) -> dict[str, Any]:
         """What ``scatter`` needs for the colours, with what a user has given."""
-        color = np.asarray(self.color)
-        # Scales have pale colours: they need an edge.
-        style = {"cmap": "viridis", "edgecolor": "dimgrey", "linewidth": 0.3}
         if groups := _map.color_groups(color):
             names, color = groups
-            colors = plt.get_cmap("tab10" if len(names) <= 10 else "tab20").colors[: len(names)]
-            edges = np.arange(len(names) + 1) - 0.5
+            cmap = plt.get_cmap(given.get("cmap") or ("tab10" if len(names) <= 10 else "tab20"))
             # A list: to matplotlib 3.8 a tuple of two is a colour with its opacity.
-            style = {"cmap": ListedColormap(list(colors)), "norm": BoundaryNorm(edges, len(names))}
-        elif reach := _map.color_reach(color, self.counts):
-            style["cmap"] = "coolwarm"
-            if not {"vmin", "vmax"} & given.keys():
-                style["norm"] = CenteredNorm(halfrange=reach)
-        style = {"c": color, "plotnonfinite": True, **style, **given}
-        style["cmap"] = plt.get_cmap(style["cmap"]).with_extremes(bad="lightgrey")
-        return style
+            style = {"cmap": ListedColormap(_drawing.group_colors(len(names), cmap, given))}
+            style["norm"] = BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
+            style = given | style
+        else:
+            # Scales have pale colours: they need an edge.
+            style = {"cmap": "viridis", "edgecolor": "dimgrey", "linewidth": 0.3}
+            if reach := _map.color_reach(color, self.counts):
+                style["cmap"] = "coolwarm"
+                if not {"vmin", "vmax"} & given.keys():
+                    style["norm"] = CenteredNorm(halfrange=reach)
+            style |= given
+        # Without a value there is but the ring.
+        style["cmap"] = plt.get_cmap(style["cmap"]).with_extremes(bad="none")
+        return {"c": color, "plotnonfinite": True, **style}
 
-    def _draw_colorbar(self) -> Any:
-        """The scale of the colours."""
-        color, (low, high) = self.scatter_.get_array(), self.scatter_.get_clim()
-        beyond = int(np.nanmin(color) < low) + 2 * int(np.nanmax(color) > high)
-        extend = ("neither", "min", "max", "both")[beyond]
-        bar = self.figure_.colorbar(self.scatter_, ax=self.ax_, extend=extend)
-        bar.set_label(self.color_name or "")
-        if groups := _map.color_groups(np.asarray(self.color)):
-            bar.set_ticks(range(len(groups[0])), labels=groups[0])
-            bar.ax.tick_params(length=0)
-            bar.ax.invert_yaxis()
-        return bar
-
-    def _write(self, i: int, text_kw: dict[str, Any]) -> Text:
+    def _write(self, name: str, position: tuple[float, ...], text_kw: dict[str, Any]) -> Text:
         """The label of a category, still without its place."""
         halo = patheffects.withStroke(linewidth=2, foreground=self.ax_.get_facecolor(), alpha=0.7)
-        # A name is no formula.
-        style = {"fontsize": "small", "path_effects": [halo], "parse_math": False, **text_kw}
-        position = tuple(np.asarray(self.positions)[i])
-        offset = {"xytext": (0, 0), "textcoords": "offset points", "ha": "center", "va": "center"}
-        text = self.ax_.annotate(str(self.categories[i]), position, **{**style, **offset})
+        style = {"fontsize": "small", "path_effects": [halo], **_drawing.PLAIN, **text_kw}
+        style |= dict.fromkeys(["horizontalalignment", "verticalalignment"], "center")
+        style |= {"xytext": (0, 0), "textcoords": "offset points"}
+        text = self.ax_.annotate(name, position, **style)
         text.set_in_layout(False)
         return text
+
+
+def _show_whole_numbers(axis: Any) -> None:
+    """Have the numbers beside an axis whole, unless a user has chosen where they are."""
+    if isinstance(axis.get_major_formatter(), LogFormatter):
+        base = axis.get_transform().base
+        axis.set_major_formatter(_WholeNumbers(base))
+        axis.set_minor_formatter(_WholeNumbers(base))
+    elif isinstance(locator := axis.get_major_locator(), MaxNLocator):
+        locator.set_params(integer=True, min_n_ticks=1)
+
+
+class _WholeNumbers(LogFormatter):
+    """Whole numbers on a logarithmic axis, written as such; ticks between them have none."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        whole = np.isclose(x, round(x), rtol=1e-9, atol=0)
+        return f"{x:,.0f}" if whole and super().__call__(x, pos) else ""
 
 
 class _Placing(Artist):
@@ -382,17 +388,10 @@ class LossCurveDisplay:
         display : LossCurveDisplay
             This object.
         """
+        curves = _map.read_curves(self.loss_curve, self.validation_scores)
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
-        self.ax_, self.figure_ = ax, _map.figure_of(ax)
-        curves = {"training": _map.read_curve("loss_curve", self.loss_curve)}
-        if self.validation_scores is not None:
-            curves["held out"] = -_map.read_curve("validation_scores", self.validation_scores)
-        self.lines_ = [
-            ax.plot(np.arange(1, len(losses) + 1), losses, **{"label": name, **kwargs})[0]
-            for name, losses in curves.items()
-        ]
-        ax.set(xlabel="epoch", ylabel="loss")
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.legend()
+        self.ax_, self.figure_ = ax, _drawing.figure_of(ax)
+        self.lines_ = _drawing.draw_curves(ax, curves, kwargs)
+        _show_whole_numbers(ax.xaxis)
         return self

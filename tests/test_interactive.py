@@ -66,7 +66,54 @@ def test_numbers_of_one_sign_and_unknown_ones(encoder):
     assert known.marker.cmin is None
     assert known.marker.colorbar.title.text == "&lt;people&gt;"
     assert known.hovertext[0].endswith("rows<br>&lt;people&gt;: 4,000")
-    assert unknown.marker.color == "lightgrey" and len(unknown.x) == 3
+    assert unknown.marker.symbol == "circle-open" and len(unknown.x) == 3
+
+
+def test_the_legend_stands_below_a_color_bar(encoder):
+    color = pd.Series({"Oslo": -3.0, "Graz": 1.0}, name="mean salary of the group")
+    figure = embedding_map(encoder, "city", color=color)
+    known, unknown = figure.data
+    assert (known.showlegend, unknown.showlegend) == (False, True)
+    legend = figure.layout.legend
+    assert (legend.orientation, legend.yref, legend.yanchor) == ("h", "container", "bottom")
+    assert legend.y < 0.05 and legend.title.text is None
+    assert known.marker.colorbar.title.text == "mean salary of the group"
+
+
+def test_one_name_has_a_legend(encoder):
+    color = pd.Series(dict.fromkeys(CITIES, "town"), name="kind")
+    figure = embedding_map(encoder, "city", color=color)
+    (trace,) = figure.data
+    assert trace.showlegend and trace.name == "town"
+    assert figure.layout.legend.title.text == "kind"
+    assert figure.layout.legend.orientation is None
+
+
+def test_long_names_are_wrapped(encoder):
+    name = "a very very long name of a group that does not fit beside the map {}"
+    color = {city: name.format(k % 2) for k, city in enumerate(CITIES)}
+    figure = embedding_map(encoder, "city", color=color)
+    for k, trace in enumerate(figure.data):
+        assert trace.name.replace("<br>", " ") == name.format(k)
+        assert max(map(len, trace.name.split("<br>"))) <= 30
+    assert figure.data[0].hovertext[0].endswith(f"group: {name.format(0)}")
+
+
+def test_names_are_no_formulas():
+    X = pd.DataFrame({"price_$_per_$": ["$a$", "$b$"] * 20})
+    encoder = EmbeddingEncoder(max_iter=1, random_state=0).fit(X, np.arange(40.0))
+    figure = embedding_map(encoder, "price_$_per_$", color=["$x$", "$y$"])
+    assert "$" not in figure.to_json()
+    assert figure.layout.title.text == "price_&#36;_per_&#36;"
+
+
+@pytest.mark.parametrize("n", [10, 20])
+def test_each_name_has_a_color_of_its_own(n):
+    X = [[k] for k in range(20)] * 2
+    encoder = EmbeddingEncoder(max_iter=1, random_state=0).fit(X, np.arange(40.0))
+    figure = embedding_map(encoder, "x0", color=[f"name {k % n:02}" for k in range(20)])
+    colors = figure.layout.colorway or figure.layout.template.layout.colorway
+    assert len({*colors[:n]}) == n
 
 
 def test_a_trace_for_each_name(encoder):

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skembed import EmbeddingClassifier, EmbeddingEncoder, EmbeddingRegressor
-from skembed._map import color_groups, color_reach, map_categories, point_areas
+from skembed._map import color_groups, color_reach, map_categories, point_areas, wrap_names
 
 CITIES = [f"city {k}" for k in range(12)]
 
@@ -74,6 +74,13 @@ def test_few_categories(projection, n):
     y = [float(k) for k in range(n)] * 20
     encoder = EmbeddingEncoder(embedding_dim=3, max_iter=2, random_state=0).fit(X, y)
     assert np.isfinite(mapped(encoder, "x0", projection).positions).all()
+
+
+def test_rounding_is_no_place(data):
+    X, y = data
+    result = mapped(EmbeddingEncoder(max_iter=2, random_state=0).fit(X[["sign"]], y), "sign")
+    assert result.positions[:, 0].all()
+    assert not result.positions[:, 1].any()
 
 
 class Plain:
@@ -257,6 +264,11 @@ def test_colors_for_no_category_are_refused(encoder, color):
         mapped(encoder, color=color)
 
 
+def test_numbers_that_no_float_holds_are_refused(encoder):
+    with pytest.raises(ValueError, match=r"'color' parameter holds a number that is too large"):
+        mapped(encoder, color=[10**400] + [1] * 11)
+
+
 def test_too_many_names_are_refused():
     encoder = EmbeddingEncoder(max_iter=1).fit([[k] for k in range(30)] * 3, np.arange(90.0))
     with pytest.raises(ValueError, match=r"at most 20 different names. Got 30 names, such as"):
@@ -277,3 +289,22 @@ def test_areas_go_by_rows():
     np.testing.assert_allclose(areas[:3] / areas[0], [1, 0.5, 0.25])
     assert areas[3] == areas[4] > 0
     assert (point_areas([0, 0]) > 0).all()
+
+
+def test_long_names_are_wrapped_and_lose_their_middle():
+    names = ["a b", "a very long name of a group 1", "a very long name of a group 2", ""]
+    assert wrap_names(names, 40, 1) == names
+    assert wrap_names(names, 12, 3)[1].split("\n") == ["a very long", "name of a", "group 1"]
+    assert wrap_names(names, 12, 2)[1].split("\n") == ["a very long", "…f a group 1"]
+    assert wrap_names(names, 12, 1) == ["a b", "a very…oup 1", "a very…oup 2", ""]
+    word = "x" * 30 + "1"
+    assert wrap_names([word], 12, 1) == ["xxxxxx…xxxx1"]
+    assert wrap_names([word], 12, 3) == ["x" * 12 + "\n" + "x" * 12 + "\n" + "x" * 6 + "1"]
+
+
+def test_names_that_would_be_alike_stay_whole():
+    names = ["the beginning 1 and the end", "the beginning 2 and the end"]
+    assert [name.split("\n") for name in wrap_names(names, 12, 1)] == [
+        ["the", "beginning 1", "and the end"],
+        ["the", "beginning 2", "and the end"],
+    ]

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.ticker import FixedLocator, LogFormatterSciNotation
 from sklearn.exceptions import NotFittedError
 
 from skembed import EmbeddingEncoder
@@ -149,6 +150,39 @@ def test_names_are_no_formulas():
     assert not any(text.get_parse_math() for text in display.text_)
 
 
+def texts(display):
+    """Everything but the labels of the points that is written in a picture, as drawn."""
+    display.figure_.canvas.draw()
+    written = display.figure_.findobj(matplotlib.text.Text)
+    return {text.get_text(): text for text in written if text.get_text()}
+
+
+def test_columns_and_groups_are_no_formulas(tmp_path):
+    display = simple(
+        feature="price_$_per_$",
+        axis_names=("$x$", "$^$"),
+        color=["$100-$200", "$_$", "a"],
+        color_name="paid in $_$",
+    ).plot()
+    written = texts(display)
+    for name in ("price_$_per_$", "$x$", "$^$", "$100-$200", "$_$", "paid in $_$"):
+        assert not written[name].get_parse_math(), name
+    numbers = simple(color=[1.0, 2.0, 3.0], color_name="paid in $_$").plot()
+    assert not texts(numbers)["paid in $_$"].get_parse_math()
+    display.figure_.savefig(tmp_path / "map.pdf")
+
+
+@pytest.mark.parametrize(
+    "given", [{"size": 14, "c": "red"}, {"fontsize": 14, "color": "red", "ha": "left"}]
+)
+def test_labels_may_be_styled_by_any_name(given):
+    display = simple().plot(text_kw=given)
+    assert {text.get_fontsize() for text in display.text_} == {14}
+    assert {text.get_color() for text in display.text_} == {"red"}
+    assert {text.get_horizontalalignment() for text in display.text_} == {"center"}
+    assert_legible(display)
+
+
 def test_given_axes_and_styles(encoder):
     figure, axes = plt.subplots(1, 2)
     display = EmbeddingDisplay.from_estimator(
@@ -202,6 +236,41 @@ def test_one_coordinate_against_rows(salaries):
     assert_legible(display)
 
 
+def labels_of(axis):
+    """The numbers beside an axis, as drawn."""
+    axis.figure.canvas.draw()
+    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+    (low, high) = sorted(axis.get_view_interval())
+    shown = [tick.label1 for tick in ticks if low <= tick.get_loc() <= high]
+    return {text.get_text() for text in shown} - {""}
+
+
+@pytest.mark.parametrize(
+    ("counts", "scale", "expected"),
+    [
+        ([193, 192, 191], "log", {"191", "192", "193"}),
+        ([5, 5, 5], "log", {"1", "10"}),
+        ([20_000, 1000, 3], "log", {"10", "100", "1,000", "10,000"}),
+        ([2, 1, 0], "linear", {"0", "1", "2"}),
+    ],
+)
+def test_rows_are_whole_numbers(counts, scale, expected):
+    display = EmbeddingDisplay(
+        categories=["a", "b", "c"],
+        positions=np.column_stack([[0.1, 0.2, 0.3], counts]),
+        counts=counts,
+        y_scale=scale,
+    )
+    assert labels_of(display.plot().ax_.yaxis) == expected
+
+
+def test_other_logarithms_stay_as_they_are():
+    display = EmbeddingDisplay(
+        categories=["a", "b"], positions=[[0, 0.5], [1, 2.5]], counts=[3, 2], y_scale="log"
+    ).plot()
+    assert isinstance(display.ax_.yaxis.get_major_formatter(), LogFormatterSciNotation)
+
+
 # Colours
 
 
@@ -250,12 +319,44 @@ def test_numbers_of_ones_own(encoder, salaries):
     assert display.colorbar_.extend == "neither"
 
 
-def test_unknown_numbers_are_grey():
-    display = simple(color=[1.0, np.nan, 3.0]).plot()
-    display.figure_.canvas.draw()
-    grey = matplotlib.colors.to_rgb("lightgrey")
-    is_grey = np.isclose(display.scatter_.get_facecolors()[:, :3], grey).all(axis=1)
-    assert is_grey.tolist() == [False, True, False]
+@pytest.mark.parametrize(
+    ("color", "given"),
+    [
+        ([-1.0, 0.0, 1.0, np.nan, np.nan], {}),
+        ([-1.0, 0.0, 1.0, None, np.inf], {"vmin": -0.5, "vmax": 0.5, "s": 25}),
+        (["a", "b", "a", None, np.nan], {"edgecolor": "none"}),
+        ([0.5, 1.0, 2.0, 0.0, -1.0], {"norm": "log"}),
+    ],
+)
+def test_what_has_no_value_is_hollow_and_said(color, given):
+    display = simple(5, color=color).plot(scatter_kw=given)
+    written = texts(display)
+    assert "no value" in written
+    faces = display.scatter_.get_facecolors()
+    assert (faces[:, 3] > 0).tolist() == [True, True, True, False, False]
+    points, rings = display.ax_.collections
+    assert points is display.scatter_
+    np.testing.assert_array_equal(rings.get_offsets(), display.positions[3:])
+    sizes = np.resize(points.get_sizes(), 5)
+    np.testing.assert_array_equal(rings.get_sizes(), sizes[3:])
+    assert not len(rings.get_facecolors()) and (rings.get_edgecolors()[:, 3] == 1).all()
+    # Below the colour bar with its arrow, and within the picture.
+    box, picture = written["no value"].get_window_extent(), display.figure_.bbox
+    bar = display.colorbar_.ax.bbox
+    arrow = 0.05 * bar.height if display.colorbar_.extend == "both" else 0
+    assert box.y1 < bar.y0 - arrow
+    assert picture.y0 <= box.y0 and box.x1 <= picture.x1
+
+
+def test_all_values_are_known():
+    display = simple(color=[1.0, 2.0, 3.0]).plot()
+    assert "no value" not in texts(display)
+    assert display.ax_.collections[:] == [display.scatter_]
+
+
+def test_an_arrow_stands_for_values_that_have_a_color():
+    display = simple(color=[0.0, 1.0, 2.0]).plot(scatter_kw={"norm": "log"})
+    assert display.colorbar_.extend == "neither"
 
 
 @pytest.mark.parametrize("n", [2, 11, 20])
@@ -273,12 +374,99 @@ def test_names_have_a_color_each(n):
     np.testing.assert_array_equal(bar.cmap(bar.norm(0))[:3], colors[n, :3])
 
 
+@pytest.mark.parametrize(
+    ("cmap", "n", "expected"),
+    [("viridis", 3, [0, 128, 255]), ("viridis", 1, [0]), ("Set2", 3, [0, 1, 2])],
+)
+def test_names_take_the_colors_of_a_given_map(cmap, n, expected):
+    names = [f"name {k}" for k in range(n)]
+    display = simple(n + 1, color=[*names, names[0]]).plot(scatter_kw={"cmap": cmap})
+    display.figure_.canvas.draw()
+    colors = plt.get_cmap(cmap)(expected)[:, :3]
+    np.testing.assert_allclose(display.scatter_.get_facecolors()[:n, :3], colors)
+
+
+LONG = "a very very long name of a group that does not fit beside the bar {}"
+
+
+@pytest.mark.parametrize("n", [1, 3, 12, 20])
+def test_long_names_leave_room_for_the_map(n):
+    display = simple(20, color=[LONG.format(k % n) for k in range(20)]).plot()
+    display.figure_.canvas.draw()
+    assert display.ax_.bbox.width > 0.5 * display.figure_.bbox.width
+    labels = display.colorbar_.ax.get_yticklabels()
+    assert len({label.get_text() for label in labels}) == n
+    assert not any(
+        a.get_window_extent().overlaps(b.get_window_extent()) for a, b in combinations(labels, 2)
+    )
+
+
 def test_plain_names_are_enough():
     display = simple(color=["a", "b", "a"]).plot()
     assert display.scatter_.get_array().tolist() == [0, 1, 0]
 
 
+def test_plain_data_are_read_as_those_of_an_estimator():
+    numbers = simple(color=np.array([None, 1.0, 2], dtype=object)).plot()
+    np.testing.assert_array_equal(
+        np.ma.filled(numbers.scatter_.get_array(), np.nan), [np.nan, 1, 2]
+    )
+    named = simple(color=pd.Series(["a", pd.NA, "b"], index=list("xyz"))).plot()
+    assert [tick.get_text() for tick in named.colorbar_.ax.get_yticklabels()] == ["a", "b"]
+    series = EmbeddingDisplay(
+        categories=pd.Series(["a", "b"], index=["x", "y"]),
+        positions=[[0, 1], [1, 0]],
+        counts=[1, 2],
+    )
+    assert [text.get_text() for text in series.plot().text_] == ["b", "a"]
+
+
 # Errors
+
+
+@pytest.mark.parametrize(
+    ("n", "color", "words"),
+    [
+        (0, None, "at least two categories. Got 0"),
+        (1, None, "at least two categories. Got 1"),
+        (3, [np.nan] * 3, "gives no category a value"),
+        (3, [None] * 3, "gives no category a value"),
+        (3, [1.0, 2.0], r"one value per category, 3 .* Got shape \(2,\)"),
+        (3, {"category 0": 1.0}, "one value per category"),
+        (3, [10**400, 1, 1], "too large for a float"),
+        (21, [f"name {k}" for k in range(21)], "at most 20 different names. Got 21"),
+    ],
+)
+def test_plain_data_that_cannot_be_drawn(n, color, words):
+    with pytest.raises(ValueError, match=words):
+        EmbeddingDisplay(
+            categories=[f"category {k}" for k in range(n)],
+            positions=np.zeros((n, 2)),
+            counts=np.ones(n),
+            color=color,
+        ).plot()
+    assert not plt.get_fignums()
+
+
+def test_places_that_are_none():
+    display = simple()
+    display.positions = [[0, 1], [np.nan, 0], [1, 1]]
+    with pytest.raises(ValueError, match="positions must be finite"):
+        display.plot()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"vmin": 0, "vmax": 1}, r"gives \['vmin', 'vmax'\], but the colours stand for names"),
+        ({"norm": "log"}, r"gives \['norm'\], but"),
+        ({"cmap": matplotlib.colors.ListedColormap(["red", "blue"])}, "2 colours for 3 names"),
+    ],
+)
+def test_scales_that_names_do_not_have(given, words):
+    with pytest.raises(ValueError, match=words):
+        simple(color=["a", "b", "c"]).plot(scatter_kw=given)
+    assert not plt.get_fignums()
 
 
 def test_what_cannot_be_drawn(encoder):
@@ -331,6 +519,34 @@ def test_loss_curve_without_held_out_rows():
     (line,) = display.lines_
     assert (line.get_color(), line.get_label()) == ("red", "mine")
     assert line.get_ydata().tolist() == [3, 2, 1]
+
+
+def test_one_epoch_can_be_seen():
+    display = LossCurveDisplay(loss_curve=[1.0], validation_scores=[-2.0]).plot()
+    assert {line.get_marker() for line in display.lines_} == {"o"}
+    assert labels_of(display.ax_.xaxis) == {"1"}
+    (line,) = LossCurveDisplay(loss_curve=[1.0]).plot(marker="x").lines_
+    assert line.get_marker() == "x"
+    (line,) = LossCurveDisplay(loss_curve=[2.0, 1.0]).plot().lines_
+    assert line.get_marker() == "None"
+
+
+@pytest.mark.parametrize(
+    ("base", "n", "expected"),
+    [(10, 1, {"1", "10"}), (10, 4, {"1", "2", "3", "4"}), (2, 20, {"1", "2", "4", "8", "16"})],
+)
+def test_epochs_are_whole_on_a_logarithmic_axis(base, n, expected):
+    _, ax = plt.subplots()
+    ax.set_xscale("log", base=base)
+    LossCurveDisplay(loss_curve=np.arange(n, 0.0, -1)).plot(ax)
+    assert labels_of(ax.xaxis) == expected
+
+
+def test_axes_with_ticks_of_ones_own():
+    _, ax = plt.subplots()
+    ax.xaxis.set_major_locator(FixedLocator([1.5]))
+    LossCurveDisplay(loss_curve=[2, 1]).plot(ax)
+    assert labels_of(ax.xaxis) == {"1.5"}
 
 
 def test_no_loss_curve():
