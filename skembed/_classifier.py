@@ -19,10 +19,9 @@ class EmbeddingClassifier(LabelScore, EmbeddingPredictor):
     """Predict classes from tables with categorical columns.
 
     Each category gets a vector, learned by a small neural network together with the prediction. The
-    network also sees what it would be slow to find by itself: the shrunken effects of the
-    categories on the target, those of bins of numeric columns and of crossed columns that a search
-    finds, and how often categories occur. It takes raw frames: numeric columns are scaled, missing
-    values and new categories are handled.
+    network also sees what it would be slow to find: shrunken effects on the target of categories,
+    bins of numeric columns and crossed columns that a search finds, and how often categories occur.
+    It takes raw frames: numbers are scaled, missing values and new categories are handled.
 
     Training rows see effects that were estimated without them. Small samples are trained for more
     than ``max_iter`` epochs, so that there are at least 500 steps.
@@ -50,9 +49,10 @@ class EmbeddingClassifier(LabelScore, EmbeddingPredictor):
     numeric_features : "auto", list of str or int, or None, default="auto"
         Columns, by name or position, that are numbers. ``"auto"`` takes those of a numeric or
         boolean dtype, or of objects that all are numbers. Others, dates too, are categories.
-    sequence_features : list of str or int, or None, default=None
-        Columns whose cells are lists, tuples, sets or 1-D arrays of categories. The vectors of the
-        elements are pooled to one. An empty cell gets zeros, a missing one the missing vector.
+    sequence_features : "auto", list of str or int, or None, default="auto"
+        Columns of lists, tuples, sets or 1-D arrays of categories, whose vectors are pooled. Empty
+        cells get zeros, missing ones the missing vector. ``"auto"`` goes by dtype, in objects by
+        the first one not missing: lists, sets and arrays are taken, tuples and frozensets are not.
     pooling : {"mean", "sum", "max"}, default="mean"
         How they are pooled. Mean and sum count an element as often as it occurs. For ``"max"`` the
         vectors are learned as for the mean, and the largest value of each coordinate is taken.
@@ -208,7 +208,7 @@ class EmbeddingClassifier(LabelScore, EmbeddingPredictor):
         linear_part: bool = True,
         n_estimators: int = 3,
         numeric_features: Any = "auto",
-        sequence_features: Any = None,
+        sequence_features: Any = "auto",
         pooling: str = "mean",
         categories: Any = "auto",
         min_frequency: int | float | None = None,

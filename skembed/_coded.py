@@ -12,6 +12,11 @@ from .nn._record import Record
 
 Array = NDArray[Any]
 
+ONE_VALUE = (
+    "A cell must be one hashable value. Estimators that have the parameter sequence_features take "
+    "columns of lists or sets that are named there; 'auto' finds those whose first value is one."
+)
+
 
 def has_hash(value: Any) -> bool:
     """Whether a value can be a category."""

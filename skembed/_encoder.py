@@ -70,9 +70,10 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
     numeric_features : list of str or int, or None, default=None
         Columns, by name or position, that the network may use as numbers. They are not part of the
         output.
-    sequence_features : list of str or int, or None, default=None
-        Columns whose cells are lists, tuples, sets or 1-D arrays of categories. The vectors of the
-        elements are pooled to one. An empty cell gets zeros, a missing one the missing vector.
+    sequence_features : "auto", list of str or int, or None, default=None
+        Columns of lists, tuples, sets or 1-D arrays of categories, whose vectors are pooled. Empty
+        cells get zeros, missing ones the missing vector. ``"auto"`` goes by dtype, in objects by
+        the first one not missing: lists, sets and arrays are taken, tuples and frozensets are not.
     pooling : {"mean", "sum", "max"}, default="mean"
         How they are pooled. Mean and sum count an element as often as it occurs. For ``"max"`` the
         vectors are learned as for the mean, and the largest value of each coordinate is taken.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ._column_choice import choose_columns
 from ._frames import Frame
 from ._recipe import share_tables
-from ._sample import Columns, choose_columns
+from ._sample import Columns
 from ._vocabularies import extend_vocabularies, learn_vocabularies
 from ._vocabulary import ColumnVocabulary, pool_infrequent
 from .nn._record import Record

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._coded import Addresses, Coded, has_hash
+from ._coded import ONE_VALUE, Addresses, Coded, has_hash
 from ._column_names import describe_column
 from .nn._record import Record
 
@@ -28,10 +28,6 @@ Array = NDArray[Any]
 _FLOATS = (float, np.floating)
 _WIDEST = {"f": 8, "c": 16}  # bytes of the widest numbers that pandas can hash
 PANDAS_SCALARS = (pd.Timestamp, pd.Timedelta, pd.Interval, pd.Period)
-_ONE_VALUE = (
-    "A cell must be one hashable value. Estimators that have the parameter sequence_features take "
-    "columns of lists or sets of categories that are named there."
-)
 
 
 class Frame(Record):
@@ -70,6 +66,15 @@ class Frame(Record):
     def is_numeric(self, j: int) -> bool:
         """Whether column ``j`` holds numbers or booleans, by dtype (by value for objects)."""
         return _is_numeric(self.columns[j])
+
+    def is_nested(self, j: int) -> bool | None:
+        """Whether column ``j`` holds lists or arrays, by dtype; None for objects, not looked at."""
+        column = self.columns[j]
+        if isinstance(column.dtype, pd.ArrowDtype):
+            column = nw.from_native(column, series_only=True)
+        if isinstance(column.dtype, nw.Object) or column.dtype == np.dtype(object):
+            return None
+        return isinstance(column.dtype, nw.List | nw.Array)
 
 
 def is_frame(X: Any) -> bool:
@@ -154,8 +159,8 @@ def find_missing(values: Array) -> NDArray[np.bool_]:
     try:
         return np.asarray(pd.isna(values))
     except ArithmeticError:  # A signalling NaN of decimal cannot even be compared.
-        cells = ((isinstance(v, Decimal) and v.is_snan()) or pd.isna(v) for v in values.flat)
-        return np.fromiter(cells, dtype=bool, count=values.size).reshape(values.shape)
+        null = ((isinstance(v, Decimal) and v.is_snan()) or pd.isna(v) is True for v in values.flat)
+        return np.fromiter(null, dtype=bool, count=values.size).reshape(values.shape)
 
 
 def to_array(y: Any) -> Array:
@@ -216,7 +221,7 @@ def _factorize(values: Any, name: Hashable) -> Coded:
         bad = next((v for v in values if not has_hash(v)), None)
         raise TypeError(
             f"{describe_column(name)} holds {type(bad).__name__} objects such as {bad!r}, which "
-            f"cannot be categories. {_ONE_VALUE}"
+            f"cannot be categories. {ONE_VALUE}"
         ) from error
     return Coded(_plain(distinct), codes)
 
@@ -264,7 +269,7 @@ def _encode_narwhals(column: nw.Series, name: Hashable) -> Coded:
         bad = column.drop_nulls().head(1).to_list()
         raise TypeError(
             f"Column {name!r} holds {column.dtype} values such as {bad}, which cannot be "
-            f"categories. {_ONE_VALUE}"
+            f"categories. {ONE_VALUE}"
         )
     if column.implementation.is_polars() and isinstance(
         column.dtype, nw.Categorical | nw.Enum | nw.String

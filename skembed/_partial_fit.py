@@ -180,5 +180,5 @@ class StreamedModel(EmbeddingModel):
             names = [columns.names[j] for j in columns.sequences]
             raise ValueError(
                 f"partial_fit does not learn columns of sequences, {names!r}, from a target. Call "
-                "fit, leave sequence_features out, or set task='none'."
+                "fit, drop these columns, or set task='none'."
             )

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bins import PiecewiseLinear
+from ._column_choice import choose_columns
 from ._cooccurrence import bin_edges, context_bins
 from ._learning import make_architecture
 from ._numeric import NumericScaler
 from ._params import check_parameters
 from ._recipe import make_recipe, share_tables
-from ._sample import Columns, Sample, choose_columns, encode_columns, make_rng, read_input
+from ._sample import Columns, Sample, encode_columns, make_rng, read_input
 from ._survey import (
     RawRows,
     Survey,
@@ -206,7 +207,14 @@ def _probe_first(
 ) -> tuple[Any, Columns]:
     """A copy of the estimator that has the names of the columns, and which they are."""
     frame = read_input(blank, parts[0][0], reset=True)
-    columns = choose_columns(frame, blank.numeric_features, None, blank._needs_categories)
+    # Lists cannot be categories, whatever the parameter says: tell why there is no way.
+    columns = choose_columns(frame, blank.numeric_features, "auto", blank._needs_categories)
+    if sequences := [columns.names[j] for j in columns.sequences]:
+        raise TypeError(
+            f"The columns {sequences!r} hold lists, sets or arrays, and there is no distributed "
+            "version of sequence_features. Drop them, make tuples of their cells, which are single "
+            "categories, or take the ordinary estimator."
+        )
     blank._columns = columns
     return blank, columns
 

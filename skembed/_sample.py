@@ -1,6 +1,4 @@
-"""From what a user gives to a :class:`Sample`: columns chosen, categories coded, target and weights
-read.
-"""
+"""From what a user gives to a :class:`Sample`: categories coded, target and weights read."""
 
 from __future__ import annotations
 
@@ -138,43 +136,6 @@ def _as_cells(X: list[Any] | tuple[Any, ...]) -> NDArray[Any]:
     for i, j in np.ndindex(cells.shape):
         cells[i, j] = X[i][j]
     return cells
-
-
-def choose_columns(
-    frame: Frame,
-    numeric_features: Any,
-    sequence_features: Any = None,
-    needs_categories: bool = True,
-) -> Columns:
-    """Positions of the numeric columns, named by name or position; all others are categories, or
-    sequences of categories. ``"auto"`` takes the columns that hold numbers.
-    """
-    sequences = _find_columns(frame, sequence_features, "sequence_features")
-    if isinstance(numeric_features, str) and numeric_features == "auto":
-        numeric = [j for j in range(len(frame.names)) if j not in sequences and frame.is_numeric(j)]
-    else:
-        numeric = _find_columns(frame, numeric_features, "numeric_features")
-    if both := sorted(set(numeric) & set(sequences)):
-        raise ValueError(
-            f"Column {frame.names[both[0]]!r} is named in numeric_features and in "
-            "sequence_features. It can be one of them only."
-        )
-    categorical = tuple(j for j in range(len(frame.names)) if j not in numeric)
-    if needs_categories and not categorical:
-        raise ValueError(
-            "At least one column must be categorical. All columns are in numeric_features."
-        )
-    return Columns(frame.names, categorical, tuple(numeric), tuple(sequences))
-
-
-def _find_columns(frame: Frame, wanted: Any, parameter: str) -> list[int]:
-    """Positions of the columns that a parameter names."""
-    wanted = [] if wanted is None else _as_list(wanted)
-    return sorted({find_column(frame.names, name, parameter) for name in wanted})
-
-
-def _as_list(value: Any) -> list[Any]:
-    return [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
 
 
 def find_column(names: Sequence[Any], name: Any, parameter: str) -> int:

@@ -15,11 +15,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._coded import CodedBags
-from ._frames import Frame, encode_values, find_missing, has_hash, hashable, is_array
+from ._coded import CodedBags, has_hash
+from ._frames import Frame, encode_values, find_missing, hashable, is_array
 from .nn._bags import Bags, reduce_bags
 
 Array = NDArray[Any]
+
+# Cells of a column that are looked at together for the first that is not missing.
+_AT_ONCE = 1000
+
+
+def is_sequence(frame: Frame, j: int) -> bool:
+    """Whether the cells of column ``j`` are lists, sets or arrays: by dtype, in a column of objects
+    by the first cell that is not missing.
+    """
+    nested = frame.is_nested(j)
+    return _starts_with_collection(np.asarray(frame.columns[j])) if nested is None else nested
+
+
+def _starts_with_collection(cells: Array) -> bool:
+    # Most columns of objects are told by their first cell.
+    for start in range(0, len(cells), _AT_ONCE):
+        some = cells[start : start + _AT_ONCE]
+        present = some[~find_missing(some)]
+        if len(present):
+            # What has a hash, as a frozenset has, is a category of its own where it is not named.
+            is_collection = isinstance(present[0], list | Set) or is_array(present[0])
+            return is_collection and not has_hash(present[0])
+    return False
 
 
 def read_bags(frame: Frame, j: int) -> CodedBags:
@@ -55,7 +78,7 @@ def _check_cells(cells: Array, missing: NDArray[np.bool_], name: Any) -> None:
         single = isinstance(cell, str | bytes) or not hasattr(cell, "__iter__")
         hint = f"Wrap a single category in a list: [{cell!r}]." if single else "Make it a list."
         raise TypeError(
-            f"Column {name!r} is named in sequence_features, but holds the {type(cell).__name__} "
+            f"Column {name!r} is one of sequence_features, but holds the {type(cell).__name__} "
             f"{cell!r} in row {row}. A cell must be a list, tuple, set or 1-D array of categories, "
             f"or missing. {hint}"
         )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._coded import Column
+from ._column_choice import choose_columns
 from ._first_pass import FirstPass
 from ._frames import Frame
 from ._learning import Recipe
@@ -18,7 +19,6 @@ from ._sample import (
     Columns,
     RowNumbers,
     Sample,
-    choose_columns,
     encode_columns,
     make_rng,
     make_sample,

@@ -64,7 +64,7 @@ class LearnedVectors:
         if sequences := [self._columns.names[j] for j in self._columns.sequences]:
             raise ValueError(
                 "inverse_transform cannot tell which categories the pooled vectors of "
-                f"{sequences!r} hold. Leave sequence_features out to invert the other columns."
+                f"{sequences!r} hold. Leave these columns out of the fit to invert the others."
             )
         names = list(read(X).names) if is_frame(X) else []
         expected = self.get_feature_names_out().tolist()

@@ -11,6 +11,7 @@ from weakref import WeakSet
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from . import _params as p
 from ._adopt import adopt
 from ._classifier import EmbeddingClassifier
 from ._encoder import EmbeddingEncoder
@@ -112,7 +113,7 @@ class _DaskModel:
         Raises
         ------
         TypeError
-            If ``X``, ``y`` or ``sample_weight`` is no Dask collection.
+            If ``X``, ``y`` or ``sample_weight`` is no Dask collection, or a column holds lists.
         ValueError
             If partitions do not match or hold no rows, if a parameter has no distributed version,
             and as in the ordinary ``fit``.
@@ -231,25 +232,23 @@ def _apply_to_frame(X: Any, estimator: Any, method: str, meta: Any) -> Any:
 
 def _reject_unsupported(estimator: Any) -> None:
     """Parameters that have no distributed version must be left alone."""
-    defaults = {
-        "sequence_features": None,
-        "early_stopping": False,
-        "warm_start": False,
-        "class_weight": None,
+    rules = {
+        "sequence_features": p.none | p.one_of("auto"),
+        "early_stopping": p.exactly(False),
+        "warm_start": p.exactly(False),
+        "class_weight": p.none,
     }
     parameters = estimator.get_params(deep=False)
-    for name, default in defaults.items():
-        if parameters.get(name, default) is not default:
+    for name, rule in rules.items():
+        if name in parameters and not rule.holds(parameters[name]):
             raise ValueError(
-                f"The {name!r} parameter of {type(estimator).__name__} must be {default}: there is "
-                f"no distributed version of it. Got {parameters[name]!r} instead."
+                f"The {name!r} parameter of {type(estimator).__name__} must be {rule.words}: there "
+                f"is no distributed version of it. Got {parameters[name]!r} instead."
             )
     # What is on by default stays off here; who asks for more of it has to hear that.
     for name, off in (("crosses", 0), ("n_estimators", 1)):
-        if name not in parameters:
-            continue
-        default = signature(type(estimator)).parameters[name].default
-        if parameters[name] not in (off, default):
+        default = signature(type(estimator)).parameters[name].default if name in parameters else off
+        if parameters.get(name, off) not in (off, default):
             raise ValueError(
                 f"The {name!r} parameter of {type(estimator).__name__} must be {off}, or its "
                 f"default {default}, which is taken as {off}: there is no distributed version of "

@@ -136,7 +136,7 @@ def to_torch(estimator: Any, *, freeze: bool = True) -> dict[Any, ColumnEmbeddin
 
     Notes
     -----
-    Columns named in ``sequence_features`` have a row per element;
+    Columns of ``sequence_features`` have a row per element;
     :meth:`torch.nn.EmbeddingBag.from_pretrained` makes a pooling layer of ``embedding.weight``.
 
     Examples

@@ -217,6 +217,22 @@ def test_parameters_without_a_distributed_version(parameters, lib, client, rows)
         lib.Encoder(**parameters).fit(*rows[2:])
 
 
+def test_auto_stands_for_no_sequences_and_lists_are_refused(lib, client, rows):
+    X, y = rows[2:]
+    fitted = lib.Encoder(**PARAMETERS, sequence_features="auto").fit(X, y)
+    assert same_bits(fitted, lib.Encoder(**PARAMETERS).fit(X, y))
+    assert lib.Regressor().get_params()["sequence_features"] == "auto"
+    cells = np.empty((400, 1), dtype=object)
+    cells[:, 0] = [["a"], ["a", "b"]] * 200
+    lists, target = (
+        lib.da.from_array(cells, chunks=(100, 1)),
+        lib.da.from_array(rows[1].to_numpy(), 100),
+    )
+    for model in (lib.Encoder(), lib.Regressor()):
+        with pytest.raises(TypeError, match=r"\['x0'\] hold lists.*no distributed version"):
+            model.fit(lists, target)
+
+
 @pytest.mark.parametrize("parameters", [{"crosses": 6}, {"n_estimators": 8}])
 def test_more_of_what_is_off_is_refused(parameters, lib, client, rows):
     with pytest.raises(

@@ -582,6 +582,27 @@ def test_labels_of_two_types_are_refused():
         fit_encoder(encoder(), split(X, mixed, 2), 300)
 
 
+@pytest.mark.parametrize("wanted", [None, "auto"])
+def test_columns_of_lists_are_refused_whatever_the_parameter_says(wanted):
+    X, y = make_rows()
+    lists = X.assign(city=[None, *([name] for name in X["city"][1:])])
+    words = r"\['city'\] hold lists.*no distributed version of sequence_features. Drop them, make"
+    with pytest.raises(TypeError, match=words):
+        fit_encoder(encoder(sequence_features=wanted), split(lists, y, 2), 300)
+    with pytest.raises(TypeError, match=words):
+        fit_predictor(
+            EmbeddingRegressor(sequence_features=wanted, **SMALL), split(lists, y, 2), 300
+        )
+
+
+@pytest.mark.parametrize("wanted", [None, "auto"])
+def test_tuples_are_categories_in_parts_too(wanted):
+    X, y = make_rows()
+    tuples = X.assign(city=[(name,) for name in X["city"].fillna("none")])
+    fitted, _ = fit_encoder(encoder(sequence_features=wanted), split(tuples, y, 2), 300)
+    assert ("a",) in fitted.categories_[0].tolist()
+
+
 def test_vectors_to_start_from_need_a_target():
     X, _ = make_rows()
     model = encoder(task="none", initial_embeddings={"city": {"a": [1.0]}}, embedding_dim=1)

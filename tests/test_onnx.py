@@ -602,9 +602,14 @@ def test_categories_that_float32_cannot_tell():
 
 def test_sequences():
     X = X_TRAIN[["kind"]].assign(tags=[["a", "b"], ["c"]] * 60)
-    fitted = encoder(sequence_features=["tags"]).fit(X, Y)
-    with pytest.raises(ValueError, match=r"\['tags'\] are sequence_features"):
-        to_onnx(fitted)
+    for model in (
+        encoder(sequence_features=["tags"]),
+        encoder(sequence_features="auto"),
+        predictor(EmbeddingRegressor, numeric_features="auto"),
+    ):
+        fitted = model.fit(X, Y)
+        with pytest.raises(ValueError, match=r"\['tags'\] are sequence_features"):
+            to_onnx(fitted)
 
 
 def test_tokens_that_mean_something_else():

@@ -212,6 +212,7 @@ DIFFERENT = {
     "initial_embeddings": "the encoder's vectors stay in the space of those given",
     "max_norm": "the encoder's coordinates have a unit",
     "numeric_features": "chosen by dtype in predictors, named in the encoder",
+    "sequence_features": "chosen by dtype in predictors, named in the encoder",
     "hidden_layer_sizes": "larger in predictors",
     "dropout": "larger in predictors, which see how much noise there is",
     "learning_rate_init": "larger in predictors",

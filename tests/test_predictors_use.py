@@ -87,7 +87,7 @@ def test_frames_of_effects_begin_with_unknown_and_end_with_missing():
         (regressor(), NAMES, ["low"] * N, ValueError, "must hold numbers in a regression"),
         (
             regressor(),
-            pd.DataFrame({"cell": [["u"], ["v"]] * 60}),
+            pd.DataFrame({"cell": [("u",), ["v"]] * 60}),
             Y,
             TypeError,
             "'cell' holds list objects.*have the parameter sequence_features",

@@ -16,9 +16,9 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
 
 from skembed import EmbeddingEncoder
+from skembed._column_choice import choose_columns
 from skembed._cooccurrence import cooccurrence_counts
 from skembed._frames import read
-from skembed._sample import choose_columns
 from skembed._sequences import read_bags, weigh_bags
 from skembed.nn._bags import Bags
 
