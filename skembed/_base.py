@@ -222,7 +222,7 @@ class EmbeddingModel(
                 f"target_effect must be {self._has_effects()}, as in the first call. Got "
                 f"{self.target_effect!r}."
             )
-        in_fit = getattr(self, "_shared_tables", None)
+        in_fit = self._shared_tables
         if in_fit is not None and tuple(share_tables(self.shared, self._columns)) != in_fit:
             raise ValueError(
                 f"The columns that share a table must be those of the first call. Got "
