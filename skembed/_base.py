@@ -146,7 +146,6 @@ class EmbeddingModel(
         self._store_names(read.probe)
         self._columns = read.columns
         self._vocabularies = read.vocabularies
-        self._shared_tables = read.recipe.tables
         self.classes_ = target.classes
         self.target_type_ = target.kind
         self._n_outputs = target.n_outputs
@@ -222,8 +221,9 @@ class EmbeddingModel(
                 f"target_effect must be {self._has_effects()}, as in the first call. Got "
                 f"{self.target_effect!r}."
             )
-        in_fit = self._shared_tables
-        if in_fit is not None and tuple(share_tables(self.shared, self._columns)) != in_fit:
+        # Columns that share a table have one vocabulary.
+        tables, held = share_tables(self.shared, self._columns), list(map(id, self._vocabularies))
+        if list(map(tables.index, tables)) != list(map(held.index, held)):
             raise ValueError(
                 f"The columns that share a table must be those of the first call. Got "
                 f"shared={self.shared!r}: set it as it was, or begin anew with a clone."

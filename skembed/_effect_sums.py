@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,13 @@ class EffectSums(Record):
     moments: list[Array]
     pairs: Pairs
     most_pairs: float
+
+    def __getstate__(self) -> dict[str, Any]:
+        # skops writes no keys that are tuples.
+        return {**self.__dict__, "pairs": [[*columns, own] for columns, own in self.pairs.items()]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, pairs={(i, j): own for i, j, own in state["pairs"]})
 
     def __add__(self, other: EffectSums) -> EffectSums:
         """The sums over the rows of both."""

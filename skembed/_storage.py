@@ -249,7 +249,6 @@ def _from_content(cls: Callable[..., Any], content: Any, arrays: list[Array]) ->
         _networks=[],
         # What partial_fit would go on from is not in the file.
         _stream=None,
-        _shared_tables=None,
         _counted_before=False,
         _units=None,
         loss_curve_=curve,

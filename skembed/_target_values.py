@@ -48,6 +48,8 @@ def reject_not_finite(array: NDArray[Any], rows: NDArray[np.intp] | slice) -> No
 
 
 def _as_array(y: Any) -> NDArray[Any]:
+    if issparse(y):
+        raise TypeError("y must be dense. Got a sparse matrix: give y.toarray().")
     try:
         array = to_array(read_masked(y))
     except ValueError as error:
@@ -58,8 +60,6 @@ def _as_array(y: Any) -> NDArray[Any]:
         array = array.astype(object)
     if array.ndim == 2 and array.shape[1] == 1:
         array = column_or_1d(array, warn=True)
-    if issparse(y):
-        raise TypeError("y must be dense. Got a sparse matrix: give y.toarray().")
     if array.ndim not in (1, 2) or array.shape[-1:] == (0,):
         raise ValueError(
             f"y must have 1 or 2 dimensions and not be empty. Got {type(y).__name__} of shape "

@@ -97,6 +97,7 @@ def streamed(estimator, X, y):
 
 STREAMED = {
     "encoder of batches": (EmbeddingEncoder(**FAST), X[["str"]], Y),
+    "encoder of batches of columns": (EmbeddingEncoder(**FAST), X[["str", "int", "bool"]], Y),
     "encoder of batches by sgd": (EmbeddingEncoder(**FAST, solver="sgd"), X[["str"]], Y),
     "regressor of batches": (EmbeddingRegressor(**MODEL), CROSSED, Y),
 }
