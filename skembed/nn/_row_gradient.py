@@ -84,6 +84,8 @@ class RowGradient(NamedTuple):
         wrong = rows[(rows < 0) | (rows >= limit)]
         if wrong.size:
             raise IndexError(f"rows must be in [0, {limit}). Got {wrong[0]} instead.")
+        if (rows[1:] > rows[:-1]).all():
+            return self
         ordered = np.sort(rows)
         twice = ordered[1:][ordered[1:] == ordered[:-1]]
         if twice.size:

@@ -14,17 +14,22 @@ from scipy import sparse
 
 from ._indices import check_range
 from ._memory import empty_aligned
+from ._parallel import in_halves
 
 Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
 
 # Below this many numbers the flat form of `np.add.at` costs less than building a sparse matrix.
 _FEW_NUMBERS = 8192
-# Up to this many repeated indices, plus a few more for large batches, are cheaper to add one by
-# one.
+# Up to this many repeated indices are cheaper to add one by one.
 _FEW_REPEATS = 128
 # Up to this many rows for each index of a batch, marking rows costs less than sorting indices.
-_SMALL_TABLE = 3
+_SMALL_TABLE = 8
+# From this many indices on all are added up by a product, however few of them repeat: it reads the
+# values in their order.
+_MANY_INDICES = 8192
+# The digits by which indices are sorted: NumPy sorts integers of 16 bits by counting.
+_DIGIT = 16
 # From this many rows on it pays to align the result of a lookup.
 _MANY_ROWS = 2048
 # Rows changed at a time: blocks of 2048 x 32 numbers stay in the cache, and make no large
@@ -79,17 +84,22 @@ def add_to_rows(table: Array, rows: Indices, values: Array, factor: float = 1.0)
     """
     rows = check_range(rows, len(table))
     number = table.dtype.type(factor)
-    moved = np.empty((min(len(rows), _BLOCK), table.shape[1]), table.dtype)
-    step = np.empty_like(moved)
-    target, source = table, moved
-    if table.flags.c_contiguous and moved.size:
-        target, source = row_items(table), row_items(moved)
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        size = len(block)
-        lookup(table, block, out=moved[:size])
-        moved[:size] += np.multiply(values[start : start + size], number, out=step[:size])
-        target[block] = source[:size]
+
+    def add(part: slice) -> None:
+        own, own_values = rows[part], values[part]
+        moved = np.empty((min(len(own), _BLOCK), table.shape[1]), table.dtype)
+        step = np.empty_like(moved)
+        target, source = table, moved
+        if table.flags.c_contiguous and moved.size:
+            target, source = row_items(table), row_items(moved)
+        for start in range(0, len(own), _BLOCK):
+            block = own[start : start + _BLOCK]
+            size = len(block)
+            lookup(table, block, out=moved[:size])
+            moved[:size] += np.multiply(own_values[start : start + size], number, out=step[:size])
+            target[block] = source[:size]
+
+    in_halves(add, len(rows))
 
 
 def row_items(table: Array) -> NDArray[Any]:
@@ -182,11 +192,14 @@ def sum_sorted(
         place_of = np.empty(num_embeddings, dtype=_index_type(num_embeddings))
         place_of[rows] = np.arange(rows.size, dtype=place_of.dtype)
         return rows, sum_by_row(place_of.take(indices), values, rows.size)
-    order, ordered, new = _sort(indices)
+    order = _order(indices)
+    ordered = indices.take(order)
+    new = np.ones(n, dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
     first = new.nonzero()[0]
     rows = ordered.take(first)
     n_repeats = n - len(rows)
-    if n_repeats <= _FEW_REPEATS + n // 32:
+    if n < _MANY_INDICES and n_repeats <= _FEW_REPEATS:
         # Hardly any repeats: copy the first value of each row, and add the others to them.
         sums = lookup(values, order.take(first))
         if n_repeats:
@@ -210,16 +223,15 @@ def _add_at(sums: Array, places: NDArray[np.integer], values: Array) -> None:
     np.add.at(sums.reshape(-1), cells.reshape(-1), values.reshape(-1))
 
 
-def _sort(indices: Indices) -> tuple[Indices, Indices, NDArray[np.bool_]]:
-    """Order that sorts `indices`, equal ones by position; the sorted values; where each is new."""
-    # Number and position packed into one integer: NumPy sorts integers several times faster than it
-    # finds an order. 64 bits hold them: a table of 2**32 rows and a batch of 2**31.
-    bits = len(indices).bit_length()
-    keys = indices.astype(np.int64) << bits
-    keys |= np.arange(len(indices))
-    keys.sort()
-    ordered = (keys >> bits).astype(np.intp, copy=False)
-    keys &= (1 << bits) - 1
-    new = np.ones(len(indices), dtype=bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    return keys.astype(np.intp, copy=False), ordered, new
+def _order(indices: Indices) -> Indices:
+    """The order that sorts `indices`, which are not negative; equal ones keep theirs.
+
+    By one digit after the other, the lowest first: several times faster than comparing.
+    """
+    order: Indices = np.argsort(indices.astype(np.uint16), kind="stable")
+    # Read without its sign a negative number, which no sound gradient has, is one of all digits.
+    largest = int(indices.view(np.uintp).max(initial=0))
+    for shift in range(_DIGIT, largest.bit_length(), _DIGIT):
+        digits = (indices >> shift).astype(np.uint16).take(order)
+        order = order.take(np.argsort(digits, kind="stable"))
+    return order

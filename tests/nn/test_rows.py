@@ -111,7 +111,11 @@ def test_bad_arguments(call, message):
 
 sizes = pytest.mark.parametrize(
     ("n", "n_rows"),
-    [(0, 3), (1, 1), (30, 7), (30, 90), (30, 1000), (3000, 7), (3000, 9000), (3000, 10**6)],
+    [
+        *[(0, 3), (1, 1), (30, 7), (30, 90), (30, 1000), (3000, 7), (3000, 9000), (3000, 10**6)],
+        # Added up by a product although few repeat; rows in two halves.
+        *[(9000, 10**6), (40_000, 10**6)],
+    ],
 )
 # Integers in floats: their sums are exact in every order.
 EXACT = {"low": -50, "high": 50}
@@ -152,6 +156,20 @@ def test_sums_add_in_the_order_of_the_batch(n_rows):
     np.testing.assert_array_equal(sum_sorted(indices, values, n_rows)[1], expected[rows])
     few = sum_sorted(indices[:100], values[:100])[1]
     np.testing.assert_array_equal(few, sum_sorted(indices[:100], values[:100], n_rows)[1])
+
+
+def test_sums_by_row_of_a_huge_table():
+    """Rows that differ in any of their digits are told apart, and sorted."""
+    rng = np.random.default_rng(0)
+    parts = rng.integers(0, 3, (400, 4))
+    indices = (parts << np.array([0, 15, 31, 61])).sum(axis=1)
+    values = rng.integers(**EXACT, size=(400, 5)).astype(np.float64)
+    rows, places = np.unique(indices, return_inverse=True)
+    expected = np.zeros((len(rows), 5))
+    np.add.at(expected, places, values)
+    found, sums = sum_sorted(indices, values, 2**62 * 2)
+    np.testing.assert_array_equal(found, rows)
+    np.testing.assert_array_equal(sums, expected)
 
 
 @sizes
