@@ -302,7 +302,8 @@ def test_moments_with_a_time_zone_and_dates_meet_too():
             encode_values(values),
             column(pl.from_arrow(pa.Table.from_pandas(values.to_frame("a")))),
             column(pa.Table.from_pandas(values.to_frame("a"))),
-            column(pa.Table.from_pandas(values.astype("category").to_frame("a"))),
+            # Not made of a categorical column: Arrow 20 still loses its time zone.
+            column(pa.table({"a": pa.array(values, from_pandas=True).dictionary_encode()})),
         ]
         for known in coded:
             for wanted in coded:

@@ -32,7 +32,7 @@ def test_the_share_is_that_of_the_noise(noise):
     features = some_features()
     rest = np.random.default_rng(1).normal(size=N_ROWS)
     known = np.column_stack([np.ones(N_ROWS), features])
-    rest -= known @ np.linalg.lstsq(known, rest)[0]
+    rest -= known @ np.linalg.lstsq(known, rest, rcond=None)[0]
     y = np.sqrt(1 - noise) * features[:, 0] / features[:, 0].std()
     y += np.sqrt(noise) * rest / rest.std()
     assert share(features, y) == pytest.approx(noise, abs=0.002)
