@@ -331,18 +331,6 @@ def as_objects(values: Array) -> Array:
     return np.array(flat).reshape(values.shape)
 
 
-def stack_values(arrays: Sequence[Array]) -> Array:
-    """Arrays of values as one: as objects where no type that NumPy would choose holds them all."""
-    kinds = {array.dtype.kind for array in arrays}
-    # Of all integers with and without a sign only floats come near.
-    held = len(kinds) == 1 or (kinds == set("iu") and np.result_type(*arrays).kind == "i")
-    if kinds <= {"m"} or kinds <= {"M"}:
-        # In a finer unit far moments would become others.
-        dtype = np.result_type(*arrays)
-        held = all((array.astype(dtype).astype(array.dtype) == array).all() for array in arrays)
-    return np.concatenate(arrays if held else [as_objects(array) for array in arrays])
-
-
 def read_masked(X: Any) -> Any:
     """The cells of a masked array as objects, None where it is masked; all else as it came."""
     if isinstance(X, np.ma.MaskedArray) and X.mask.any():

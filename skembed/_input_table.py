@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ._column_names import describe_column, make_distinct
-from ._frames import Frame, as_objects, stack_values
+from ._frames import Frame, as_objects
 from ._input_read import has_no_rows, read_scores
 from ._input_settings import InputSettings
 from ._lookup import has_large_integers
@@ -25,6 +25,7 @@ from ._one_hot import (
     mean_rows,
 )
 from ._scaling import Range, extremes, make_range
+from ._stack_values import stack_values
 from .nn._record import Record
 
 Array = NDArray[Any]

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._coded import Coded
-from ._frames import encode_values, has_categories, stack_values
+from ._frames import encode_values, has_categories
 from ._lookup import Lookup
 from ._sample import Columns, numeric_matrix, read_input, read_weight
+from ._stack_values import stack_values
 from ._target_values import target_rows
 from ._targets import Target, for_loss, in_unit_of, read_target
 from ._vocabularies import given_categories

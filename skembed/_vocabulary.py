@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._coded import Coded
-from ._frames import as_objects, encode_values, stack_values
+from ._frames import as_objects, encode_values
 from ._lookup import Lookup
 from ._plain_values import objects_from_json, to_json
+from ._stack_values import stack_values
 
 UNKNOWN = 0
 

@@ -12,7 +12,7 @@ import pytest
 import skl2onnx
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
@@ -156,7 +156,7 @@ def test_vectors_of_another_dtype(dtype):
     assert vectors.dtype == np.dtype(dtype)
     np.testing.assert_array_equal(vectors, fitted.transform(X_NEW))
     # Models of others take float32.
-    pipeline = make_pipeline(fitted, LinearRegression()).fit(X_TRAIN, Y)
+    pipeline = make_pipeline(fitted, Ridge()).fit(X_TRAIN, Y)
     prediction = run(to_onnx(pipeline), X_NEW)["variable"][:, 0]
     expected = pipeline[-1].predict(vectors.astype(np.float32))
     np.testing.assert_allclose(prediction, expected, atol=TOLERANCE * np.ptp(Y))
