@@ -176,6 +176,8 @@ def as_series(values: Any) -> Any:
 
 
 def _to_numpy(column: nw.Series) -> Array:
+    if isinstance(column.dtype, nw.Int128 | nw.UInt128):  # which NumPy has not
+        return np.array(column.to_list(), dtype=object)
     if not isinstance(column.dtype, nw.Categorical):
         return column.to_numpy()
     # Arrow gives a null of a dictionary the last of its values.
@@ -195,8 +197,10 @@ def encode_values(column: Any, name: Hashable = None) -> Coded:
         coded = _encode_narwhals(column, name)
     else:
         coded = _factorize(column, name)
-    if coded.values.dtype.kind == "f" and np.isnan(coded.values).any():
-        # pandas' own dtypes keep a NaN that was computed apart from their missing value.
+    has_nan = coded.values.dtype.kind == "f" and np.isnan(coded.values).any()
+    if has_nan or hasattr(getattr(column.dtype, "pyarrow_dtype", None), "index_type"):
+        # pandas' own dtypes keep a NaN that was computed apart from their missing value, and one of
+        # Arrow's dictionaries may hold a value twice.
         coded = _drop_missing_values(coded.values, coded.codes, name)
     infinite = np.flatnonzero(_is_infinite(coded.values))
     if len(infinite) and np.isin(infinite, coded.codes).any():
@@ -218,6 +222,8 @@ def _factorize(values: Any, name: Hashable) -> Coded:
     try:
         codes, distinct = _hash(values)
     except (TypeError, NotImplementedError) as error:
+        if isinstance(values.dtype, pd.ArrowDtype):  # Perhaps only pandas' hash has no way for it.
+            return _factorize(pd.Series(values.__arrow_array__().to_pylist(), dtype=object), name)
         bad = next((v for v in values if not has_hash(v)), None)
         raise TypeError(
             f"{describe_column(name)} holds {type(bad).__name__} objects such as {bad!r}, which "
@@ -276,22 +282,27 @@ def _encode_narwhals(column: nw.Series, name: Hashable) -> Coded:
     ):
         return _encode_polars_strings(column.cast(nw.Categorical()).to_native())
     if column.implementation.is_pyarrow():
-        array = column.to_native().combine_chunks()
-        if hasattr(array, "dictionary") and array.dictionary.null_count:
-            array = array.dictionary_decode()
-        encoded = array if hasattr(array, "dictionary") else array.dictionary_encode()
-        codes = encoded.indices.cast("int64").fill_null(-1).to_numpy(zero_copy_only=False)
-        values = encoded.dictionary
-        zone = getattr(values.type, "tz", None)
-        values = _in_zone(values.to_numpy(zero_copy_only=False), zone)
-        return _drop_missing_values(values, codes, name)
+        return _encode_arrow(column.to_native().combine_chunks(), name)
     # Nulls apart, so that integers with nulls are not read as floats.
     present = ~column.is_null().to_numpy()
     zone = getattr(column.dtype, "time_zone", None)
-    part = _factorize(_in_zone(column.drop_nulls().to_numpy(), zone), name)
+    part = _factorize(_in_zone(_to_numpy(column.drop_nulls()), zone), name)
     codes = np.full(len(column), -1, dtype=np.intp)
     codes[present] = part.codes
     return Coded(part.values, codes)
+
+
+def _encode_arrow(array: Any, name: Hashable) -> Coded:
+    if hasattr(array, "dictionary") and array.dictionary.null_count:
+        array = array.dictionary_decode()
+    try:
+        encoded = array if hasattr(array, "dictionary") else array.dictionary_encode()
+    except NotImplementedError:  # Arrow has no such way for runs, UUIDs and booleans of 8 bits.
+        return _factorize(pd.Series(array.to_pylist(), dtype=object), name)
+    codes = encoded.indices.cast("int64").fill_null(-1).to_numpy(zero_copy_only=False)
+    zone = getattr(encoded.dictionary.type, "tz", None)
+    values = _in_zone(encoded.dictionary.to_numpy(zero_copy_only=False), zone)
+    return _drop_missing_values(values, codes, name)
 
 
 def _in_zone(values: Array, zone: str | None) -> Any:

@@ -166,10 +166,16 @@ def per_column(value: Any, columns: Columns, parameter: str, default: Any) -> li
     """A value for each categorical column, from one value for all or a dict column -> value."""
     if not isinstance(value, Mapping):
         return [value] * len(columns.categorical)
-    chosen = [default] * len(columns.categorical)
+    chosen: dict[int, Any] = {}
     for name, own in value.items():
-        chosen[find_categorical(columns, name, parameter)] = own
-    return chosen
+        j = find_categorical(columns, name, parameter)
+        if j in chosen:
+            raise ValueError(
+                f"The {parameter!r} parameter names the column {columns.categorical_names[j]!r} "
+                "more than once."
+            )
+        chosen[j] = own
+    return [chosen.get(j, default) for j in range(len(columns.categorical))]
 
 
 def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:

@@ -367,6 +367,7 @@ BAD_PARAMETERS = [
     ({"learning_rate_multipliers": {"town": "x"}}, ValueError, "'town' must be"),
     ({"learning_rate_multipliers": {"town": np.nan}}, ValueError, "'town' must be"),
     ({"shared": [["town", "town"]]}, ValueError, "'town' more than once"),
+    ({"embedding_dim": {"town": 1, 0: 2}}, ValueError, "'town' more than once"),
     ({"numeric_features": [9]}, ValueError, "column 9, which X does not have"),
     ({"numeric_features": [True]}, ValueError, "column True, which X does not have"),
     ({"sequence_features": ["town"]}, TypeError, "'town' .* holds the str 'a' in row 0"),

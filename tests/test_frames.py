@@ -3,18 +3,20 @@
 import datetime as dt
 import decimal
 import inspect
+import uuid
 import warnings
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skembed import _frames as frames
-from skembed._frames import Coded, encode_values, is_frame, read, take_rows
+from skembed._frames import Coded, encode_values, is_frame, read, take_rows, to_array
 from skembed._lookup import Lookup
 
 MISSING = [
@@ -667,3 +669,43 @@ def test_rows_of_lists_and_indexes_out_of_order():
     table = pd.Series(["a", "b", "c"], index=[5, 5, 0])
     assert take_rows(table, rows).tolist() == ["c", "a"]
     np.testing.assert_array_equal(take_rows(np.arange(6).reshape(3, 2), rows), [[4, 5], [0, 1]])
+
+
+RUNS = pc.run_end_encode(pa.array(["b", "a", None, "a"]))
+TWICE = pa.DictionaryArray.from_arrays([0, 1, 2, 3], pa.array(["b", "a", None, "a"]))
+
+
+@pytest.mark.parametrize("values", [RUNS, TWICE], ids=["runs", "a value twice"])
+def test_arrow_in_other_ways_than_one_cell_after_the_other(values):
+    """Runs, and a dictionary that holds a value twice and a null."""
+    for table in (
+        pa.table({"a": values}),
+        pd.DataFrame({"a": pd.array(values, dtype=pd.ArrowDtype(values.type))}),
+    ):
+        coded = column(table)
+        assert sorted(coded.values) == ["a", "b"]
+        assert np.append(coded.values, [None])[coded.codes].tolist() == ["b", "a", None, "a"]
+
+
+@pytest.mark.skipif(not hasattr(pa, "uuid"), reason="Arrow has no UUIDs yet")
+def test_arrow_extension_types():
+    ids = [uuid.UUID(int=k) for k in (2, 1, 2)]
+    values = pa.array([i.bytes for i in ids], pa.uuid())
+    for table in (
+        pa.table({"a": values}),
+        pd.DataFrame({"a": pd.array(values, dtype=pd.ArrowDtype(values.type))}),
+    ):
+        coded = column(table)
+        assert coded.values[coded.codes].tolist() == ids
+
+
+@pytest.mark.skipif(not hasattr(pl, "UInt128"), reason="polars has no such integers yet")
+@pytest.mark.parametrize("dtype", ["Int128", "UInt128"])
+def test_integers_of_128_bits(dtype):
+    series = pl.Series([2**70, 1, None], dtype=getattr(pl, dtype))
+    frame = read(pl.DataFrame({"a": series}))
+    coded = frame.coded(0)
+    assert coded.values[coded.codes[:2]].tolist() == [2**70, 1]
+    assert coded.codes[2] == -1
+    np.testing.assert_array_equal(frame.numeric(0), [2.0**70, 1, np.nan])
+    assert to_array(series).tolist() == [2**70, 1, None]
