@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._names import number_names
+from ._names import number_names, show_call
 from ._row_gradient import RowGradient
 from ._shapes import as_array, read_grad
 from ._simple import Array, Back, Found, Gradient, Input
@@ -36,6 +36,10 @@ class Concatenate:
             raise ValueError("Concatenate needs at least one branch. Got none.")
         _check_layers("Concatenate", branches)
         self.layers = branches
+
+    def __repr__(self) -> str:
+        """The call that makes such branches."""
+        return show_call(self, *self.layers)
 
     def __call__(self, inputs: Any = None) -> NDArray[Any]:
         """Return the joined outputs.
@@ -185,6 +189,10 @@ class Sequential:
             trained = trained or any(hasattr(leaf, "parameters") for leaf in _leaves(layer))
         self.layers = layers
         self.named_layers = number_names(_leaves(self))
+
+    def __repr__(self) -> str:
+        """The call that makes such a network."""
+        return show_call(self, *self.layers)
 
     def __call__(self, inputs: Any = None) -> Any:
         """Return the output.

@@ -1,4 +1,4 @@
-"""Names of the layers of a network."""
+"""Names of the layers of a network, and the calls that make them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from collections import Counter
 from collections.abc import Iterator
 from string import Formatter
 from typing import Any
+
+
+def show_call(layer: Any, *given: Any, **options: tuple[Any, Any]) -> str:
+    """The call that makes a layer; of its options, pairs of a value and the usual one, those with
+    other values alone.
+    """
+    parts = [repr(value) for value in given]
+    parts += [f"{name}={own!r}" for name, (own, usual) in options.items() if own != usual]
+    return f"{type(layer).__name__}({', '.join(parts)})"
 
 
 def number_names(layers: Iterator[Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ._initializers import initialize
 from ._layers import ACTIVATIONS, dense, dense_backward
+from ._names import show_call
 from ._row_gradient import RowGradient
 from ._shapes import Shape, read_array, read_grad, read_numbers, read_shape
 from ._table import (
@@ -58,6 +59,10 @@ class Input:
     def __init__(self, data: Any = None, *, name: str | None = None) -> None:
         self.data = data
         self.name = check_name("Input", name)
+
+    def __repr__(self) -> str:
+        """The call that makes such a layer, without the data."""
+        return show_call(self, name=(self.name, None))
 
     def __call__(self, data: Any = None) -> Any:
         """Return the data given, or else the data that the layer holds.
@@ -142,6 +147,10 @@ class Flatten:
 
     def __init__(self, *, name: str | None = None) -> None:
         self.name = check_name("Flatten", name)
+
+    def __repr__(self) -> str:
+        """The call that makes such a layer."""
+        return show_call(self, name=(self.name, None))
 
     def __call__(self, inputs: Any) -> NDArray[Any]:
         """Return `inputs` as a matrix with the same first axis.
@@ -281,6 +290,16 @@ class Dense:
             weight = "he_normal" if activation in ("relu", "silu") else "glorot_uniform"
         self.weight = initialize(weight, shape, make_rng(random_state), self.dtype)
         self.bias = np.zeros(shape[1], self.dtype)
+
+    def __repr__(self) -> str:
+        """The call that makes such a layer, without the weights."""
+        return show_call(
+            self,
+            *self.weight.shape,
+            activation=(self.activation, "identity"),
+            name=(self.name, None),
+            dtype=(self.dtype.name, "float32"),
+        )
 
     def __call__(self, inputs: Any) -> Array:
         """Return the output.

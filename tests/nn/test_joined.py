@@ -311,3 +311,21 @@ def test_masked_inputs_and_gradients_are_refused(layer):
 def test_branches_that_do_not_fit(inputs, message):
     with pytest.raises(ValueError, match=message):
         Concatenate(Input(), Input())(inputs)
+
+
+def test_layers_show_the_calls_that_make_them():
+    network = Sequential(
+        Concatenate(Sequential(Embedding(6, 2), Flatten()), Input(NUMBERS, name="numbers")),
+        dense(7, 4, activation="tanh"),
+        Dense(4, 1, name="out"),
+    )
+    assert repr(network) == (
+        "Sequential(Concatenate(Sequential(Embedding(6, 2), Flatten()), Input(name='numbers')), "
+        "Dense(7, 4, activation='tanh', dtype='float64'), Dense(4, 1, name='out'))"
+    )
+    assert repr(eval(repr(network))) == repr(network)
+
+
+def test_an_error_of_joining_shows_the_layer_in_words():
+    with pytest.raises(ValueError, match=re.escape("Concatenate(Flatten()) passes no gradient")):
+        Sequential(dense(2, 2), Concatenate(Flatten()))
