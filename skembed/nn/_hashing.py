@@ -251,8 +251,12 @@ def _read_ids(ids: Any) -> Ids:
     # Of moments in nanoseconds NumPy makes plain integers, of coarser ones dates.
     is_date = array.dtype.kind in "mM"
     numbers = [] if is_date else [_number_of(value) for value in values.ravel().tolist()]
-    if is_date or None in numbers:
+    if is_date:
         raise TypeError(f"Categories must be integers or strings. Got dtype {array.dtype} instead.")
+    if None in numbers:
+        # The value: beside strings NumPy makes strings of numbers, and tells a dtype of strings.
+        value = values.ravel().tolist()[numbers.index(None)]
+        raise TypeError(f"Categories must be integers or strings. Got {value!r} instead.")
     return np.array(numbers, dtype=np.uint64).reshape(values.shape)
 
 

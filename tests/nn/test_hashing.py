@@ -152,6 +152,13 @@ def test_hash_takes_integers_and_strings_only(ids):
         make_hash()(ids)
 
 
+@pytest.mark.parametrize("ids", [[1, "a", 2.5], np.array([2.5, 3.0]), [["a"], [2.5]]])
+def test_the_value_that_is_no_integer_and_no_string_is_named(ids):
+    """Not the dtype that NumPy gives them all: beside strings it is one of strings."""
+    with pytest.raises(TypeError, match=r"integers or strings\. Got 2\.5 instead"):
+        make_hash()(ids)
+
+
 @pytest.mark.parametrize("unit", ["ns", "D"])
 @pytest.mark.parametrize("kind", ["M8", "m8"])
 def test_hash_refuses_dates_and_spans_of_every_unit(kind, unit):
