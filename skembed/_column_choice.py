@@ -38,9 +38,13 @@ def choose_columns(
         numeric = [j for j in positions if j not in sequences and frame.is_numeric(j)]
     categorical = tuple(j for j in positions if j not in numeric)
     if needs_categories and not categorical:
-        raise ValueError(
-            "At least one column must be categorical. All columns are in numeric_features."
+        what = (
+            "To numeric_features='auto' all columns are numbers: name those that are, or make "
+            "strings of the others."
+            if _is_auto(numeric_features)
+            else "All columns are in numeric_features."
         )
+        raise ValueError(f"At least one column must be categorical. {what}")
     return Columns(frame.names, categorical, tuple(numeric), tuple(sequences))
 
 

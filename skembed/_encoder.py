@@ -67,9 +67,9 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
     max_norm : float or None, default=None
         Largest Euclidean norm of the learned coordinates of a category, in their unit. Frozen
         tables keep theirs.
-    numeric_features : list of str or int, or None, default=None
-        Columns, by name or position, that the network may use as numbers. They are not part of the
-        output.
+    numeric_features : "auto", list of str or int, or None, default=None
+        Columns, by name or position, that the network may use as numbers; ``"auto"`` takes those of
+        a numeric or boolean dtype, as in the predictors. They are not part of the output.
     sequence_features : "auto", list of str or int, or None, default=None
         Columns of lists, tuples, sets or 1-D arrays of categories, whose vectors are pooled. Empty
         cells get zeros, missing ones the missing vector. ``"auto"`` goes by dtype, in objects by

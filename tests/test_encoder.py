@@ -764,6 +764,13 @@ Y = [1.5, 2.5, 3.5, 4.0]
         ({"numeric_features": ["x"]}, SHOPS, Y, ValueError, "'numeric_features' .* column 'x'"),
         ({"numeric_features": ["shop"]}, SHOPS, Y, ValueError, "'shop' must hold numbers.*'a'"),
         ({"numeric_features": ["shop", "size"]}, SHOPS, Y, ValueError, "must be categorical"),
+        (
+            {"numeric_features": "auto"},
+            SHOPS[["size"]],
+            Y,
+            ValueError,
+            "To numeric_features='auto' all columns are numbers",
+        ),
         ({"dropout": 1.5}, SHOPS, Y, ValueError, r"a float in \[0, 1\). Got 1.5 instead"),
         ({"activation": "swish"}, SHOPS, Y, ValueError, "'activation' .* one of {'relu'"),
         ({"hidden_layer_sizes": (8, 0)}, SHOPS, Y, ValueError, "'hidden_layer_sizes'"),
@@ -794,6 +801,15 @@ def test_bad_input_is_named(parameters, X, y, error, words):
     with pytest.raises(error, match=words):
         encoder.fit(X, y)
     assert not hasattr(encoder, "embeddings_")
+
+
+def test_numbers_are_found_by_their_dtype_if_asked_for():
+    named, found = (
+        EmbeddingEncoder(numeric_features=numbers, max_iter=1, random_state=0).fit(SHOPS, Y)
+        for numbers in (["size"], "auto")
+    )
+    assert found.get_feature_names_out().tolist() == ["shop_effect", "shop_0", "shop_1"]
+    np.testing.assert_array_equal(found.transform(SHOPS), named.transform(SHOPS))
 
 
 @pytest.mark.parametrize(
