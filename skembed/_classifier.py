@@ -57,8 +57,8 @@ class EmbeddingClassifier(LabelScore, EmbeddingPredictor):
         How they are pooled. Mean and sum count an element as often as it occurs. For ``"max"`` the
         vectors are learned as for the mean, and the largest value of each coordinate is taken.
     categories : "auto", list of lists or dict column -> list, default="auto"
-        The categories of each column. ``"auto"`` takes what was seen. Given values are all kept, in
-        sorted order, seen or not.
+        The categories of each column. ``"auto"`` takes what was seen. Given values are all known,
+        seen or not; rare ones may be infrequent.
     min_frequency : int, float or None, default=None
         Categories seen in fewer rows (a float: a smaller share of them) are infrequent: they share
         one vector.
@@ -82,7 +82,7 @@ class EmbeddingClassifier(LabelScore, EmbeddingPredictor):
         Factor of the learning rate of a column's table; 0 leaves its vectors at their first values.
     max_norm : float or None, default=None
         Largest Euclidean norm of the vector of a category. Frozen tables keep theirs.
-    class_weight : dict label -> weight, list of one per label, "balanced" or None, default=None
+    class_weight : dict class -> weight, list of one per label, "balanced" or None, default=None
         Factors of the sample weights. ``"balanced"`` gives all classes the same total weight, in
         `partial_fit` those of a batch.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)

@@ -40,8 +40,8 @@ class EmbeddingEncoder(StoredEmbeddings, StreamedModel):
     target_effect : bool, default=True
         Put the effect on the target (one per output or class) in front of the learned coordinates.
     categories : "auto", list of lists or dict column -> list, default="auto"
-        The categories of each column. ``"auto"`` takes what was seen. Given values are all kept, in
-        sorted order, seen or not.
+        The categories of each column. ``"auto"`` takes what was seen. Given values are all known,
+        seen or not; rare ones may be infrequent.
     min_frequency : int, float or None, default=None
         Categories seen in fewer rows (a float: a smaller share of them) are infrequent: they share
         one vector.

@@ -126,8 +126,8 @@ class InputEmbedding(RowsMixin, OutputMixin, TransformerMixin, DocumentedMixin, 
     others leaks into ranges and vocabularies. In a pipeline under cross-validation this is so.
 
     A list is a table if its rows are of equal length and ``vocabulary="per_column"``. Symbols in
-    lists with ``vocabulary="joint"``, lists of unequal length and anything with ``max_length`` are
-    sequences, whose length may change from call to call.
+    lists with ``vocabulary="joint"``, lists of unequal length, and with ``max_length`` all lists
+    and arrays are sequences, whose length may change from call to call. Frames never are.
 
     Examples
     --------

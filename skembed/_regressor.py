@@ -58,8 +58,8 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         How they are pooled. Mean and sum count an element as often as it occurs. For ``"max"`` the
         vectors are learned as for the mean, and the largest value of each coordinate is taken.
     categories : "auto", list of lists or dict column -> list, default="auto"
-        The categories of each column. ``"auto"`` takes what was seen. Given values are all kept, in
-        sorted order, seen or not.
+        The categories of each column. ``"auto"`` takes what was seen. Given values are all known,
+        seen or not; rare ones may be infrequent.
     min_frequency : int, float or None, default=None
         Categories seen in fewer rows (a float: a smaller share of them) are infrequent: they share
         one vector.
