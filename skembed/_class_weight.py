@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.class_weight import compute_sample_weight
 
 from ._targets import Target, read_target
 
@@ -26,8 +25,9 @@ def weigh_classes(
     weight = weight.copy()
     if isinstance(class_weight, str):
         own = _balanced(target, weight[weight > 0])
-    elif isinstance(class_weight, Mapping) and target.kind in ("binary", "multiclass"):
-        # Not by what scikit-learn offers, which asks that the rows have all the classes named.
+    elif target.kind == "multilabel-indicator":
+        own = _weights_of_labels(class_weight, target)
+    elif isinstance(class_weight, Mapping):
         of_classes = _weights_of_classes(class_weight, target.classes)
         if np.count_nonzero(of_classes) < 2:
             raise ValueError(
@@ -35,13 +35,11 @@ def weigh_classes(
                 f"{class_weight!r}."
             )
         own = of_classes[target.numbers()]
-    elif isinstance(class_weight, list) and target.kind != "multilabel-indicator":
+    else:
         raise ValueError(
             f"The 'class_weight' parameter is a list, one dict per label, but y is {target.kind}. "
             "Pass one dict, such as {label: weight}."
         )
-    else:
-        own = compute_sample_weight(class_weight, target.labels())
     weight[weight > 0] *= own
     return weight, target.classes
 
@@ -60,6 +58,22 @@ def _balanced(target: Target, weight: NDArray[np.float64]) -> NDArray[np.float64
     return factors
 
 
+def _weights_of_labels(class_weight: Any, target: Target) -> NDArray[np.float64]:
+    """The product over several labels of what rows weigh that have a label or do not."""
+    n_labels = target.n_outputs
+    if isinstance(class_weight, Mapping) or len(class_weight) != n_labels:
+        got = "one dict" if isinstance(class_weight, Mapping) else f"a list of {len(class_weight)}"
+        raise ValueError(
+            f"The 'class_weight' parameter must be a list of {n_labels} dicts, one per label of y, "
+            f"such as {{0: 1.0, 1: 2.0}}. Got {got}."
+        )
+    of_labels = [_weights_of_classes(own, np.arange(2)) for own in class_weight]
+    columns = target.values.T.astype(np.intp)
+    pairs = zip(of_labels, columns, strict=True)
+    return np.prod([weights[column] for weights, column in pairs], axis=0)
+
+
+# Not by what scikit-learn offers, which asks that the rows have all the classes named.
 def _weights_of_classes(
     class_weight: Mapping[Any, float], classes: NDArray[Any]
 ) -> NDArray[np.float64]:

@@ -228,6 +228,34 @@ def test_several_labels_have_a_dict_of_weights_each(rows):
     weight = np.where(y[:, 0] == 1, 5, 1) * np.where(y[:, 1] == 1, 2, 1)
     expected = EmbeddingClassifier(**QUICK).fit(X, y, weight.astype(float))
     np.testing.assert_allclose(model.predict_proba(X), expected.predict_proba(X), rtol=1e-9)
+    # What is left out weighs 1, and any sequence will do.
+    for same in ([{1: 5}, {1: 2}], tuple(weights), np.array(weights)):
+        other = clone(model).set_params(class_weight=same).fit(X, y)
+        np.testing.assert_array_equal(other.predict_proba(X), model.predict_proba(X))
+
+
+def test_batches_may_lack_a_label_that_has_a_weight(rows):
+    X, raw = rows
+    y = np.column_stack([raw > 0, raw < -2]).astype(int)
+    model = EmbeddingClassifier(**QUICK, class_weight=[{1: 5.0}, {1: 2.0}]).partial_fit(X, y)
+    lacks = y[:, 1] == 0
+    model.partial_fit(X[lacks], y[lacks])
+    assert model.predict_proba(X).shape == (450, 2)
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "words"),
+    [
+        ({0: 1, 1: 2}, r"list of 2 dicts, one per label of y, such as .*Got one dict\."),
+        ([{0: 1, 1: 2}], r"list of 2 dicts, one per label of y, such as .*Got a list of 1\."),
+        ([{5: 1}, {1: 2}], r"'class_weight' parameter names the labels \[5\].*are \[0, 1\]"),
+    ],
+)
+def test_bad_weights_of_several_labels_are_named(rows, class_weight, words):
+    X, raw = rows
+    y = np.column_stack([raw > 0, raw < -2]).astype(int)
+    with pytest.raises(ValueError, match=words):
+        EmbeddingClassifier(**QUICK, class_weight=class_weight).fit(X, y)
 
 
 def test_weights_of_classes_do_not_tell_the_class():
@@ -360,6 +388,7 @@ def test_partial_dependence_is_drawn(binary, rows):
         ("even", "The 'class_weight' parameter of EmbeddingClassifier must be None or one of"),
         (3, "'class_weight' parameter.*Got 3 instead"),
         ([{"no": 1}], "'class_weight' parameter is a list, one dict per label, but y is binary"),
+        (({"no": 1},), "'class_weight' parameter is a list, one dict per label, but y is binary"),
         ({"no": -1, "yes": 1}, r"'class_weight' parameter.*float in \[0, inf\)"),
         ({"no": np.nan, "yes": 1}, "'class_weight' parameter"),
         ({"no": "x", "yes": 1}, "'class_weight' parameter"),
