@@ -292,14 +292,16 @@ class EmbeddingRegressor(RegressorMixin, EmbeddingPredictor):
         return for_loss(target, self.loss, unit_for(self.loss, target, sample.weight))
 
     def _as_before(self, target: Target) -> Target:
-        # What a loss asks of the targets, it asks of those of all calls.
+        # What a loss asks of the targets, it asks of those of all calls. It is that of the first:
+        # the parameter may have changed since, and the networks keep theirs.
         target = replace(target, limits=self._widened(target.limits))
-        return for_loss(target, self.loss, (self._target_center, self._target_scale))
+        return for_loss(target, self._target_loss, (self._target_center, self._target_scale))
 
     def _store(self, read: TrainingInput) -> None:
         super()._store(read)
         target = read.sample.target
         self._target_center, self._target_scale = target.center, target.scale
+        self._target_loss = target.loss
         self._target_range = target.limits
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> EmbeddingRegressor:

@@ -292,3 +292,16 @@ def test_a_column_named_like_an_output_keeps_its_place():
     assert frame.columns.tolist() == ["effect", "effect_"]
     assert frame["effect"].tolist()[1:3] == ["p", "q"]
     assert frame["effect_"].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("other", [{"loss": "poisson"}, {"quantile": 0.9}])
+def test_a_loss_that_is_set_later_counts_from_the_next_fit(other):
+    """It clipped the standardised targets at 0, and so moved the predictions of a mean upwards."""
+    X, y = make_rows(300, seed=0)
+    loss = "quantile" if "quantile" in other else "squared_error"
+    model = EmbeddingRegressor(**QUICK, linear_part=False, loss=loss)
+    first = model.partial_fit(X, y - y.min())
+    same, changed = (
+        copy_of(first).set_params(**late).partial_fit(X, y - y.min()) for late in ({}, other)
+    )
+    np.testing.assert_array_equal(changed.predict(X), same.predict(X))
