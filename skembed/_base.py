@@ -45,6 +45,9 @@ from .nn._bags import Bags
 from .nn._record import Record
 from .nn._training import History
 
+# Parameters that rows are read by, also those of a fitted estimator.
+_OF_READING = ("handle_unknown", "handle_missing", "pooling", "dtype")
+
 
 class Units(Record):
     """What scaled the numeric columns and the target of the first rows."""
@@ -340,8 +343,14 @@ class EmbeddingModel(
         check_is_fitted(self)
         return self._gather(X)
 
+    def _check_reading(self) -> None:
+        """Check the parameters that count at once: they may have been set since the fit."""
+        rules = {name: self._rules[name] for name in _OF_READING if name in self._rules}
+        check_parameters(self, rules)
+
     def _gather(self, X: Any) -> NDArray[np.floating]:
         """`transform` without its wrapper, which may make a frame of the result."""
+        self._check_reading()
         frame = read_input(self, X, reset=False)
         codes, bags = encode_input(self, frame, self._columns, self._vocabularies)
         output = np.empty((frame.n_rows, self._starts()[-1]), dtype=self.dtype)

@@ -279,6 +279,7 @@ class EmbeddingPredictor(EmbeddingModel):
     def _raw_prediction(self, X: Any) -> NDArray[np.float64]:
         """Raw predictions ``(n, n_outputs)``."""
         check_is_fitted(self)
+        self._check_reading()
         frame = read_input(self, X, reset=False)
         codes, bags = encode_input(self, frame, self._columns, self._vocabularies)
         numbers = numeric_matrix(frame, self._columns)

@@ -266,3 +266,23 @@ def test_encoder_and_predictors_say_the_same_of_the_same():
 def test_every_default_keeps_its_rule(cls):
     p.check_parameters(cls(), cls._rules)
     assert set(cls._rules) <= set(inspect.signature(cls).parameters)
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "value"),
+    [
+        (EmbeddingEncoder, "dtype", int),
+        (EmbeddingEncoder, "handle_unknown", "eror"),
+        (EmbeddingEncoder, "handle_missing", "eror"),
+        (EmbeddingEncoder, "pooling", "min"),
+        (EmbeddingRegressor, "handle_unknown", "eror"),
+    ],
+)
+def test_what_counts_on_a_fitted_estimator_is_checked_there(cls, name, value):
+    """Integers cut vectors off, and a misspelt rule let everything through."""
+    X, y = pd.DataFrame({"city": list("abc") * 5}), np.arange(15.0)
+    estimator = cls(max_iter=1, **{} if cls is EmbeddingEncoder else {"n_estimators": 1}).fit(X, y)
+    estimator.set_params(**{name: value})
+    for read in (estimator.transform, getattr(estimator, "predict", estimator.transform)):
+        with pytest.raises(ValueError, match=f"The '{name}' parameter of {cls.__name__} must be"):
+            read(X)
