@@ -48,18 +48,19 @@ def learn_vocabularies(
                 max_categories=max_categories,
             )
         if table in given:
-            _reject_unknown(learned[table], column, name)
+            _reject_unknown(
+                learned[table],
+                column,
+                f"{name!r} during fit. Add them to the 'categories' parameter or drop their rows.",
+            )
         vocabularies.append(learned[table])
     return vocabularies
 
 
-def _reject_unknown(vocabulary: ColumnVocabulary, column: Column, name: Any) -> None:
+def _reject_unknown(vocabulary: ColumnVocabulary, column: Column, where: str) -> None:
     """Raise for a value that is not among the given categories."""
     if len(unseen := vocabulary.unknown_values(column.elements)):
-        raise ValueError(
-            f"Found unknown categories {list(unseen[:5])!r} in column {name!r} during fit. Add "
-            "them to the 'categories' parameter or drop their rows."
-        )
+        raise ValueError(f"Found unknown categories {list(unseen[:5])!r} in column {where}")
 
 
 def extend_vocabularies(
@@ -78,7 +79,14 @@ def extend_vocabularies(
     extended: dict[int, ColumnVocabulary] = {}
     for j, table in enumerate(tables):
         if table in given:
-            _reject_unknown(vocabularies[j], coded[j], columns.categorical_names[j])
+            # What is added to the parameter now is not known to the vocabulary.
+            _reject_unknown(
+                vocabularies[j],
+                coded[j],
+                f"{columns.categorical_names[j]!r}, which keeps those of the first call while "
+                "'categories' names some. Drop their rows, or begin anew with a clone that names "
+                "them.",
+            )
         if table not in extended:
             sharing = [k for k, other in enumerate(tables) if other == table]
             extended[table] = add_counts(

@@ -246,6 +246,10 @@ def test_declared_categories_are_kept_and_no_other_may_come(rows):
         encoder.partial_fit(X.assign(city="new"), y)
     # Nothing tells this one from the unknown value.
     np.testing.assert_array_equal(encoder.embeddings_[0][-2], encoder.embeddings_[0][0])
+    # To add it to the parameter now is of no use, so that the error must not ask for it.
+    encoder.set_params(categories={"city": [*LETTERS, "zoo", "new"]})
+    with pytest.raises(ValueError, match="keeps those of the first call"):
+        encoder.partial_fit(X.assign(city="new"), y)
 
 
 def test_growing_categories_take_their_place_and_the_others_stay(rows):
