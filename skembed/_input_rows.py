@@ -159,7 +159,7 @@ class RowsMixin:
         check_is_fitted(self)
         if self._target is None:
             return to_tidy_array(y)
-        return encode_target(y, self._target, native_dtype(self.dtype))
+        return encode_target(y, self._target, self._target_dtype)
 
     def inverse_transform_target(self, y: Any) -> Array:
         """Return the labels of one-hot vectors or of scores.
@@ -187,6 +187,8 @@ class RowsMixin:
     def _keep_target(self, target: Target | None) -> None:
         """Store what ``fit`` learned for the methods above, and start the orders of the batches."""
         self._target = target
+        # That of `transform`, which keeps the one of the fit.
+        self._target_dtype = native_dtype(self.dtype)
         if target is not None:
             self.classes_ = target.classes
         elif hasattr(self, "classes_"):

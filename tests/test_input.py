@@ -1015,3 +1015,13 @@ def test_sparse_matrices_of_every_format_are_split(container):
 def test_an_inverse_of_what_are_no_numbers(embedding, X, scores, message):
     with pytest.raises(ValueError, match=message):
         embedding.fit(X).inverse_transform(scores)
+
+
+def test_a_dtype_that_is_set_later_counts_from_the_next_fit():
+    embedding = InputEmbedding(encode_target=True).fit([["a"], ["b"]], ["no", "yes"])
+    embedding.set_params(dtype=np.float64)
+    assert embedding.transform([["a"]]).dtype == np.float32
+    assert embedding.transform_target(["no"]).dtype == np.float32
+    embedding.fit([["a"], ["b"]], ["no", "yes"])
+    assert embedding.transform([["a"]]).dtype == np.float64
+    assert embedding.transform_target(["no"]).dtype == np.float64
