@@ -70,12 +70,6 @@ class Target(Record):
             return (self.values[:, None] == np.arange(self.n_outputs)).astype(np.float64)
         return self.values.astype(np.float64)
 
-    def labels(self) -> NDArray[Any]:
-        """The class of each row, or its indicators of several labels."""
-        if self.kind == "multilabel-indicator":
-            return self.values.astype(np.int64)
-        return self.classes[self.numbers()]
-
     def numbers(self) -> NDArray[np.integer]:
         """The position of each row's class in ``classes``."""
         return self.values if self.values.ndim == 1 else self.values[:, 0].astype(np.int64)
