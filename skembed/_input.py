@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _params
 from ._adopt import all_or_nothing
-from ._column_names import check_column_names
+from ._column_names import check_column_names, input_names
 from ._doc_link import DocumentedMixin
 from ._frames import Frame, is_frame, read
 from ._input_arrays import (
@@ -31,7 +31,6 @@ from ._input_settings import RULES, read_settings
 from ._input_table import (
     Table,
     apply_table,
-    input_names,
     inverse_table,
     learn_table,
     output_names,
@@ -293,7 +292,8 @@ class InputEmbedding(RowsMixin, OutputMixin, TransformerMixin, DocumentedMixin, 
                 "Only two-dimensional output has feature names, but that of transform has shape "
                 f"{self.output_shape_}. Flatten it first, as in transform(X).reshape(len(X), -1)."
             )
-        names = input_names(self, input_features)
+        unnamed = [f"x{j}" for j in range(self.n_features_in_)]
+        names = input_names(self, input_features, unnamed)
         if isinstance(self._plan, Table):
             names = output_names(self._plan, names)
         return np.array(names, dtype=object)

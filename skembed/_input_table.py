@@ -263,23 +263,6 @@ def _find_cells(X: Array, table: Table) -> list[Array]:
     return columns
 
 
-def input_names(estimator: Any, given: Any) -> list[str]:
-    """Names of the columns: those of fit, or those given, which must agree with them."""
-    seen = getattr(estimator, "feature_names_in_", None)
-    if given is None:
-        n = estimator.n_features_in_
-        return [f"x{j}" for j in range(n)] if seen is None else list(seen)
-    names = list(given)
-    if seen is not None and names != list(seen):
-        raise ValueError(f"input_features is not equal to feature_names_in_. Got {names}.")
-    if len(names) != estimator.n_features_in_:
-        raise ValueError(
-            "input_features should have length equal to number of features "
-            f"({estimator.n_features_in_}), got {len(names)}."
-        )
-    return names
-
-
 def output_names(table: Table, names: Sequence[str]) -> list[str]:
     """``city`` for a number, ``city_Paris`` for a one-hot cell; repeated names get a number."""
     wanted: list[str] = []

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from ._coded import has_hash
-from ._column_names import make_distinct
+from ._column_names import input_names, make_distinct
 from ._frames import as_objects, is_frame, read
 from ._params import integer
 from ._sample import find_column
@@ -119,30 +119,11 @@ class LearnedVectors:
             If the names are others, or not as many as there are columns.
         """
         check_is_fitted(self)
-        inputs = self._input_names(input_features)
+        inputs = input_names(self, input_features, self._columns.names)
         names = []
         for j, dim in zip(self._columns.categorical, self.embedding_dims_, strict=True):
             names += [f"{inputs[j]}_{suffix}" for suffix in self._coordinate_names(dim)]
         return np.asarray(make_distinct(names), dtype=object)
-
-    def _input_names(self, input_features: Any) -> list[Any]:
-        known = getattr(self, "feature_names_in_", None)
-        if input_features is None:
-            return list(self._columns.names)
-        if not hasattr(input_features, "__iter__"):
-            raise ValueError(f"input_features must be a list of names. Got {input_features!r}.")
-        given = list(input_features)
-        if known is not None and given != list(known):
-            raise ValueError(
-                f"input_features is not equal to feature_names_in_. Expected {list(known)}, "
-                f"got {given}."
-            )
-        if len(given) != self.n_features_in_:
-            raise ValueError(
-                f"input_features should have length equal to number of features "
-                f"({self.n_features_in_}), got {len(given)}."
-            )
-        return given
 
     def _coordinate_names(self, dim: int) -> list[str]:
         effects = self._effect_names() if self._has_effects() else []

@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from skembed import InputEmbedding, RelativeSplit
+from skembed import EmbeddingEncoder, InputEmbedding, RelativeSplit
 from skembed._frames import encode_values
 from skembed._input_read import read_scores
 
@@ -336,6 +336,14 @@ def test_names_never_repeat():
     assert names[0] == "a_b_c"
     with pytest.raises(ValueError, match="input_features is not equal to feature_names_in_"):
         embedding.get_feature_names_out(["u", "v", "w"])
+
+
+@pytest.mark.parametrize("names", [3, "ab"])
+@pytest.mark.parametrize("make", [InputEmbedding, EmbeddingEncoder])
+def test_names_of_the_input_must_be_a_list(make, names):
+    estimator = make().fit([["a", "b"], ["c", "d"]] * 5, [1.5, 2.0] * 5)
+    with pytest.raises(ValueError, match=f"input_features must be a list of names. Got {names!r}"):
+        estimator.get_feature_names_out(names)
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
