@@ -19,7 +19,7 @@ from ._learning import make_architecture
 from ._numeric import NumericScaler
 from ._params import check_parameters
 from ._recipe import make_recipe, share_tables
-from ._sample import Columns, Sample, encode_columns, make_rng, read_input
+from ._sample import Columns, Sample, encode_columns, make_rng, no_weight, read_input
 from ._survey import (
     RawRows,
     Survey,
@@ -31,6 +31,7 @@ from ._survey import (
     vocabularies_of,
     with_moments,
 )
+from ._target_values import no_target
 from ._targets import Target, for_loss, unit_for
 from ._training_input import TrainingInput
 from ._vocabulary import ColumnVocabulary
@@ -127,7 +128,7 @@ def read_parts(estimator: Any, given: Parts, block_rows: int, loss: str | None =
     stride = max(1, sum(n_rows for n_rows, *_ in lengths) // _SAMPLED_ROWS)
     known = raw.total(survey, tables, stride)
     if not known.n_rows:
-        raise ValueError("sample_weight must not be all zero: no row is left to learn from.")
+        raise no_weight()
     vocabularies = vocabularies_of(known, estimator, columns, tables)
     target = _target_of_all(raw, known, estimator.task, loss)
     recipe = make_recipe(estimator, columns, vocabularies, tables)
@@ -189,10 +190,7 @@ def _check_lengths(lengths: list[tuple[int, int | None, int | None]], task: str)
     if not any(n_rows for n_rows, *_ in lengths):
         raise ValueError(f"X has no rows: its partitions, {len(lengths)}, are all empty.")
     if task != "none" and lengths[0][1] is None:
-        raise ValueError(
-            f"requires y to be passed, but the target y is None: task={task!r} learns from a "
-            "target. Pass y."
-        )
+        raise no_target(task)
     for k, (n_rows, n_targets, n_weights) in enumerate(lengths):
         for name, n in (("y", n_targets), ("sample_weight", n_weights)):
             if n is not None and n != n_rows:

@@ -220,11 +220,16 @@ def read_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     return weight
 
 
+def no_weight() -> ValueError:
+    """The error of rows that all have the weight 0."""
+    return ValueError("sample_weight must not be all zero: no row is left to learn from.")
+
+
 def _check_sum(weight: NDArray[np.float64]) -> None:
     with np.errstate(over="ignore"):
         total = weight.sum()
     if not total:
-        raise ValueError("sample_weight must not be all zero: no row is left to learn from.")
+        raise no_weight()
     if not _LEAST_SUM <= total <= _LARGEST_SUM:
         raise ValueError(
             f"sample_weight must have a sum in [{_LEAST_SUM:g}, {_LARGEST_SUM:g}]. Got {total:g}: "

@@ -18,9 +18,9 @@ from ._frames import encode_values, has_categories
 from ._lookup import Lookup
 from ._sample import Columns, numeric_matrix, read_input, read_weight
 from ._stack_values import stack_values
-from ._target_values import target_rows
+from ._target_values import target_rows, unsortable
 from ._targets import Target, for_loss, in_unit_of, read_target
-from ._vocabularies import given_categories
+from ._vocabularies import given_categories, not_given
 from ._vocabulary import ColumnVocabulary, vocabulary_of_counts
 from .nn._record import Record
 
@@ -106,10 +106,7 @@ class Labels(Record):
         try:
             values, inverse = np.unique(y, axis=0 if y.ndim > 1 else None, return_inverse=True)
         except TypeError as error:
-            names = sorted({type(label).__name__ for label in y.ravel()})
-            raise TypeError(
-                f"y must hold labels of one type that can be sorted, such as strings. Got {names}."
-            ) from error
+            raise unsortable(y) from error
         summed = np.bincount(inverse.ravel(), weight, len(values))
         truncated |= len(values) > _MOST_LABELS
         return cls(values[:_MOST_LABELS], summed[:_MOST_LABELS], truncated)
@@ -224,11 +221,7 @@ def vocabularies_of(
         if declared is not None:
             unseen = values[Lookup(declared)(values) < 0]
             if len(unseen):
-                raise ValueError(
-                    f"Found unknown categories {list(unseen[:5])!r} in column "
-                    f"{columns.categorical_names[sharing[0]]!r} during fit. Add them to the "
-                    "'categories' parameter or drop their rows."
-                )
+                raise not_given(unseen, columns.categorical_names[sharing[0]])
             values, counts = declared, np.append(counts, 0)[Lookup(values)(declared)]
         n_cells = known.n_rows * len(sharing)
         learned.append(

@@ -13,6 +13,22 @@ from sklearn.utils import column_or_1d
 from ._frames import find_missing, read_masked, to_array
 
 
+def no_target(task: str) -> ValueError:
+    """The error of a fit that needs a target and has none."""
+    return ValueError(
+        f"requires y to be passed, but the target y is None: task={task!r} learns from a "
+        "target. Pass y."
+    )
+
+
+def unsortable(labels: NDArray[Any]) -> TypeError:
+    """The error of labels that cannot be put in an order."""
+    names = sorted({type(label).__name__ for label in labels.ravel()})
+    return TypeError(
+        f"y must hold labels of one type that can be sorted, such as strings. Got {names}."
+    )
+
+
 def used_rows(weight: NDArray[np.float64]) -> NDArray[np.intp] | slice:
     """The rows of positive weight; a slice, which copies nothing, if all are."""
     return slice(None) if weight.all() else np.flatnonzero(weight)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import type_of_target
 
 from ._frames import find_missing, has_categories, is_array
-from ._target_values import reject_not_finite, target_rows, used_rows
+from ._target_values import no_target, reject_not_finite, target_rows, unsortable, used_rows
 from .nn._losses import weighted_quantiles
 from .nn._record import Record
 
@@ -86,10 +86,7 @@ def read_target(
     if task == "none":
         return _no_target(int(np.count_nonzero(weight)))
     if y is None:
-        raise ValueError(
-            f"requires y to be passed, but the target y is None: task={task!r} learns from a "
-            "target. Pass y."
-        )
+        raise no_target(task)
     rows = used_rows(weight)
     array, weight = target_rows(y, weight), weight[rows]
     named = has_categories(y) or classes is not None
@@ -230,10 +227,7 @@ def _classification(array: NDArray[Any], all_classes: NDArray[Any] | None) -> Ta
     try:
         classes, numbers = np.unique(array, return_inverse=True)
     except TypeError as error:
-        names = sorted({type(label).__name__ for label in array})
-        raise TypeError(
-            f"y must hold labels of one type that can be sorted, such as strings. Got {names}."
-        ) from error
+        raise unsortable(array) from error
     if all_classes is not None:
         classes, numbers = _among(classes[numbers], read_classes(all_classes))
     if len(classes) < 2:

@@ -47,20 +47,22 @@ def learn_vocabularies(
                 min_frequency=min_frequency,
                 max_categories=max_categories,
             )
-        if table in given:
-            _reject_unknown(
-                learned[table],
-                column,
-                f"{name!r} during fit. Add them to the 'categories' parameter or drop their rows.",
-            )
+        if table in given and len(unseen := learned[table].unknown_values(column.elements)):
+            raise not_given(unseen, name)
         vocabularies.append(learned[table])
     return vocabularies
 
 
-def _reject_unknown(vocabulary: ColumnVocabulary, column: Column, where: str) -> None:
-    """Raise for a value that is not among the given categories."""
-    if len(unseen := vocabulary.unknown_values(column.elements)):
-        raise ValueError(f"Found unknown categories {list(unseen[:5])!r} in column {where}")
+def not_given(unseen: NDArray[Any], name: Any, first_call: bool = True) -> ValueError:
+    """The error of values that are not among the given categories of a column."""
+    advice = (
+        " during fit. Add them to the 'categories' parameter or drop their rows."
+        if first_call
+        # What is added to the parameter now is not known to the vocabulary.
+        else ", which keeps those of the first call while 'categories' names some. Drop their "
+        "rows, or begin anew with a clone that names them."
+    )
+    return ValueError(f"Found unknown categories {list(unseen[:5])!r} in column {name!r}{advice}")
 
 
 def extend_vocabularies(
@@ -78,15 +80,8 @@ def extend_vocabularies(
     given = given_categories(categories, columns, tables)
     extended: dict[int, ColumnVocabulary] = {}
     for j, table in enumerate(tables):
-        if table in given:
-            # What is added to the parameter now is not known to the vocabulary.
-            _reject_unknown(
-                vocabularies[j],
-                coded[j],
-                f"{columns.categorical_names[j]!r}, which keeps those of the first call while "
-                "'categories' names some. Drop their rows, or begin anew with a clone that names "
-                "them.",
-            )
+        if table in given and len(unseen := vocabularies[j].unknown_values(coded[j].elements)):
+            raise not_given(unseen, columns.categorical_names[j], first_call=False)
         if table not in extended:
             sharing = [k for k, other in enumerate(tables) if other == table]
             extended[table] = add_counts(
