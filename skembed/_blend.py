@@ -18,8 +18,9 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ._crossfit import deal_folds
 from ._features import Draws
-from ._learning import FittedNetwork, Recipe, Start, grow_network, of_tables, to_data, train_network
+from ._learning import FittedNetwork, Start, grow_network, of_tables, to_data, train_network
 from ._progress import Unwatched, Watch
+from ._recipe import Recipe
 from ._sample import Sample
 from ._table_rules import rates_alone
 from ._threads import single_blas_thread
@@ -218,8 +219,7 @@ def continue_blend(
     architecture = blend.members[0].architecture
     network = Network(architecture, blend.loss, recipe.alpha)
     data = to_data(sample, architecture, weight)
-    multipliers = [recipe.multipliers[j] for j in recipe.first_columns]
-    rules = rates_alone(architecture, multipliers, unknown_rests)
+    rules = rates_alone(architecture, recipe, unknown_rests)
     memories: list[Memory] = deepcopy(blend.memories) or [{} for _ in blend.members]
     members, histories = [], []
     rngs = rng.spawn(len(blend.members))

@@ -15,7 +15,8 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ._callbacks import Task
 from ._frames import n_rows_of
-from ._learning import Recipe, Trained, learn_tables
+from ._learning import Trained, learn_tables
+from ._recipe import Recipe
 from ._sample import Sample, read_input
 from ._sequences import pooled_vectors
 from ._tables import count_rows, limit_norm, mean_over_rows

@@ -29,7 +29,6 @@ from ._initial import place_priors
 from ._learning import (
     FittedNetwork,
     finish_tables,
-    frozen_tables,
     unit_of,
     vector_pseudo_counts,
 )
@@ -117,7 +116,6 @@ def _train(
     rounds = Rounds(
         replace(recipe, priors=priors),
         read.loss,
-        [recipe.multipliers[j] for j in recipe.first_columns],
         None if least == largest else total / read.survey.n_rows,
         int(rng.integers(2**32)),
         n_epochs,
@@ -145,7 +143,7 @@ def _learn_tables(read: Reading, parameters: Parameters, effects: Effects | None
         read.weights,
         vector_pseudo_counts(pseudo_counts, recipe),
         recipe.priors,
-        frozen_tables(recipe),
+        recipe.frozen_tables,
     )
     given = table_views(architecture, parameters)
     unit = unit_of(read.input.sample, Network(architecture, read.loss))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ._effects import joint_effects
 from ._initial import place_priors
+from ._recipe import Recipe
 from ._sample import Sample
 from ._table_rules import table_rules, unknown_replacement
 from ._tables import limit_norm, without_rounding
@@ -28,7 +29,7 @@ from .nn._losses import make_loss
 from .nn._network import Data, Network
 from .nn._record import Record
 from .nn._relearn import Basis, find_bases, relearn
-from .nn._training import History, Rows, TrainingSettings, train
+from .nn._training import History, Rows, train
 
 Array = NDArray[np.floating]
 Start = Callable[[Architecture, Parameters], None]
@@ -37,55 +38,6 @@ OnEpoch = Callable[["FittedNetwork", int, float, float | None], bool]
 
 # Bounds of the estimated rows at the mean that each learned vector is given beside its own.
 _VECTOR_PSEUDO_COUNT_RANGE = (5.0, 500.0)
-
-
-class Recipe(Record):
-    """Everything that says how to learn, as plain values.
-
-    Attributes
-    ----------
-    tables : tuple of int
-        The table of each column; columns that share one have the same number.
-    embedding_dims : tuple of int
-        Learned coordinates of each column.
-    priors : tuple of (ndarray of shape (n_codes, width) or None)
-        First vectors of each table's codes, NaN where none were given.
-    target_effect : bool
-        Whether effects come first.
-    shrinkage : float or None
-        Pseudo-counts; None estimates them.
-    multipliers, decay : tuple of float, float
-        Factors of the learning rate of each column's table, and of the decay of vectors.
-    max_norm : float or None
-        Largest norm of a learned vector.
-    hidden_layer_sizes, activation, dropout, alpha, settings
-        The network, and how it is trained.
-    validation_fraction : float or None
-        Share of the rows held out for early stopping.
-    quantile : float
-        What the quantile loss predicts.
-    """
-
-    tables: tuple[int, ...]
-    embedding_dims: tuple[int, ...]
-    priors: tuple[NDArray[np.float64] | None, ...]
-    target_effect: bool
-    shrinkage: float | None
-    multipliers: tuple[float, ...]
-    max_norm: float | None
-    hidden_layer_sizes: tuple[int, ...]
-    activation: str
-    dropout: float
-    alpha: float
-    settings: TrainingSettings
-    validation_fraction: float | None
-    quantile: float = 0.5
-    decay: float = 1.0
-
-    @property
-    def first_columns(self) -> list[int]:
-        """The first column of each table, which speaks for all columns that share it."""
-        return [self.tables.index(table) for table in range(max(self.tables, default=-1) + 1)]
 
 
 class FittedNetwork(Record):
@@ -185,12 +137,13 @@ def train_network(
     mean_one = None if equal else (sample.weight / sample.weight.mean()).astype(np.float32)
     data = to_data(sample, architecture, mean_one)
     kept: Rows = slice(None)
+    training, validation = data, None
     if recipe.validation_fraction is not None:
         kept, held_out = _hold_out(len(data), recipe.validation_fraction, rng)
+        training, validation = data.take(kept), data.take(held_out)
     counts = count_codes(architecture, sample.codes, sample.bags, sample.weight)
     replace_some = unknown_replacement(architecture, counts)
     epochs = count_up()
-    training = data if recipe.validation_fraction is None else data.take(kept)
     without_inputs = replace(training, numeric=training.numeric[:, :0])
 
     def draw(rows: Rows, rng: np.random.Generator) -> Data:
@@ -207,15 +160,8 @@ def train_network(
         training,
         recipe.settings,
         rng,
-        rules=table_rules(
-            architecture,
-            counts,
-            [recipe.multipliers[j] for j in recipe.first_columns],
-            recipe.priors,
-            recipe.settings.batch_size,
-            recipe.decay,
-        ),
-        validation=None if recipe.validation_fraction is None else data.take(held_out),
+        rules=table_rules(architecture, counts, recipe),
+        validation=validation,
         draw=draw,
         on_epoch=partial(on_epoch, FittedNetwork(architecture, parameters)),
     )
@@ -262,7 +208,7 @@ def find_space(
             vector_pseudo_counts(pseudo_counts, recipe),
             recipe.priors,
             sample.bags,
-            frozen_tables(recipe),
+            recipe.frozen_tables,
         ),
         pseudo_counts=pseudo_counts,
         unit=unit_of(sample, network),
@@ -289,7 +235,7 @@ def learn_tables(
             to_data(sample, architecture, sample.weight),
             sample.codes,
             vector_pseudo_counts(trained.pseudo_counts, recipe),
-            frozen_tables(recipe),
+            recipe.frozen_tables,
             sample.bags,
         )
     given = table_views(architecture, trained.parameters)
@@ -305,14 +251,9 @@ def learn_tables(
     return [table.astype(np.float32) for table in tables]
 
 
-def frozen_tables(recipe: Recipe) -> list[bool]:
-    """Which tables keep their first vectors."""
-    return [recipe.multipliers[j] == 0 for j in recipe.first_columns]
-
-
 def _of_frozen(recipe: Recipe) -> list[Array | None]:
     """The first vectors of frozen tables alone."""
-    pairs = zip(recipe.priors, frozen_tables(recipe), strict=True)
+    pairs = zip(recipe.priors, recipe.frozen_tables, strict=True)
     return [prior if rests else None for prior, rests in pairs]
 
 
@@ -327,7 +268,7 @@ def finish_tables(
     vectors; frozen tables as ``given``, which are those of the network.
     """
     learned = []
-    for t, (table, rests) in enumerate(zip(coordinates, frozen_tables(recipe), strict=True)):
+    for t, (table, rests) in enumerate(zip(coordinates, recipe.frozen_tables, strict=True)):
         if rests:
             learned.append(given[t])
         elif recipe.priors[t] is not None:
@@ -355,13 +296,13 @@ def vector_pseudo_counts(effects: NDArray[np.float64], recipe: Recipe) -> list[f
     learns slower than others is held back by so many more rows.
     """
     counts = []
-    for table, j in enumerate(recipe.first_columns):
+    for table, multiplier in enumerate(recipe.table_multipliers):
         sharing = np.asarray(recipe.tables) == table
         # Geometric mean over columns and outputs: pseudo-counts range over many decades.
         mean = float(np.exp(np.log(np.maximum(effects[sharing], 1e-6)).mean()))
         if recipe.shrinkage is None:
             mean = float(np.clip(mean, *_VECTOR_PSEUDO_COUNT_RANGE))
-        counts.append(mean / (recipe.multipliers[j] or 1.0))
+        counts.append(mean / (multiplier or 1.0))
     return counts
 
 

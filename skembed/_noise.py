@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from ._crosses import residual
-from ._learning import Recipe
+from ._recipe import Recipe
 from ._sample import Sample
 from ._targets import ROBUST_LOSSES, standardised
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ._adopt import adopt
 from ._base import EmbeddingModel
-from ._learning import Recipe
-from ._recipe import make_recipe, share_tables
+from ._recipe import Recipe, make_recipe, share_tables
 from ._resting import Resting
 from ._sample import Columns, Sample, make_rng, read_input, read_weight
 from ._streaming import Stream, start_stream

@@ -20,11 +20,11 @@ from ._effects_frame import effect_frames
 from ._feature_search import FeatureSettings, make_features
 from ._features import Draws, Features
 from ._first_pass import FirstPass
-from ._learning import FittedNetwork, Recipe
+from ._learning import FittedNetwork
 from ._noise import held_back, share_of_noise
 from ._params import check_parameters
 from ._progress import Watch, mean_curve
-from ._recipe import make_recipe, share_tables
+from ._recipe import Recipe, make_recipe, share_tables
 from ._sample import Sample, make_rng, numeric_matrix, read_input, read_weight
 from ._tables import limit_norm
 from ._targets import Target

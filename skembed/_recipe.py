@@ -1,4 +1,4 @@
-"""From constructor parameters to a recipe of plain values."""
+"""The recipe of a fit: everything that says how to learn, made of constructor parameters."""
 
 from __future__ import annotations
 
@@ -6,18 +6,78 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._initial import read_initial_embeddings
-from ._learning import Recipe
 from ._params import integer, real
 from ._sample import Columns, find_categorical, per_column
 from ._vocabulary import ColumnVocabulary
+from .nn._record import Record
 from .nn._training import TrainingSettings
 
 # Without a target nothing tells which differences will matter: more are kept.
 _AUTO_DIM_WITHOUT_TARGET = 16
 # Of predictors, where the target is noisy.
 _MOST_DROPOUT = 0.15
+
+
+class Recipe(Record):
+    """Everything that says how to learn, as plain values.
+
+    Attributes
+    ----------
+    tables : tuple of int
+        The table of each column; columns that share one have the same number.
+    embedding_dims : tuple of int
+        Learned coordinates of each column.
+    priors : tuple of (ndarray of shape (n_codes, width) or None)
+        First vectors of each table's codes, NaN where none were given.
+    target_effect : bool
+        Whether effects come first.
+    shrinkage : float or None
+        Pseudo-counts; None estimates them.
+    multipliers, decay : tuple of float, float
+        Factors of the learning rate of each column's table, and of the decay of vectors.
+    max_norm : float or None
+        Largest norm of a learned vector.
+    hidden_layer_sizes, activation, dropout, alpha, settings
+        The network, and how it is trained.
+    validation_fraction : float or None
+        Share of the rows held out for early stopping.
+    quantile : float
+        What the quantile loss predicts.
+    """
+
+    tables: tuple[int, ...]
+    embedding_dims: tuple[int, ...]
+    priors: tuple[NDArray[np.float64] | None, ...]
+    target_effect: bool
+    shrinkage: float | None
+    multipliers: tuple[float, ...]
+    max_norm: float | None
+    hidden_layer_sizes: tuple[int, ...]
+    activation: str
+    dropout: float
+    alpha: float
+    settings: TrainingSettings
+    validation_fraction: float | None
+    quantile: float = 0.5
+    decay: float = 1.0
+
+    @property
+    def first_columns(self) -> list[int]:
+        """The first column of each table, which speaks for all columns that share it."""
+        return [self.tables.index(table) for table in range(max(self.tables, default=-1) + 1)]
+
+    @property
+    def table_multipliers(self) -> list[float]:
+        """Factor of the learning rate of each table."""
+        return [self.multipliers[j] for j in self.first_columns]
+
+    @property
+    def frozen_tables(self) -> list[bool]:
+        """Which tables keep their first vectors."""
+        return [multiplier == 0 for multiplier in self.table_multipliers]
 
 
 def make_recipe(

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._effect_sums import EffectSums, no_sums
-from ._learning import Recipe, Trained
+from ._learning import Trained
+from ._recipe import Recipe
 from ._sample import Sample
 from ._streaming import REMEMBERED_ROWS, Stream
 from .nn._architecture import Architecture, table_views
@@ -116,8 +117,8 @@ def rest(sample: Sample, trained: Trained, tables: Sequence[Array], recipe: Reci
     """What to keep of a fit; ``tables`` are those of its columns, effects first."""
     network, architecture = trained.network, trained.network.architecture
     as_given = [
-        recipe.priors[t] is not None or not recipe.multipliers[j]
-        for t, j in enumerate(recipe.first_columns)
+        prior is not None or rests
+        for prior, rests in zip(recipe.priors, recipe.frozen_tables, strict=True)
     ]
     dense = trained.parameters["dense"].copy()
     slices = architecture.input_slices()

@@ -18,7 +18,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ._learning import Recipe
+from ._recipe import Recipe
 from ._table_rules import table_rules, unknown_replacement
 from ._threads import single_blas_thread
 from ._vocabulary import UNKNOWN
@@ -38,10 +38,9 @@ class Rounds(Record):
     Attributes
     ----------
     recipe : Recipe
+        Of its priors, only which tables have one is asked.
     loss : Loss
         With the baseline of all rows.
-    multipliers : list of float
-        Of each table.
     mean_weight : float or None
         Of all rows; None if all weigh the same.
     seed : int
@@ -51,7 +50,6 @@ class Rounds(Record):
 
     recipe: Recipe
     loss: Loss
-    multipliers: list[float]
     mean_weight: float | None
     seed: int
     n_epochs: int = 1
@@ -110,7 +108,6 @@ def train_part(
     else:
         data = replace(data, weight=None)
     replace_some = unknown_replacement(architecture, counts)
-    priors = [prior if prior is None else prior[:1] for prior in recipe.priors]
     with single_blas_thread():
         parameters, history = train(
             network,
@@ -118,14 +115,7 @@ def train_part(
             data,
             settings.of_round(number, rounds.n_epochs),
             rng,
-            rules=table_rules(
-                architecture,
-                counts,
-                rounds.multipliers,
-                priors,
-                settings.batch_size,
-                recipe.decay,
-            ),
+            rules=table_rules(architecture, counts, recipe),
             draw=partial(replace_some, data),
         )
     if history.interrupted:

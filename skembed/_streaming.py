@@ -23,12 +23,12 @@ from ._effect_sums import EffectSums, effects_from_sums, no_sums
 from ._initial import place_priors
 from ._learning import (
     FittedNetwork,
-    Recipe,
     grow_network,
     make_architecture,
     of_tables,
     to_data,
 )
+from ._recipe import Recipe
 from ._sample import Sample
 from ._table_rules import table_rules, unknown_replacement
 from ._tables import limit_norm
@@ -128,16 +128,13 @@ class Stream(Record):
         data = to_data(sample, self.architecture, weight)
         counts = after._counts_of_tables()
         replace_some = unknown_replacement(self.architecture, counts)
-        multipliers = [recipe.multipliers[j] for j in recipe.first_columns]
         parameters, history = train(
             network,
             after.parameters,
             data,
             replace(recipe.settings, max_iter=1, schedule="constant"),
             rng,
-            rules=table_rules(
-                self.architecture, counts, multipliers, recipe.priors, recipe.settings.batch_size
-            ),
+            rules=table_rules(self.architecture, counts, recipe),
             draw=partial(replace_some, data),
             memory=after.memory,
         )
@@ -155,9 +152,10 @@ class Stream(Record):
     def _start_unseen(self, parameters: Parameters, recipe: Recipe) -> None:
         """Give codes without a row so far the vector of the unknown value, in place."""
         views, counts = table_views(self.architecture, parameters), self._counts_of_tables()
-        for t, table in enumerate(views):
-            if recipe.priors[t] is None and recipe.multipliers[recipe.first_columns[t]]:
-                table[counts[t] == 0] = table[UNKNOWN]
+        rules = zip(recipe.priors, recipe.frozen_tables, strict=True)
+        for table, own, (prior, rests) in zip(views, counts, rules, strict=True):
+            if prior is None and not rests:
+                table[own == 0] = table[UNKNOWN]
 
     def networks(self) -> list[FittedNetwork]:
         """What a fit can start from."""
@@ -203,8 +201,9 @@ class Stream(Record):
     def _coordinates(self, recipe: Recipe, unit: float) -> list[Array]:
         """Learned vectors of each network table. Given spaces and frozen vectors stay as given."""
         learned = []
-        for t, table in enumerate(table_views(self.architecture, self.parameters)):
-            if not recipe.multipliers[recipe.first_columns[t]]:
+        views = table_views(self.architecture, self.parameters)
+        for t, (table, rests) in enumerate(zip(views, recipe.frozen_tables, strict=True)):
+            if rests:
                 learned.append(table)
                 continue
             if recipe.priors[t] is None:
@@ -233,9 +232,9 @@ def start_stream(
         rng, np.clip(baseline, -bound, bound)
     )
     views = table_views(architecture, parameters)
-    for table, j in zip(views, recipe.first_columns, strict=True):
+    for table, rests in zip(views, recipe.frozen_tables, strict=True):
         # What does not move would otherwise be the same for all.
-        if recipe.multipliers[j]:
+        if not rests:
             table[...] = 0
     place_priors(architecture, parameters, recipe.priors)
     return Stream(

@@ -17,7 +17,8 @@ from ._cooccurrence import (
     cooccurrence_counts,
     factorise_counts,
 )
-from ._learning import FittedNetwork, Recipe
+from ._learning import FittedNetwork
+from ._recipe import Recipe
 from ._sample import Sample
 from ._tables import limit_norm
 from .nn._growth import Moves

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from ._recipe import Recipe
 from ._vocabulary import UNKNOWN
 from .nn._architecture import Architecture, map_places
 from .nn._network import Data
@@ -37,19 +38,15 @@ def _per_row_of_stack(architecture: Architecture, values: list[Array]) -> dict[s
 def table_rules(
     architecture: Architecture,
     counts: Sequence[Array],
-    multipliers: Sequence[float],
-    priors: Sequence[Array | None],
-    batch_size: int,
-    decay: float = 1.0,
+    recipe: Recipe,
 ) -> dict[str, TableRules]:
-    """Rates and decays of all rows, by stack, from the ``multipliers`` and ``priors`` of tables and
-    the ``counts`` of their codes; ``decay`` is a factor of all decays.
-    """
-    scale = decay * _DECAY * batch_size / _REFERENCE_BATCH
+    """Rates and decays of all rows, by stack; ``counts`` are those of each table's codes."""
+    multipliers = recipe.table_multipliers
+    scale = recipe.decay * _DECAY * recipe.settings.batch_size / _REFERENCE_BATCH
     # Given vectors do not decay: 0 is not where they come from.
     strengths = [
         0.0 if prior is not None else multiplier * scale
-        for multiplier, prior in zip(multipliers, priors, strict=True)
+        for multiplier, prior in zip(multipliers, recipe.priors, strict=True)
     ]
     of_codes = [s / np.maximum(count, 1) for count, s in zip(counts, strengths, strict=True)]
     factors = [np.full(len(c), m) for c, m in zip(counts, multipliers, strict=True)]
@@ -63,12 +60,13 @@ def table_rules(
 
 
 def rates_alone(
-    architecture: Architecture, multipliers: Sequence[float], unknown_rests: bool
+    architecture: Architecture, recipe: Recipe, unknown_rests: bool
 ) -> dict[str, TableRules]:
     """Rates of all rows, by stack, without decay: how rare a category is, a few more rows do not
     tell. With ``unknown_rests`` the rows of unknown values stay.
     """
-    factors = [np.full(n, m) for n, m in zip(architecture.n_codes, multipliers, strict=True)]
+    pairs = zip(architecture.n_codes, recipe.table_multipliers, strict=True)
+    factors = [np.full(n, multiplier) for n, multiplier in pairs]
     for table in factors if unknown_rests else ():
         table[UNKNOWN] = 0
     rates = _per_row_of_stack(architecture, factors)

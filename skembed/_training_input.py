@@ -12,9 +12,8 @@ from ._coded import Column
 from ._column_choice import choose_columns
 from ._first_pass import FirstPass
 from ._frames import Frame
-from ._learning import Recipe
 from ._numeric import NumericScaler
-from ._recipe import make_recipe, share_tables
+from ._recipe import Recipe, make_recipe, share_tables
 from ._sample import (
     Columns,
     RowNumbers,

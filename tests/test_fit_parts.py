@@ -359,7 +359,7 @@ def test_rows_are_averaged_over_the_parts_that_have_them():
     network = Network(read.architecture, read.loss)
     parameters = network.initial_parameters(np.random.default_rng(2), np.zeros(1))
     recipe = replace(read.input.recipe, settings=replace(read.input.recipe.settings, max_iter=1))
-    rounds = Rounds(recipe, read.loss, [1.0, 1.0], None, seed=3)
+    rounds = Rounds(recipe, read.loss, None, seed=3)
     after, history = train_in_rounds(
         read.parts, read.architecture, rounds, read.weights, parameters
     )
