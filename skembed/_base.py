@@ -149,6 +149,7 @@ class EmbeddingModel(
         self._store_names(read.probe)
         self._columns = read.columns
         self._vocabularies = read.vocabularies
+        self._counted_before = read.counted_before
         self.classes_ = target.classes
         self.target_type_ = target.kind
         self._n_outputs = target.n_outputs
@@ -190,7 +191,6 @@ class EmbeddingModel(
         """Keep what `partial_fit` goes on from."""
         target = read.sample.target
         self._stream = stream
-        self._counted_before = False
         self._units = Units(read.scaler, target.center, target.scale)
 
     def _store_learned(

@@ -96,7 +96,6 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
         fitted._blend = Blend(read.loss, [member], None, 1.0, n_rows, weight)
         fitted.crosses_ = []
         fitted.network_share_ = 1.0
-        fitted._counted_before = False
         fitted._store_learned(tables, [member], [history])
     return fitted, history.interrupted
 

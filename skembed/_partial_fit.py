@@ -101,7 +101,6 @@ class StreamedModel(EmbeddingModel):
         learned = stream.learned(read.sample, read.numbers, read.recipe, read.rng)
         self._store(read)
         self._keep_for_later(read, None)
-        self._counted_before = first_pass is not None
         self.loss_curve_ = []
         return self._store_batch(*learned, read.vocabularies)
 

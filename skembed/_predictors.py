@@ -85,7 +85,6 @@ class EmbeddingPredictor(EmbeddingModel):
                 partial(self._watches, read, features, task) if self._is_watched() else None,
             )
             fitted = self._fitted(read, features, blend, histories)
-            fitted._counted_before = first_pass is not None
             interrupted = any(history.interrupted for history in histories)
             if not interrupted:
                 task.end(lambda: vars(fitted))

@@ -48,6 +48,8 @@ class TrainingInput(Record):
         What scaled them.
     recipe : Recipe
     rng : numpy.random.Generator
+    counted_before : bool
+        Whether a first pass has told the categories: no others join later.
     """
 
     probe: Any
@@ -58,6 +60,7 @@ class TrainingInput(Record):
     scaler: NumericScaler
     recipe: Recipe
     rng: np.random.Generator
+    counted_before: bool = False
 
     @property
     def n_codes(self) -> tuple[int, ...]:
@@ -109,7 +112,17 @@ def read_training_input(
         frame, columns, codes_of, y, estimator.task, sample_weight, classes
     )
     recipe = make_recipe(estimator, columns, vocabularies, tables)
-    return TrainingInput(probe, columns, vocabularies, sample, numbers, scaler, recipe, rng)
+    return TrainingInput(
+        probe,
+        columns,
+        vocabularies,
+        sample,
+        numbers,
+        scaler,
+        recipe,
+        rng,
+        counted_before=first_pass is not None,
+    )
 
 
 def encode_input(

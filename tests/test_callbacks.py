@@ -256,6 +256,13 @@ def test_scoring_monitor(predictor):
     assert logs[name].iloc[[0, 1, -1]].tolist() == [score] * 3
 
 
+def test_the_estimator_of_an_epoch_can_go_on(estimator):
+    recorder, y = Recorder(), target(estimator)
+    estimator.set_callbacks(recorder).fit(X, y)
+    seen = next(fitted for name, _, fitted in recorder.fitted if name == "epoch")
+    assert seen.partial_fit(X[:50], y[:50]).n_iter_ == 2
+
+
 def test_names_of_a_fit_before_are_not_those_of_the_estimator_as_it_is(estimator):
     recorder, y = Recorder(), target(estimator)
     estimator.fit(X, y).set_callbacks(recorder).fit(X.to_numpy(), y)
