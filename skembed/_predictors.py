@@ -194,6 +194,8 @@ class EmbeddingPredictor(EmbeddingModel):
         # A list of its own: copies of the estimator share the one before.
         fitted.loss_curve_ = self.loss_curve_ + mean_curve([one.loss_curve for one in histories])
         fitted.n_iter_ = len(fitted.loss_curve_)
+        # No epoch of a batch has a held-out loss.
+        fitted.validation_scores_ = None
         adopt(self, fitted)
         if any(history.interrupted for history in histories):
             raise KeyboardInterrupt

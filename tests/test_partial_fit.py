@@ -54,6 +54,13 @@ def test_the_first_call_is_a_fit(fitted):
     np.testing.assert_array_equal(first.predict(X), fitted.predict(X))
 
 
+def test_held_out_losses_of_the_fit_are_not_those_of_more_epochs():
+    X, y = make_rows(300, seed=0)
+    model = EmbeddingRegressor(**QUICK, early_stopping=True).fit(X, y)
+    assert len(model.validation_scores_) == model.n_iter_
+    assert model.set_params(early_stopping=False).partial_fit(X, y).validation_scores_ is None
+
+
 def test_later_calls_learn_what_new_rows_say(fitted):
     """The rule changes: after some calls the predictions have followed it."""
     X, y = make_rows(400, seed=1)
