@@ -45,15 +45,14 @@ class InputColumn(Record):
 
 def check_expressible(estimator: Any) -> None:
     """Raise for what a fitted estimator does and ONNX cannot say."""
-    for parameter, wanted in (("handle_unknown", "embed"), ("handle_missing", "embed")):
+    for parameter in ("handle_unknown", "handle_missing"):
         if getattr(estimator, parameter) == "error":
             raise ValueError(
                 f"ONNX cannot raise an error, as {parameter}='error' asks for. Call "
-                f"set_params({parameter}={wanted!r}) on the fitted {type(estimator).__name__} to "
+                f"set_params({parameter}='embed') on the fitted {type(estimator).__name__} to "
                 "export the vectors it has for such values."
             )
-    columns = estimator._columns
-    if sequences := [columns.names[j] for j in columns.sequences]:
+    if sequences := estimator._columns.sequence_names:
         raise ValueError(
             f"The columns {sequences!r} are sequence_features, which to_onnx cannot export. Fit "
             f"{type(estimator).__name__} without them, or predict in Python."

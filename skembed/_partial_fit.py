@@ -175,8 +175,7 @@ class StreamedModel(EmbeddingModel):
 
     def _refuse_sequences(self, columns: Columns) -> None:
         if columns.sequences and self.task != "none":
-            names = [columns.names[j] for j in columns.sequences]
             raise ValueError(
-                f"partial_fit does not learn columns of sequences, {names!r}, from a target. Call "
-                "fit, drop these columns, or set task='none'."
+                f"partial_fit does not learn columns of sequences, {columns.sequence_names!r}, "
+                "from a target. Call fit, drop these columns, or set task='none'."
             )

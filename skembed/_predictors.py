@@ -101,7 +101,7 @@ class EmbeddingPredictor(EmbeddingModel):
             read.numbers,
             read.scaler,
             self._plain_columns(read),
-            [read.columns.names[j] for j in read.columns.numeric],
+            read.columns.numeric_names,
             FeatureSettings(
                 self.target_effect,
                 self.crosses,

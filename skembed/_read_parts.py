@@ -207,7 +207,7 @@ def _probe_first(
     frame = read_input(blank, parts[0][0], reset=True)
     # Lists cannot be categories, whatever the parameter says: tell why there is no way.
     columns = choose_columns(frame, blank.numeric_features, "auto", blank._needs_categories)
-    if sequences := [columns.names[j] for j in columns.sequences]:
+    if sequences := columns.sequence_names:
         raise TypeError(
             f"The columns {sequences!r} hold lists, sets or arrays, and there is no distributed "
             "version of sequence_features. Drop them, make tuples of their cells, which are single "

@@ -50,6 +50,16 @@ class Columns(Record):
         """Names of the categorical columns, in order."""
         return [self.names[j] for j in self.categorical]
 
+    @property
+    def numeric_names(self) -> list[Any]:
+        """Names of the numeric columns, in order."""
+        return [self.names[j] for j in self.numeric]
+
+    @property
+    def sequence_names(self) -> list[Any]:
+        """Names of the columns of sequences, in order."""
+        return [self.names[j] for j in self.sequences]
+
     def read(self, frame: Frame) -> list[Column]:
         """The categorical columns of a frame."""
         return [

@@ -61,7 +61,7 @@ class LearnedVectors:
             vectors of ``sequence_features``: a pooled vector does not tell what went into it.
         """
         check_is_fitted(self)
-        if sequences := [self._columns.names[j] for j in self._columns.sequences]:
+        if sequences := self._columns.sequence_names:
             raise ValueError(
                 "inverse_transform cannot tell which categories the pooled vectors of "
                 f"{sequences!r} hold. Leave these columns out of the fit to invert the others."
