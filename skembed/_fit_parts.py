@@ -77,10 +77,7 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
         fitted = copy(estimator)
         fitted._store(read.input)
         member = FittedNetwork(read.architecture, parameters)
-        shared = [
-            [j for j, own in enumerate(read.input.recipe.tables) if own == t]
-            for t in range(len(read.weights))
-        ]
+        shared = [read.input.recipe.columns_of(t) for t in range(len(read.weights))]
         fitted._settle_tables(member, read.input.recipe, read.input.vocabularies)
         views = table_views(read.architecture, parameters)
         filled = _fill(estimator, read, views, shared)
@@ -91,7 +88,7 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
         fitted._features = Features(
             of_codes, False, [], nothing, nothing, read.inputs.scaler, read.inputs.bins, []
         )
-        tables = fitted._tables_of(member, fitted._features, read.input.recipe)
+        tables = fitted._tables_of(member, fitted._features)
         n_rows, weight = read.survey.n_rows, read.survey.weights[0]
         fitted._blend = Blend(read.loss, [member], None, 1.0, n_rows, weight)
         fitted.crosses_ = []

@@ -33,7 +33,7 @@ from ._threads import single_blas_thread
 from ._training_input import TrainingInput, encode_input, read_training_input
 from ._vocabularies import moved_rows
 from ._vocabulary import UNKNOWN, ColumnVocabulary
-from .nn._architecture import table_views
+from .nn._architecture import column_views, table_views
 from .nn._losses import make_loss
 from .nn._parallel import slices
 from .nn._training import History
@@ -190,7 +190,7 @@ class EmbeddingPredictor(EmbeddingModel):
         fitted._features = features
         fitted._blend = blend
         fitted._networks = blend.members
-        fitted.embeddings_ = self._tables_of(blend.members[0], features, recipe)
+        fitted.embeddings_ = self._tables_of(blend.members[0], features)
         # A list of its own: copies of the estimator share the one before.
         fitted.loss_curve_ = self.loss_curve_ + mean_curve([one.loss_curve for one in histories])
         fitted.n_iter_ = len(fitted.loss_curve_)
@@ -213,7 +213,7 @@ class EmbeddingPredictor(EmbeddingModel):
         fitted._store(read)
         for member in blend.members:
             self._finish_tables(member, read)
-        tables = self._tables_of(blend.members[0], features, read.recipe)
+        tables = self._tables_of(blend.members[0], features)
         fitted._features = features
         fitted._blend = blend
         fitted.crosses_ = [
@@ -225,28 +225,19 @@ class EmbeddingPredictor(EmbeddingModel):
         fitted._store_learned(tables, blend.members, histories)
         return fitted
 
-    def _tables_of(
-        self, member: FittedNetwork, features: Features, recipe: Recipe
-    ) -> list[NDArray[np.float32]]:
+    def _tables_of(self, member: FittedNetwork, features: Features) -> list[NDArray[np.float32]]:
         """The table of each column: effects, then the vectors in a network."""
-        tables = self._own_tables(member, recipe)
+        tables = column_views(member.architecture, member.parameters)
         if self.target_effect:
             pairs = zip(features.column_effects, tables, strict=True)
             tables = [np.hstack(pair) for pair in pairs]
         return [table.astype(np.float32) for table in tables]
 
-    @staticmethod
-    def _own_tables(member: FittedNetwork, recipe: Recipe) -> list[NDArray[Any]]:
-        """The table of each column in a network."""
-        views = table_views(member.architecture, member.parameters)
-        return [views[t] for t in recipe.tables]
-
     def _finish_tables(self, member: FittedNetwork, read: TrainingInput) -> None:
         """Limit the norms in the tables of a network, and fill their reserved rows."""
         self._settle_tables(member, read.recipe, read.vocabularies)
         for t, table in enumerate(table_views(member.architecture, member.parameters)):
-            columns = [j for j, own in enumerate(read.recipe.tables) if own == t]
-            table[...] = self._fill_one(columns, table, read)
+            table[...] = self._fill_one(read.recipe.columns_of(t), table, read)
 
     def _settle_tables(
         self, member: FittedNetwork, recipe: Recipe, vocabularies: list[ColumnVocabulary]

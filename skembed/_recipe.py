@@ -69,6 +69,10 @@ class Recipe(Record):
         """The first column of each table, which speaks for all columns that share it."""
         return [self.tables.index(table) for table in range(max(self.tables, default=-1) + 1)]
 
+    def columns_of(self, table: int) -> list[int]:
+        """The columns that share a table."""
+        return [j for j, own in enumerate(self.tables) if own == table]
+
     @property
     def table_multipliers(self) -> list[float]:
         """Factor of the learning rate of each table."""

@@ -82,7 +82,7 @@ class Resting(Record):
         """The effects and vectors of a table's codes; columns that share it differ in their missing
         row: that of one that has missing values was learned.
         """
-        columns = [j for j, own in enumerate(recipe.tables) if own == table]
+        columns = recipe.columns_of(table)
         vectors = tables[columns[0]].copy()
         missing = next((j for j in columns if self.counts[j][-1] > 0), columns[0])
         vectors[-1] = tables[missing][-1]

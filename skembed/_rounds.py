@@ -22,7 +22,8 @@ from ._recipe import Recipe
 from ._table_rules import table_rules, unknown_replacement
 from ._threads import single_blas_thread
 from ._vocabulary import UNKNOWN
-from .nn._architecture import Architecture, Parameters, table_views
+from .nn._architecture import Architecture, Parameters, count_codes, table_views
+from .nn._bags import NO_BAGS
 from .nn._losses import Loss
 from .nn._network import Network
 from .nn._parts import Part, Parts, Tables, join_parameters, part_parameters
@@ -135,9 +136,7 @@ def code_weights(part: Part) -> list[NDArray[np.float64]]:
     """Weight of a part's rows of each code. The unknown code, which others are replaced by at
     random, is learned from all rows.
     """
-    counts = [np.zeros(len(codes)) for codes in part.present]
-    for j, table in enumerate(part.architecture.columns):
-        counts[table] += np.bincount(part.codes[:, j], part.weight, len(counts[table]))
+    counts = count_codes(part.architecture, part.codes, NO_BAGS, part.weight)
     for own in counts:
         own[UNKNOWN] = part.weight.sum()
     return counts

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from numpy.typing import NDArray
-
 from ._vocabulary import UNKNOWN, ColumnVocabulary
-from .nn._architecture import Architecture, Parameters, table_views
+from .nn._architecture import Architecture, Parameters, column_views
 
 
 def start_from(
@@ -24,8 +22,8 @@ def start_from(
     def overwrite(new_architecture: Architecture, new_parameters: Parameters) -> None:
         if new_architecture.layer_shapes() == architecture.layer_shapes():
             new_parameters["dense"][...] = parameters["dense"]
-        old_tables = dict(zip(before, _column_tables(architecture, parameters), strict=True))
-        new_tables = _column_tables(new_architecture, new_parameters)
+        old_tables = dict(zip(before, column_views(architecture, parameters), strict=True))
+        new_tables = column_views(new_architecture, new_parameters)
         for name, new_table in zip(now, new_tables, strict=True):
             old_table = old_tables.get(name)
             if old_table is None or old_table.shape[1] != new_table.shape[1]:
@@ -34,12 +32,6 @@ def start_from(
                 new_table[new] = old_table[old]
 
     return overwrite
-
-
-def _column_tables(architecture: Architecture, parameters: Parameters) -> list[NDArray]:
-    """The table of each column."""
-    views = table_views(architecture, parameters)
-    return [views[table] for table in architecture.columns]
 
 
 def _matching_codes(before: ColumnVocabulary, now: ColumnVocabulary) -> list[tuple[Any, Any]]:

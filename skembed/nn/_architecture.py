@@ -194,3 +194,9 @@ def table_views(architecture: Architecture, parameters: Mapping[str, Array]) -> 
         for table, start in zip(stack.tables, stack.offsets, strict=True):
             views[table] = parameters[stack.name][start : start + architecture.n_codes[table]]
     return views
+
+
+def column_views(architecture: Architecture, parameters: Mapping[str, Array]) -> list[Array]:
+    """The table of each column; columns that share one have the same view."""
+    views = table_views(architecture, parameters)
+    return [views[table] for table in architecture.columns]
