@@ -224,7 +224,7 @@ def _number_floats(
     return graph.number(flat, *_at_least_one(keys, codes, 0.0), "floats")
 
 
-class Number(Record):
+class NumericInput(Record):
     """A numeric column in the graph.
 
     Attributes
@@ -239,7 +239,7 @@ class Number(Record):
     precision: np.dtype
 
 
-def write_number(graph: Graph, column: InputColumn) -> Number:
+def write_number(graph: Graph, column: InputColumn) -> NumericInput:
     """A numeric column."""
     if column.dtype == STRING:
         raise ValueError(
@@ -248,4 +248,4 @@ def write_number(graph: Graph, column: InputColumn) -> Number:
         )
     single = column.dtype == np.float32
     precision = np.dtype(np.float32 if single else np.float64)
-    return Number(graph.cast(column.value, np.float64), precision)
+    return NumericInput(graph.cast(column.value, np.float64), precision)

@@ -17,7 +17,7 @@ from ._features import Features
 from ._graph import Graph
 from ._graph_columns import (
     InputColumn,
-    Number,
+    NumericInput,
     check_expressible,
     in_int64,
     number_dtype,
@@ -140,7 +140,7 @@ def _write_regression(
 
 
 def _write_raw_prediction(
-    graph: Graph, estimator: EmbeddingPredictor, codes: list[str], numbers: list[Number]
+    graph: Graph, estimator: EmbeddingPredictor, codes: list[str], numbers: list[NumericInput]
 ) -> str:
     """Raw predictions ``(n, n_outputs)``; see :class:`Blend`."""
     blend, features = estimator._blend, estimator._features
@@ -196,7 +196,7 @@ def _write_dense(graph: Graph, inputs: list[str], weight: Array, bias: Array) ->
 
 
 def _write_features(
-    graph: Graph, features: Features, codes: list[str], numbers: list[Number]
+    graph: Graph, features: Features, codes: list[str], numbers: list[NumericInput]
 ) -> list[str]:
     """Blocks of features, float64 of float32 precision; see :class:`Features`."""
     addends, columns = (
@@ -227,7 +227,7 @@ def _write_term(graph: Graph, term: Term, own: str) -> list[str]:
     return [graph.rows(table, own) for table in tables if table is not None]
 
 
-def _write_cross(graph: Graph, cross: Cross, codes: list[str], numbers: list[Number]) -> str:
+def _write_cross(graph: Graph, cross: Cross, codes: list[str], numbers: list[NumericInput]) -> str:
     """Codes of a cross; see :meth:`Cross.codes_of`."""
     so_far, *others = (_write_part(graph, part, codes, numbers) for part in cross.parts)
     for part, own, seen in zip(cross.parts[1:], others, cross.keys, strict=True):
@@ -236,7 +236,7 @@ def _write_cross(graph: Graph, cross: Cross, codes: list[str], numbers: list[Num
     return so_far
 
 
-def _write_part(graph: Graph, part: Part, codes: list[str], numbers: list[Number]) -> str:
+def _write_part(graph: Graph, part: Part, codes: list[str], numbers: list[NumericInput]) -> str:
     if part.edges is None:
         return codes[part.column]
     number = numbers[part.column]
@@ -251,7 +251,9 @@ def _write_part(graph: Graph, part: Part, codes: list[str], numbers: list[Number
     return graph.add("Reshape", bins, np.array([-1]))
 
 
-def _write_filled(graph: Graph, scaler: NumericScaler, numbers: list[Number]) -> list[Number]:
+def _write_filled(
+    graph: Graph, scaler: NumericScaler, numbers: list[NumericInput]
+) -> list[NumericInput]:
     """Numbers with the median where none was missing at fit; see :meth:`NumericScaler.fill`."""
     filled = []
     for number, center, flagged in zip(numbers, scaler.center_, scaler.flagged_, strict=True):
@@ -259,12 +261,12 @@ def _write_filled(graph: Graph, scaler: NumericScaler, numbers: list[Number]) ->
             # Rounded as the numbers and edges are.
             center = center.astype(number.precision).astype(np.float64)
             value = graph.add("Where", graph.add("IsNaN", number.value), center, number.value)
-            number = Number(value, number.precision)
+            number = NumericInput(value, number.precision)
         filled.append(number)
     return filled
 
 
-def _write_scaled(graph: Graph, scaler: NumericScaler, numbers: list[Number]) -> list[str]:
+def _write_scaled(graph: Graph, scaler: NumericScaler, numbers: list[NumericInput]) -> list[str]:
     """Scaled numbers, then the flags of missing ones; see :class:`NumericScaler`."""
     values = graph.beside([number.value for number in numbers])
     missing = graph.add("IsNaN", values)
@@ -279,7 +281,7 @@ def _write_scaled(graph: Graph, scaler: NumericScaler, numbers: list[Number]) ->
     return [z, flags]
 
 
-def _write_pieces(graph: Graph, bins: PiecewiseLinear, numbers: list[Number]) -> list[str]:
+def _write_pieces(graph: Graph, bins: PiecewiseLinear, numbers: list[NumericInput]) -> list[str]:
     """Piecewise-linear coordinates; see :class:`PiecewiseLinear`."""
     blocks = []
     for number, edges in zip(numbers, bins.edges_, strict=True):

@@ -93,7 +93,7 @@ class Block(Record):
 
 
 def choose_layout(data: Any, settings: InputSettings, *, nested: bool) -> Layout | None:
-    """The layout of what :func:`skembed._input_read.read_input` returns; None for a table."""
+    """The layout of what :func:`skembed._input_read.read_data` returns; None for a table."""
     is_table = not isinstance(data, Ragged) and len(data.shape) == 2
     symbols = settings.joint and not isinstance(data, Ragged) and _holds_symbols(data, settings)
     padding, max_length = settings.padding, settings.max_length

@@ -78,22 +78,22 @@ def read_rows(given: tuple[Any, Any, Any], probe: Any, columns: Columns, task: s
     )
 
 
-class Values(Record):
+class ValueCounts(Record):
     """Distinct values with numbers that add up, such as counts."""
 
     values: Array
     counts: Array
 
-    def __add__(self, other: Values) -> Values:
+    def __add__(self, other: ValueCounts) -> ValueCounts:
         if not len(self.values) or not len(other.values):
             return self if len(self.values) else other
         merged = encode_values(stack_values([self.values, other.values]))
         counts = np.concatenate([self.counts, other.counts])
         summed = np.bincount(merged.codes, counts, len(merged.values))
-        return Values(merged.values, summed.astype(np.int64))
+        return ValueCounts(merged.values, summed.astype(np.int64))
 
 
-class Labels(Record):
+class LabelWeights(Record):
     """Distinct values of the target with the weight of their rows; the first ones of many."""
 
     values: Array
@@ -101,7 +101,7 @@ class Labels(Record):
     truncated: bool = False
 
     @classmethod
-    def of(cls, y: Array, weight: NDArray[np.float64], truncated: bool = False) -> Labels:
+    def of(cls, y: Array, weight: NDArray[np.float64], truncated: bool = False) -> LabelWeights:
         """The labels of some rows."""
         try:
             values, inverse = np.unique(y, axis=0 if y.ndim > 1 else None, return_inverse=True)
@@ -111,8 +111,8 @@ class Labels(Record):
         truncated |= len(values) > _MOST_LABELS
         return cls(values[:_MOST_LABELS], summed[:_MOST_LABELS], truncated)
 
-    def __add__(self, other: Labels) -> Labels:
-        return Labels.of(
+    def __add__(self, other: LabelWeights) -> LabelWeights:
+        return LabelWeights.of(
             np.concatenate([self.values, other.values]),
             np.concatenate([self.weight, other.weight]),
             self.truncated or other.truncated,
@@ -144,25 +144,25 @@ class Survey(Record):
     ----------
     n_rows : int
     weights : tuple (sum, least, largest)
-    values : list of Values
+    values : list of ValueCounts
         Of each table, with counts of rows.
     missing : ndarray of shape (n_numeric,)
         Whether a number is missing.
     numbers : list of ndarray
-        Of every so manieth row.
+        Of rows at equal distances.
     y : list of ndarray
         The target of the same rows.
-    labels : Labels or None
+    labels : LabelWeights or None
     has_labels : bool
     """
 
     n_rows: int
     weights: tuple[float, float, float]
-    values: list[Values]
+    values: list[ValueCounts]
     missing: Array
     numbers: list[Array]
     y: list[Array]
-    labels: Labels | None
+    labels: LabelWeights | None
     has_labels: bool
 
     def __add__(self, other: Survey) -> Survey:
@@ -183,7 +183,7 @@ class Survey(Record):
 
 def survey(raw: RawRows, tables: Sequence[int], stride: int) -> Survey:
     """The sums over the rows of one part."""
-    values: list[Values] = []
+    values: list[ValueCounts] = []
     for table in range(max(tables, default=-1) + 1):
         own = [column for column, t in zip(raw.columns, tables, strict=True) if t == table]
         values.append(reduce(add, map(_count_values, own)))
@@ -197,15 +197,15 @@ def survey(raw: RawRows, tables: Sequence[int], stride: int) -> Survey:
         np.isnan(raw.numbers).any(axis=0),
         [raw.numbers[::stride]],
         y,
-        None if raw.y is None else Labels.of(raw.y, weight),
+        None if raw.y is None else LabelWeights.of(raw.y, weight),
         raw.has_labels,
     )
 
 
-def _count_values(column: Coded) -> Values:
+def _count_values(column: Coded) -> ValueCounts:
     counts = column.counts()
     seen = counts > 0
-    return Values(column.values[seen], counts[seen])
+    return ValueCounts(column.values[seen], counts[seen])
 
 
 def vocabularies_of(

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Linear = Callable[[Array], Array]
+LinearMap = Callable[[Array], Array]
 
 # The error left, as a share of the first one.
 _TOLERANCE = 1e-10
 
 
 def solve_symmetric(
-    product: Linear,
+    product: LinearMap,
     right: Array,
-    inverse: Linear,
+    inverse: LinearMap,
     start: Array,
     n_steps: int,
     *,
