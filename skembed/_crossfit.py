@@ -75,11 +75,9 @@ def deal_folds(sample: Sample, n_folds: int, rng: np.random.Generator) -> list[S
             f"The 'cv' parameter asks for {n_folds} folds, but only {n} {rows} a weight above 0. "
             f"{advice} None, which holds nothing out."
         )
-    labels = sample.target.values
-    groups = labels if labels.ndim == 1 else labels[:, 0]
     shuffled = rng.permutation(n)
     if sample.target.kind in ("binary", "multiclass"):
-        shuffled = shuffled[np.argsort(groups[shuffled], kind="stable")]
+        shuffled = shuffled[np.argsort(sample.target.numbers()[shuffled], kind="stable")]
     fold = np.empty(n, dtype=np.intp)
     fold[shuffled] = np.arange(n) % n_folds
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]

@@ -73,7 +73,9 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
         n_rows = read.survey.n_rows // len(read.parts)
         n_epochs = with_enough_steps(read.input.recipe, n_rows).settings.max_iter
         n_epochs = -(-n_epochs // estimator.max_iter)
-        parameters, history, effects = _train(read, n_epochs, estimator.target_effect)
+        parameters, history, effects = _train(
+            read, with_effects=estimator.target_effect, n_epochs=n_epochs
+        )
         fitted = copy(estimator)
         fitted._store(read.input)
         member = FittedNetwork(read.architecture, parameters)
@@ -98,7 +100,7 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
 
 
 def _train(
-    read: Reading, n_epochs: int = 1, with_effects: bool = True
+    read: Reading, *, with_effects: bool, n_epochs: int = 1
 ) -> tuple[Parameters, History, Effects | None]:
     """The parameters of the network after all rounds, and the effects if they are wanted."""
     recipe, architecture, rng = read.input.recipe, read.architecture, read.input.rng

@@ -68,8 +68,8 @@ def check_map(categories: Any, positions: Any, counts: Any, axis_names: Any) -> 
     if np.shape(positions) != (n, 2) or np.shape(counts) != (n,) or len(axis_names) != 2:
         raise ValueError(
             f"For {n} categories, positions must have shape ({n}, 2), counts ({n},), and "
-            f"axis_names hold two names. Got "
-            f"{np.shape(positions)}, {np.shape(counts)} and {axis_names!r}."
+            f"axis_names hold two names. Got {np.shape(positions)}, {np.shape(counts)} and "
+            f"{axis_names!r}."
         )
     if n < 2:
         raise ValueError(f"A map needs at least two categories. Got {n}.")

@@ -46,8 +46,7 @@ def place_labels(
 
     Greedy, in the order given: of the places beside its point that lie within ``area`` and touch
     neither a label before it nor the point of one, a label takes the place that covers the least
-    of other points. A label whose point lies outside
-    or is covered by a label before it stays away.
+    of other points. A label whose point lies outside or is covered by a label before it stays away.
 
     ``anchors`` are the rows of ``points`` ``(n_points, 2)`` that have labels of ``sizes``
     ``(n_labels, 2)``, ``radii`` ``(n_points,)`` how far the points reach, and ``area`` the lower

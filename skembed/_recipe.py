@@ -148,8 +148,7 @@ def share_tables(shared: Any, columns: Columns) -> list[int]:
             if owner[member] != member or members.count(member) > 1:
                 raise ValueError(
                     "The 'shared' parameter names the column "
-                    f"{columns.categorical_names[member]!r} "
-                    "more than once."
+                    f"{columns.categorical_names[member]!r} more than once."
                 )
         for member in members:
             owner[member] = min(members)

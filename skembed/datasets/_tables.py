@@ -88,12 +88,12 @@ def _load(
     table: Table, loader: Callable[..., object], return_X_y: bool
 ) -> Bunch | tuple[pd.DataFrame, pd.Series]:
     """Read a table into a Bunch described by the docstring of its loader, or into ``(X, y)``."""
+    if not isinstance(return_X_y, bool):
+        raise TypeError(f"return_X_y must be a bool. Got {return_X_y!r} instead.")
     frame = _read(table)
     *features, target = table.schema
     # Copies: neither part may change when the caller writes into another.
     X, y = frame[features].copy(), frame[target].copy()
-    if not isinstance(return_X_y, bool):
-        raise TypeError(f"return_X_y must be a bool. Got {return_X_y!r} instead.")
     if return_X_y:
         return X, y
     return Bunch(

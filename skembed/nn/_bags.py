@@ -92,9 +92,9 @@ class Bags(Record):
         sums: Array = sparse.csc_array(self._parts(values.dtype), shape=shape) @ values
         return sums
 
-    def reduce(self, ufunc: np.ufunc, values: Array, empty: float = 0) -> Array:
+    def reduce(self, ufunc: np.ufunc, values: Array) -> Array:
         """``ufunc``, such as ``numpy.maximum``, over the values of the rows in each bag."""
-        return reduce_bags(ufunc, lookup(values, self.indices), self.ends, empty)
+        return reduce_bags(ufunc, lookup(values, self.indices), self.ends)
 
 
 NO_BAGS: Mapping[int, Bags] = MappingProxyType({})
@@ -122,12 +122,10 @@ def join_bags(parts: list[Bags], offsets: list[int]) -> Bags:
     return replace(joined[order.ravel()], per_row=len(parts))
 
 
-def reduce_bags(
-    ufunc: np.ufunc, values: NDArray[Any], ends: Integers, empty: float = 0
-) -> NDArray[Any]:
-    """``ufunc`` over the values of each bag, which stand below each other; ``empty`` for none."""
+def reduce_bags(ufunc: np.ufunc, values: NDArray[Any], ends: Integers) -> NDArray[Any]:
+    """``ufunc`` over the values of each bag, which stand below each other; 0 for none."""
     filled = np.flatnonzero(np.diff(ends))
-    reduced = np.full((len(ends) - 1, *values.shape[1:]), empty, dtype=values.dtype)
+    reduced = np.zeros((len(ends) - 1, *values.shape[1:]), dtype=values.dtype)
     if len(filled):
         reduced[filled] = ufunc.reduceat(values, ends[filled], axis=0)
     return reduced

@@ -98,8 +98,7 @@ class QuotientRemainderEmbedding:
         self.num_remainders = check_integer(
             owner, "num_remainders", num_remainders, 1, self.num_embeddings + 1
         )
-        # Standard deviation of both tables for which the coordinates of a vector have variance 2 /
-        # n.
+        # Standard deviation of both tables for which a vector's coordinates have variance 2 / n.
         scales = {"multiply": (2 / num_embeddings) ** 0.25, "add": num_embeddings**-0.5}
         scales["concatenate"] = math.sqrt(2 / num_embeddings)
         if operation not in scales:

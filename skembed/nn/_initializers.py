@@ -166,9 +166,7 @@ def _as_weights(weight: Any, shape: Shape, dtype: DTypeLike) -> Weights:
     if given.ndim and given.shape != shape:
         raise ValueError(f"weight must have shape {shape}. Got {given.shape} instead.")
     values = empty_aligned(shape, dtype)
-    with np.errstate(
-        over="ignore"
-    ):  # What is too large for `dtype` becomes infinite, an error below.
+    with np.errstate(over="ignore"):  # What is too large becomes infinite, an error below.
         values[...] = given
     finite = np.isfinite(values)
     if not finite.all():
