@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any
 
@@ -16,7 +16,6 @@ from ._another_type import warn_of_another_type
 from ._coded import CodedBags, Column
 from ._column_names import check_column_names
 from ._frames import Frame, is_frame, read, read_masked
-from ._numeric import NumericScaler
 from ._sequences import read_bags, weigh_bags
 from ._target_values import used_rows
 from ._targets import Target, read_target
@@ -315,17 +314,11 @@ def numeric_matrix(frame: Frame, columns: Columns) -> NDArray[np.float64]:
     return matrix
 
 
-def make_sample(
-    frame: Frame,
-    columns: Columns,
-    codes_of: Callable[[list[Column], RowNumbers], tuple[Codes, dict[int, Bags]]],
-    y: Any,
-    task: str,
-    sample_weight: Any,
-    classes: NDArray[Any] | None = None,
-) -> tuple[Sample, NDArray[np.float64], NumericScaler]:
-    """All of the input as plain arrays, its numbers before scaling, and what scaled them."""
-    weight = read_weight(sample_weight, frame.n_rows)
+def read_target_and_weight(
+    y: Any, task: str, sample_weight: Any, n_rows: int, classes: NDArray[Any] | None = None
+) -> tuple[Rows, Target, NDArray[np.float64]]:
+    """The rows that count, and the target and the weight of each."""
+    weight = read_weight(sample_weight, n_rows)
     rows = used_rows(weight)
     target = read_target(y, task, weight, classes)
     weight = weight[rows]
@@ -333,19 +326,7 @@ def make_sample(
     # How an array lies decides the last bits of sums: weights of 1 give those of no weights.
     if (weight == 1).all():
         weight = _ones(len(weight))
-    numbers = numeric_matrix(frame, columns)[rows]
-    scaler = NumericScaler().fit(numbers)
-    coded = [column.take(rows) for column in columns.read(frame)]
-    codes, bags = codes_of(coded, range(frame.n_rows) if isinstance(rows, slice) else rows)
-    sample = Sample(
-        rows=rows,
-        codes=codes,
-        numeric=scaler.transform(numbers),
-        target=target,
-        weight=weight,
-        bags=bags,
-    )
-    return sample, numbers, scaler
+    return rows, target, weight
 
 
 def make_rng(random_state: Any, *turn: int) -> np.random.Generator:

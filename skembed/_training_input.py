@@ -20,8 +20,9 @@ from ._sample import (
     Sample,
     encode_columns,
     make_rng,
-    make_sample,
+    numeric_matrix,
     read_input,
+    read_target_and_weight,
 )
 from ._vocabularies import learn_vocabularies
 from ._vocabulary import ColumnVocabulary
@@ -97,20 +98,21 @@ def read_training_input(
     probe._columns = columns
     rng = make_rng(estimator.random_state)
     tables = share_tables(estimator.shared, columns)
-    vocabularies: list[ColumnVocabulary] = []
-
-    def codes_of(coded: list[Column], rows: RowNumbers) -> CodesAndBags:
-        limits = estimator.min_frequency, estimator.max_categories
-        vocabularies.extend(
-            learn_vocabularies(coded, columns, estimator.categories, *limits, tables)
-            if first_pass is None
-            else first_pass.finished(tables, *limits)
-        )
-        return encode_coded(estimator, coded, rows, columns, vocabularies)
-
-    sample, numbers, scaler = make_sample(
-        frame, columns, codes_of, y, estimator.task, sample_weight, classes
+    rows, target, weight = read_target_and_weight(
+        y, estimator.task, sample_weight, frame.n_rows, classes
     )
+    numbers = numeric_matrix(frame, columns)[rows]
+    scaler = NumericScaler().fit(numbers)
+    coded = [column.take(rows) for column in columns.read(frame)]
+    limits = estimator.min_frequency, estimator.max_categories
+    vocabularies = (
+        learn_vocabularies(coded, columns, estimator.categories, *limits, tables)
+        if first_pass is None
+        else first_pass.finished(tables, *limits)
+    )
+    numbered = range(frame.n_rows) if isinstance(rows, slice) else rows
+    codes, bags = encode_coded(estimator, coded, numbered, columns, vocabularies)
+    sample = Sample(rows, codes, scaler.transform(numbers), target, weight, bags)
     recipe = make_recipe(estimator, columns, vocabularies, tables)
     return TrainingInput(
         probe,
