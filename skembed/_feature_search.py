@@ -184,12 +184,12 @@ class _Maker:
 
     def add_column_effects(self, n_codes: tuple[int, ...], shrinkage: float | None) -> None:
         """Joint effects of the categorical columns."""
-        sample, m = self._sample, None
-        if shrinkage is not None:
-            m = np.full((len(n_codes), self._y.shape[1]), shrinkage)
+        sample = self._sample
         known = sample.codes, n_codes, self._y, sample.weight
-        if m is None:
+        if shrinkage is None:
             m = joint_effects(*known, bags=sample.bags).pseudo_counts
+        else:
+            m = np.full((len(n_codes), self._y.shape[1]), shrinkage)
         # In as many sweeps for new rows as for training rows: they get the same.
         self.column_effects = joint_effects(*known, m, sample.bags, N_SWEEPS_KNOWN).values
         for features, fold in zip(self.held_out, self._folds, strict=True):

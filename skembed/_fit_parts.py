@@ -128,11 +128,9 @@ def _train(
 def _learn_tables(read: Reading, parameters: Parameters, effects: Effects | None) -> list[Array]:
     """A table per column: effects, then learned coordinates, as in an ordinary fit."""
     recipe, architecture = read.input.recipe, read.architecture
-    if recipe.shrinkage is None:
+    pseudo_counts = recipe.given_pseudo_counts(architecture.n_outputs)
+    if pseudo_counts is None:
         pseudo_counts = effects.pseudo_counts
-    else:
-        n_outputs = architecture.n_outputs
-        pseudo_counts = np.full((len(recipe.tables), n_outputs), recipe.shrinkage)
     bases, coordinates = relearn_parts(
         read.parts,
         architecture,
@@ -154,13 +152,11 @@ def _learn_tables(read: Reading, parameters: Parameters, effects: Effects | None
 
 def find_effects(read: Reading) -> Effects:
     """Joint effects of the columns, in standard deviations of the target."""
-    n_codes, shrinkage = read.input.n_codes, read.input.recipe.shrinkage
-    sums = read.parts.total(_sum_effects, n_codes, read.input.sample.target)
-    if shrinkage is None:
+    sums = read.parts.total(_sum_effects, read.input.n_codes, read.input.sample.target)
+    pseudo_counts = read.input.recipe.given_pseudo_counts(len(sums.target))
+    if pseudo_counts is None:
         # Solved anew with the shrinkage found, as are those of every part of the rows.
         pseudo_counts = effects_from_sums(sums).pseudo_counts
-    else:
-        pseudo_counts = np.full((len(n_codes), len(sums.target)), shrinkage)
     return effects_from_sums(sums, pseudo_counts)
 
 

@@ -283,8 +283,9 @@ def _effect_pseudo_counts(
     sample: Sample, n_codes: tuple[int, ...], recipe: Recipe
 ) -> NDArray[np.float64]:
     """Rows of the mean that the effects are shrunken by, ``(n_columns, n_outputs)``."""
-    if recipe.shrinkage is not None:
-        return np.full((len(n_codes), sample.target.n_outputs), recipe.shrinkage)
+    given = recipe.given_pseudo_counts(sample.target.n_outputs)
+    if given is not None:
+        return given
     y = standardised(sample.target, sample.weight)
     return joint_effects(sample.codes, n_codes, y, sample.weight, bags=sample.bags).pseudo_counts
 

@@ -73,6 +73,14 @@ class Recipe(Record):
         """The columns that share a table."""
         return [j for j, own in enumerate(self.tables) if own == table]
 
+    def given_pseudo_counts(self, n_outputs: int) -> NDArray[np.float64] | None:
+        """Rows of the mean that shrink the effects, ``(n_columns, n_outputs)``; None if they are to
+        be estimated.
+        """
+        if self.shrinkage is None:
+            return None
+        return np.full((len(self.tables), n_outputs), self.shrinkage)
+
     @property
     def table_multipliers(self) -> list[float]:
         """Factor of the learning rate of each table."""

@@ -185,16 +185,17 @@ class Stream(Record):
         coordinates = self._coordinates(recipe, 1 / unit if is_regression else unit)
         tables = [coordinates[t] for t in self.architecture.columns]
         if recipe.target_effect:
-            pairs = zip(self._effects(recipe.shrinkage), tables, strict=True)
+            pairs = zip(self._effects(recipe), tables, strict=True)
             tables = [np.hstack(pair) for pair in pairs]
         return [table.astype(np.float32) for table in tables]
 
-    def _effects(self, shrinkage: float | None) -> list[NDArray[np.float64]]:
+    def _effects(self, recipe: Recipe) -> list[NDArray[np.float64]]:
         """Joint effects of each column, found as those of a fit."""
-        sums, m = self._counted(), self.pseudo_counts
-        if shrinkage is not None:
-            m = np.full((len(sums.counts), len(sums.target)), shrinkage)
-        elif m is None:
+        sums = self._counted()
+        m = recipe.given_pseudo_counts(len(sums.target))
+        if m is None:
+            m = self.pseudo_counts
+        if m is None:
             m = effects_from_sums(sums).pseudo_counts
         return effects_from_sums(sums, m).values
 
