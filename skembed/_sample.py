@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
 from ._another_type import warn_of_another_type
-from ._coded import CodedBags, Column
+from ._coded import CodedBags, Column, has_hash
 from ._column_names import check_column_names
 from ._frames import Frame, is_frame, read, read_masked
 from ._sequences import read_bags, weigh_bags
@@ -149,7 +149,8 @@ def _as_cells(X: list[Any] | tuple[Any, ...]) -> NDArray[Any]:
 
 def find_column(names: Sequence[Any], name: Any, parameter: str) -> int:
     """Position of a column given by name or by position."""
-    if name in names:
+    # An array, which has no hash, would be compared element by element.
+    if has_hash(name) and name in names:
         return list(names).index(name)
     if isinstance(name, int | np.integer) and not isinstance(name, bool):
         if -len(names) <= name < len(names):

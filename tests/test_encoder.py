@@ -1077,3 +1077,10 @@ def test_the_inverse_says_what_it_takes(value, error, reason):
     message = f"X must hold vectors as transform returns them.* with 2 columns.*{reason}"
     with pytest.raises(error, match=message):
         encoder.inverse_transform([[value, value]])
+
+
+def test_an_array_is_no_name_of_a_column():
+    encoder = EmbeddingEncoder(max_iter=1, embedding_dim=1, random_state=0)
+    encoder.fit([["a", "b"], ["b", "a"]] * 10, np.arange(20.0))
+    with pytest.raises(ValueError, match=r"names the column array.*, which X does not have"):
+        encoder.embedding_frame(np.array(["x0", "x1"]))
