@@ -209,8 +209,8 @@ def continue_blend(
 ) -> tuple[Blend, list[History]]:
     """The blend with all networks trained for one more epoch; the one given stays as it is.
 
-    ``sample.numeric`` are the numeric inputs of the networks. ``unknown_rests`` keeps the vectors
-    of unknown values.
+    Once one is interrupted, those after it are left as they were. ``sample.numeric`` are the
+    numeric inputs of the networks. ``unknown_rests`` keeps the vectors of unknown values.
     """
     settings = replace(recipe.settings, max_iter=1, schedule="constant")
     n_rows, total = blend.n_rows + len(sample), blend.weight + float(sample.weight.sum())
@@ -221,15 +221,17 @@ def continue_blend(
     data = to_data(sample, architecture, weight)
     rules = rates_alone(architecture, recipe, unknown_rests)
     memories: list[Memory] = deepcopy(blend.memories) or [{} for _ in blend.members]
-    members, histories = [], []
+    members: list[FittedNetwork] = []
+    histories: list[History] = []
     rngs = rng.spawn(len(blend.members))
     for member, memory, own_rng in zip(blend.members, memories, rngs, strict=True):
         parameters = {name: value.copy() for name, value in member.parameters.items()}
-        parameters, history = train(
-            network, parameters, data, settings, own_rng, rules=rules, memory=memory
-        )
+        if not any(history.interrupted for history in histories):
+            parameters, history = train(
+                network, parameters, data, settings, own_rng, rules=rules, memory=memory
+            )
+            histories.append(history)
         members.append(FittedNetwork(architecture, parameters))
-        histories.append(history)
     more = {"members": members, "memories": memories, "n_rows": n_rows, "weight": total}
     return replace(blend, **more), histories
 

@@ -15,6 +15,7 @@ from skembed._frames import encode_values
 from skembed._terms import Cross, Part, Term, cross_of
 from skembed._vocabulary import learn_vocabulary
 from skembed.nn._architecture import table_views
+from skembed.nn._step import PlainStep
 
 SMALL = {"n_estimators": 2, "hidden_layer_sizes": (16,), "random_state": 0}
 # No loss falls by `tol`, so that a fit ends after 51 epochs.
@@ -312,3 +313,19 @@ def test_a_loss_that_is_set_later_counts_from_the_next_fit(other):
         copy_of(first).set_params(**late).partial_fit(X, y - y.min()) for late in ({}, other)
     )
     np.testing.assert_array_equal(changed.predict(X), same.predict(X))
+
+
+def test_an_interrupt_leaves_the_networks_after_it_as_they_were(fitted, monkeypatch):
+    model = pickle.loads(pickle.dumps(fitted))
+    calls = []
+
+    def interrupt(*arguments):
+        calls.append(arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PlainStep, "__call__", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(*make_rows(100, seed=1))
+    assert len(calls) == 1
+    for before, after in zip(fitted._networks, model._networks, strict=True):
+        np.testing.assert_array_equal(after.parameters["dense"], before.parameters["dense"])
