@@ -225,6 +225,7 @@ def continue_blend(
     histories: list[History] = []
     rngs = rng.spawn(len(blend.members))
     for member, memory, own_rng in zip(blend.members, memories, rngs, strict=True):
+        # Also of a network that is left: its rows are settled in place by the caller.
         parameters = {name: value.copy() for name, value in member.parameters.items()}
         if not any(history.interrupted for history in histories):
             parameters, history = train(

@@ -20,6 +20,14 @@ from ._vocabulary import (
     stack_columns,
 )
 
+# What to do about values that are not among the given categories, which a vocabulary takes at its
+# first call.
+_NAME_THEM = " during fit. Add them to the 'categories' parameter or drop their rows."
+_BEGIN_ANEW = (
+    ", which keeps those of the first call while 'categories' names some. Drop their rows, or "
+    "begin anew with a clone that names them."
+)
+
 
 def learn_vocabularies(
     coded: Sequence[Column],
@@ -53,15 +61,8 @@ def learn_vocabularies(
     return vocabularies
 
 
-def not_given(unseen: NDArray[Any], name: Any, first_call: bool = True) -> ValueError:
+def not_given(unseen: NDArray[Any], name: Any, advice: str = _NAME_THEM) -> ValueError:
     """The error of values that are not among the given categories of a column."""
-    advice = (
-        " during fit. Add them to the 'categories' parameter or drop their rows."
-        if first_call
-        # What is added to the parameter now is not known to the vocabulary.
-        else ", which keeps those of the first call while 'categories' names some. Drop their "
-        "rows, or begin anew with a clone that names them."
-    )
     return ValueError(f"Found unknown categories {list(unseen[:5])!r} in column {name!r}{advice}")
 
 
@@ -81,7 +82,7 @@ def extend_vocabularies(
     extended: dict[int, ColumnVocabulary] = {}
     for j, table in enumerate(tables):
         if table in given and len(unseen := vocabularies[j].unknown_values(coded[j].elements)):
-            raise not_given(unseen, columns.categorical_names[j], first_call=False)
+            raise not_given(unseen, columns.categorical_names[j], _BEGIN_ANEW)
         if table not in extended:
             sharing = [k for k, other in enumerate(tables) if other == table]
             extended[table] = add_counts(
