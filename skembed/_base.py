@@ -34,7 +34,7 @@ from ._resting import Resting, rest
 from ._sample import numeric_matrix, read_input
 from ._sequences import pooled_vectors
 from ._streaming_counts import CountStream, start_counts
-from ._tables import count_rows, fill_reserved_rows, take_vectors
+from ._tables import fill_reserved_rows, take_vectors
 from ._targets import Target, read_classes, read_target
 from ._training_input import TrainingInput, encode_coded, encode_input, read_training_input
 from ._vectors import LearnedVectors
@@ -126,7 +126,8 @@ class EmbeddingModel(
             networks = [trained.state()] if self.warm_start else []
             histories = [trained.history]
         fitted._keep_for_later(read, stream)
-        fitted._store_learned(self._fill(tables, read), networks, histories)
+        filled = self._fill(tables, read.vocabularies, read.code_counts)
+        fitted._store_learned(filled, networks, histories)
         return fitted
 
     def _start_counts(self, read: TrainingInput) -> CountStream:
@@ -254,27 +255,20 @@ class EmbeddingModel(
         return target
 
     def _fill(
-        self, tables: list[NDArray[np.float32]], read: TrainingInput
-    ) -> list[NDArray[np.float32]]:
-        """Tables whose rows for unknown and missing values follow the parameters."""
-        return [self._fill_one([j], table, read) for j, table in enumerate(tables)]
-
-    def _fill_one(
-        self, columns: list[int], table: NDArray[Any], read: TrainingInput
-    ) -> NDArray[Any]:
-        """The table that some columns have in common with its reserved rows filled."""
-        sample = read.sample
-        counts = [
-            count_rows(sample.codes[:, j], sample.bags.get(j), len(table), sample.weight)
-            for j in columns
+        self,
+        tables: Sequence[NDArray[np.floating]],
+        vocabularies: Sequence[ColumnVocabulary],
+        code_counts: Sequence[NDArray[np.float64]],
+    ) -> list[NDArray[np.floating]]:
+        """Tables whose rows for unknown and missing values follow the parameters; each with its
+        vocabulary, and the weight of the rows of each code.
+        """
+        # There are no tables of effects that are not wanted, and counts of numbers in bins have
+        # none either.
+        return [
+            fill_reserved_rows(table, vocabulary, counts, self.handle_unknown, self.handle_missing)
+            for table, vocabulary, counts in zip(tables, vocabularies, code_counts, strict=False)
         ]
-        return fill_reserved_rows(
-            table,
-            read.vocabularies[columns[0]],
-            np.sum(counts, axis=0),
-            self.handle_unknown,
-            self.handle_missing,
-        )
 
     def partial_fit_vocabulary(self, X: Any) -> Self:
         """Count the categories of one more batch, before anything is learned.

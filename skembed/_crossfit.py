@@ -16,10 +16,9 @@ from sklearn.utils.parallel import Parallel, delayed
 from ._callbacks import Task
 from ._frames import n_rows_of
 from ._learning import Trained, learn_tables
-from ._recipe import Recipe
 from ._sample import Sample, read_input
 from ._sequences import pooled_vectors
-from ._tables import count_rows, limit_norm, mean_over_rows
+from ._tables import limit_norm, mean_over_rows
 from ._training_input import TrainingInput, encode_input
 from ._vocabulary import UNKNOWN, ColumnVocabulary
 from .nn._bags import count
@@ -184,7 +183,7 @@ def cross_fit(
         splits,
         learn,
         tables,
-        vectors_of_unseen(tables, read.vocabularies, sample, recipe, estimator.handle_missing),
+        _vectors_of_unseen(tables, read, estimator.handle_missing),
         _frequent_from(sample, tables) if isinstance(estimator.cv, int | np.integer) else np.inf,
         estimator.n_jobs,
         estimator.pooling,
@@ -279,12 +278,8 @@ def out_of_fold(
     return vectors
 
 
-def vectors_of_unseen(
-    tables: list[Array],
-    vocabularies: list[ColumnVocabulary],
-    sample: Sample,
-    recipe: Recipe,
-    handle_missing: str,
+def _vectors_of_unseen(
+    tables: list[Array], read: TrainingInput, handle_missing: str
 ) -> list[Array]:
     """Per column, what each code gets in a fold that has no row of it, ``(n_codes, width)``.
 
@@ -292,12 +287,11 @@ def vectors_of_unseen(
     `transform` gives it, and the same for all folds, which could be told apart by theirs. Frozen
     and given vectors are learned from no row, and stay.
     """
-    result = []
-    for j, (table, vocabulary) in enumerate(zip(tables, vocabularies, strict=True)):
+    recipe, result = read.recipe, []
+    for j, (table, vocabulary) in enumerate(zip(tables, read.vocabularies, strict=True)):
         unseen = np.repeat(table[UNKNOWN : UNKNOWN + 1], len(table), axis=0)
         if handle_missing != "unknown":
-            counts = count_rows(sample.codes[:, j], sample.bags.get(j), len(table), sample.weight)
-            unseen[vocabulary.missing_code] = mean_over_rows(table, counts)
+            unseen[vocabulary.missing_code] = mean_over_rows(table, read.code_counts[j])
         first_learned = table.shape[1] - recipe.embedding_dims[j]
         learned = unseen[:, first_learned:]
         prior = recipe.priors[recipe.tables[j]]

@@ -34,7 +34,7 @@ from ._learning import (
 )
 from ._read_parts import Reading, read_parts
 from ._rounds import Rounds, train_in_rounds
-from ._tables import fill_reserved_rows, limit_norm
+from ._tables import limit_norm
 from ._targets import Target, taken_by_means
 from ._threads import single_blas_thread
 from .nn._architecture import Parameters, table_views
@@ -60,15 +60,18 @@ def fit_encoder(estimator: Any, given: Parts, block_rows: int) -> Any:
         fitted = copy(estimator)
         fitted._store(read.input)
         fitted._keep_for_later(read.input, None)
-        histories = [history] if history.loss_curve else []
-        fitted._store_learned(_fill(estimator, read, tables), [], histories)
+        filled = estimator._fill(tables, read.input.vocabularies, read.input.code_counts)
+        fitted._store_learned(filled, [], [history] if history.loss_curve else [])
     return fitted, history.interrupted
 
 
 def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
     """A fitted copy of a predictor, which has one network and no crosses."""
     with single_blas_thread():
-        read = read_parts(estimator, given, block_rows, getattr(estimator, "loss", None))
+        # That of a classifier follows from its classes.
+        loss = getattr(estimator, "loss", None)
+        read = read_parts(estimator, given, block_rows, loss)
+        vocabularies, code_counts = read.input.vocabularies, read.input.code_counts
         # Small parts are gone through several times in a round.
         n_rows = read.survey.n_rows // len(read.parts)
         n_epochs = with_enough_steps(read.input.recipe, n_rows).settings.max_iter
@@ -76,26 +79,22 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
         parameters, history, effects = _train(
             read, with_effects=estimator.target_effect, n_epochs=n_epochs
         )
-        fitted = copy(estimator)
-        fitted._store(read.input)
-        member = FittedNetwork(read.architecture, parameters)
-        shared = [read.input.recipe.columns_of(t) for t in range(len(read.weights))]
-        fitted._settle_tables(member, read.input.recipe, read.input.vocabularies)
-        views = table_views(read.architecture, parameters)
-        filled = _fill(estimator, read, views, shared)
-        for table, own in zip(views, filled, strict=True):
-            table[...] = own
+        of_columns = [] if effects is None else effects.values
         nothing = np.empty(0)
-        of_codes = _fill(estimator, read, effects.values) if estimator.target_effect else []
-        fitted._features = Features(
-            of_codes, False, [], nothing, nothing, read.inputs.scaler, read.inputs.bins, []
+        features = Features(
+            estimator._fill(of_columns, vocabularies, code_counts),
+            False,
+            [],
+            nothing,
+            nothing,
+            read.inputs.scaler,
+            read.inputs.bins,
+            [],
         )
-        tables = fitted._tables_of(member, fitted._features)
+        member = FittedNetwork(read.architecture, parameters)
         n_rows, weight = read.survey.n_rows, read.survey.weights[0]
-        fitted._blend = Blend(read.loss, [member], None, 1.0, n_rows, weight)
-        fitted.crosses_ = []
-        fitted.network_share_ = 1.0
-        fitted._store_learned(tables, [member], [history])
+        blend = Blend(read.loss, [member], None, 1.0, n_rows, weight)
+        fitted = estimator._fitted(read.input, features, blend, [history])
     return fitted, history.interrupted
 
 
@@ -180,22 +179,3 @@ def _learn_together(estimator: Any, read: Reading) -> list[Array]:
 def _sum_together(part: Part, sizes: list[int]) -> Any:
     codes = np.hstack([part.given_codes(), part.data.numeric.astype(np.int32)])
     return cooccurrence_counts(codes, sizes, part.weight)
-
-
-def _fill(
-    estimator: Any, read: Reading, tables: list[Array], columns: list[list[int]] | None = None
-) -> list[Array]:
-    """Tables whose rows for unknown and missing values follow the parameters; ``columns`` have
-    them, by default one each.
-    """
-    columns = [[j] for j in range(len(tables))] if columns is None else columns
-    return [
-        fill_reserved_rows(
-            table,
-            read.input.vocabularies[own[0]],
-            np.sum([read.counts[j] for j in own], axis=0),
-            estimator.handle_unknown,
-            estimator.handle_missing,
-        )
-        for table, own in zip(tables, columns, strict=True)
-    ]

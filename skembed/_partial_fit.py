@@ -15,7 +15,6 @@ from ._resting import Resting
 from ._sample import Columns, Sample, make_rng, read_input, read_weight
 from ._streaming import Stream, start_stream
 from ._streaming_counts import CountStream
-from ._tables import fill_reserved_rows
 from ._targets import in_unit_of
 from ._threads import single_blas_thread
 from ._training_input import read_training_input
@@ -160,12 +159,7 @@ class StreamedModel(EmbeddingModel):
     ) -> History:
         """Keep what was learned."""
         self._stream = stream
-        filled = [
-            fill_reserved_rows(table, vocabulary, counts, self.handle_unknown, self.handle_missing)
-            for table, vocabulary, counts in zip(
-                tables, vocabularies, stream.code_counts(), strict=False
-            )
-        ]
+        filled = self._fill(tables, vocabularies, stream.code_counts())
         curve = self.loss_curve_ + history.loss_curve
         networks = stream.networks() if self.warm_start else []
         self._store_learned(filled, networks, [history])

@@ -112,8 +112,10 @@ class EmbeddingPredictor(EmbeddingModel):
             ),
             read.rng,
         )
-        effects = self._fill(features.column_effects, read)
-        addends = self._fill(features.column_addends, read)
+        effects, addends = (
+            self._fill(tables, read.vocabularies, read.code_counts)
+            for tables in (features.column_effects, features.column_addends)
+        )
         return replace(features, column_effects=effects, column_addends=addends), draws
 
     def _is_watched(self) -> bool:
@@ -235,9 +237,17 @@ class EmbeddingPredictor(EmbeddingModel):
 
     def _finish_tables(self, member: FittedNetwork, read: TrainingInput) -> None:
         """Limit the norms in the tables of a network, and fill their reserved rows."""
-        self._settle_tables(member, read.recipe, read.vocabularies)
-        for t, table in enumerate(table_views(member.architecture, member.parameters)):
-            table[...] = self._fill_one(read.recipe.columns_of(t), table, read)
+        recipe = read.recipe
+        self._settle_tables(member, recipe, read.vocabularies)
+        tables = table_views(member.architecture, member.parameters)
+        vocabularies = [read.vocabularies[j] for j in recipe.first_columns]
+        code_counts = [
+            np.sum([read.code_counts[j] for j in recipe.columns_of(t)], axis=0)
+            for t in range(len(tables))
+        ]
+        filled = self._fill(tables, vocabularies, code_counts)
+        for table, own in zip(tables, filled, strict=True):
+            table[...] = own
 
     def _settle_tables(
         self, member: FittedNetwork, recipe: Recipe, vocabularies: list[ColumnVocabulary]

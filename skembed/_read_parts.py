@@ -90,12 +90,10 @@ class Reading(Record):
     ----------
     parts : Parts
     input : TrainingInput
-        As of an ordinary fit, with no rows.
+        As of an ordinary fit, with no rows, but with the counts of all.
     architecture : Architecture
     inputs : Inputs or BinInputs
     survey : Survey
-    counts : list of ndarray of shape (n_codes,)
-        Weight of the rows of each code of each column.
     weights : list of ndarray of shape (n_codes,)
         Weight of the rows of each table's codes.
     loss : Loss or None
@@ -107,7 +105,6 @@ class Reading(Record):
     architecture: Architecture
     inputs: Inputs | BinInputs
     survey: Survey
-    counts: list[NDArray[np.float64]]
     weights: list[NDArray[np.float64]]
     loss: Loss | None
 
@@ -137,17 +134,8 @@ def read_parts(estimator: Any, given: Parts, block_rows: int, loss: str | None =
     scaler.flagged_ = known.missing
     inputs = _inputs(estimator, scaler, numbers)
     empty = _no_rows(target, len(columns.categorical), inputs(numbers[:1]).shape[1])
-    read = TrainingInput(
-        probe=probe,
-        columns=columns,
-        vocabularies=vocabularies,
-        sample=empty,
-        numbers=numbers[:0],
-        scaler=scaler,
-        recipe=recipe,
-        rng=make_rng(estimator.random_state),
-    )
-    architecture = make_architecture(empty, read.n_codes, recipe)
+    n_codes = tuple(vocabulary.n_codes for vocabulary in vocabularies)
+    architecture = make_architecture(empty, n_codes, recipe)
     plan = Plan(
         vocabularies,
         columns.categorical_names,
@@ -159,13 +147,23 @@ def read_parts(estimator: Any, given: Parts, block_rows: int, loss: str | None =
         loss,
         architecture,
     )
-    groups = _groups(raw.each(len), block_rows)
-    parts = raw.join(groups, make_part, plan).with_present(_present)
+    parts = raw.join(_groups(raw.each(len), block_rows), make_part, plan).with_present(_present)
     sums = parts.total(_count_codes)
-    counts = [own.to_dense(n) for own, n in zip(sums[0], read.n_codes, strict=True)]
+    code_counts = [own.to_dense(n) for own, n in zip(sums[0], n_codes, strict=True)]
     weights = [own.to_dense(n) for own, n in zip(sums[1], architecture.n_codes, strict=True)]
+    read = TrainingInput(
+        probe,
+        columns,
+        vocabularies,
+        empty,
+        code_counts,
+        numbers[:0],
+        scaler,
+        recipe,
+        make_rng(estimator.random_state),
+    )
     fixed = _loss_of_all(known, target, recipe.quantile, loss)
-    return Reading(parts, read, architecture, inputs, known, counts, weights, fixed)
+    return Reading(parts, read, architecture, inputs, known, weights, fixed)
 
 
 def _target_of_all(raw: Parts, known: Survey, task: str, loss: str | None) -> Target:

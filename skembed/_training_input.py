@@ -24,6 +24,7 @@ from ._sample import (
     read_input,
     read_target_and_weight,
 )
+from ._tables import count_rows
 from ._vocabularies import learn_vocabularies
 from ._vocabulary import ColumnVocabulary
 from .nn._bags import Bags
@@ -43,6 +44,8 @@ class TrainingInput(Record):
     vocabularies : list of ColumnVocabulary
         One per categorical column.
     sample : Sample
+    code_counts : list of ndarray of shape (n_codes,)
+        Weight of the rows of each code, by categorical column.
     numbers : ndarray of shape (n, n_numeric)
         The numeric columns before scaling.
     scaler : NumericScaler
@@ -57,6 +60,7 @@ class TrainingInput(Record):
     columns: Columns
     vocabularies: list[ColumnVocabulary]
     sample: Sample
+    code_counts: list[NDArray[np.float64]]
     numbers: NDArray[np.float64]
     scaler: NumericScaler
     recipe: Recipe
@@ -113,12 +117,17 @@ def read_training_input(
     numbered = range(frame.n_rows) if isinstance(rows, slice) else rows
     codes, bags = encode_coded(estimator, coded, numbered, columns, vocabularies)
     sample = Sample(rows, codes, scaler.transform(numbers), target, weight, bags)
+    code_counts = [
+        count_rows(codes[:, j], bags.get(j), vocabulary.n_codes, weight)
+        for j, vocabulary in enumerate(vocabularies)
+    ]
     recipe = make_recipe(estimator, columns, vocabularies, tables)
     return TrainingInput(
         probe,
         columns,
         vocabularies,
         sample,
+        code_counts,
         numbers,
         scaler,
         recipe,

@@ -167,7 +167,7 @@ def test_a_call_that_fails_at_its_end_leaves_the_encoder_as_it_was(rows, monkeyp
         raise MemoryError
 
     with monkeypatch.context() as patch, pytest.raises(MemoryError):
-        patch.setattr("skembed._partial_fit.fill_reserved_rows", fail)
+        patch.setattr("skembed._base.fill_reserved_rows", fail)
         encoder.partial_fit(X.assign(city="new"), y)
     assert vars(encoder).keys() == vars(other).keys()
     vectors = [one.partial_fit(X[100:], y[100:]).transform(X) for one in (encoder, other)]
