@@ -70,7 +70,7 @@ def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
     with single_blas_thread():
         # That of a classifier follows from its classes.
         loss = getattr(estimator, "loss", None)
-        read = read_parts(estimator, given, block_rows, loss)
+        read = read_parts(estimator, given, block_rows, loss, estimator.n_bins)
         vocabularies, code_counts = read.input.vocabularies, read.input.code_counts
         # Small parts are gone through several times in a round.
         n_rows = read.survey.n_rows // len(read.parts)

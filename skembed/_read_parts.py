@@ -109,10 +109,17 @@ class Reading(Record):
     loss: Loss | None
 
 
-def read_parts(estimator: Any, given: Parts, block_rows: int, loss: str | None = None) -> Reading:
+def read_parts(
+    estimator: Any,
+    given: Parts,
+    block_rows: int,
+    loss: str | None = None,
+    n_bins: int | None = None,
+) -> Reading:
     """Read all parts of ``(X, y, sample_weight)``.
 
-    Neighbours are joined until a part has ``block_rows`` rows.
+    Neighbours are joined until a part has ``block_rows`` rows. ``loss`` is one that was chosen; of
+    ``n_bins`` pieces of each number a predictor's network sees the coordinates, too.
     """
     check_parameters(estimator, estimator._rules)
     lengths = given.each(_lengths)
@@ -132,7 +139,7 @@ def read_parts(estimator: Any, given: Parts, block_rows: int, loss: str | None =
     numbers = np.concatenate(known.numbers)
     scaler = NumericScaler().fit(numbers)
     scaler.flagged_ = known.missing
-    inputs = _inputs(estimator, scaler, numbers)
+    inputs = _inputs(estimator.task, scaler, numbers, n_bins)
     empty = _no_rows(target, len(columns.categorical), inputs(numbers[:1]).shape[1])
     n_codes = tuple(vocabulary.n_codes for vocabulary in vocabularies)
     architecture = make_architecture(empty, n_codes, recipe)
@@ -223,15 +230,12 @@ def _present(part: Part) -> list[Array]:
     return part.present
 
 
-def _is_predictor(estimator: Any) -> bool:
-    return hasattr(estimator, "n_bins")
-
-
-def _inputs(estimator: Any, scaler: NumericScaler, numbers: Array) -> Inputs | BinInputs:
-    if estimator.task == "none":
+def _inputs(
+    task: str, scaler: NumericScaler, numbers: Array, n_bins: int | None
+) -> Inputs | BinInputs:
+    if task == "none":
         return BinInputs(bin_edges(numbers, np.ones(len(numbers))))
-    bins = PiecewiseLinear(estimator.n_bins).fit(numbers) if _is_predictor(estimator) else None
-    return Inputs(scaler, bins)
+    return Inputs(scaler, None if n_bins is None else PiecewiseLinear(n_bins).fit(numbers))
 
 
 def _no_rows(target: Target, n_columns: int, n_numeric: int) -> Sample:
