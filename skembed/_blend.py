@@ -274,7 +274,7 @@ def _fit_member(
 ) -> _Fitted:
     rows, held_out = split
     part, rest = (replace(sample.take(own), numeric=draws.network_inputs(0, own)) for own in split)
-    network, parameters, history = train_network(
+    member, history = train_network(
         part,
         n_codes,
         recipe,
@@ -284,15 +284,14 @@ def _fit_member(
         before_epoch=watch.begin_epoch,
         on_epoch=watch.end_epoch,
     )
-    data = to_data(rest, network.architecture, None)
-    raw = (
-        predict(network, parameters, data) if len(rest) else np.empty((0, sample.target.n_outputs))
-    )
+    raw = np.empty((0, sample.target.n_outputs))
+    if len(rest):
+        network = Network(member.architecture, loss)
+        raw = predict(network, member.parameters, to_data(rest, member.architecture, None))
     linear = np.empty_like(raw)
     if linear_part and len(rest):
         features = draws.features[0]
         linear = _fit_linear(part, features[rows], loss).raw_prediction(features[held_out])
-    member = FittedNetwork(network.architecture, parameters)
     is_last = history.interrupted or watch.end(member)
     return _Fitted(member, history, held_out, raw, linear, is_last)
 

@@ -115,7 +115,7 @@ def train_network(
     inputs_of: InputsOf | None = None,
     before_epoch: Callable[[], None],
     on_epoch: OnEpoch,
-) -> tuple[Network, Parameters, History]:
+) -> tuple[FittedNetwork, History]:
     """Train a network on a sample.
 
     ``start`` may overwrite its first parameters in place. ``inputs_of`` gives the numeric block of
@@ -165,7 +165,7 @@ def train_network(
         draw=draw,
         on_epoch=partial(on_epoch, FittedNetwork(architecture, parameters)),
     )
-    return network, parameters, history
+    return FittedNetwork(architecture, parameters), history
 
 
 def train_for_vectors(
@@ -179,10 +179,9 @@ def train_for_vectors(
     on_epoch: OnEpoch,
 ) -> Trained:
     """Train a network on a sample, and find the space that its vectors live in."""
-    network, parameters, history = train_network(
+    trained, history = train_network(
         sample, n_codes, recipe, rng, start=start, before_epoch=before_epoch, on_epoch=on_epoch
     )
-    trained = FittedNetwork(network.architecture, parameters)
     return find_space(sample, n_codes, recipe, trained, history)
 
 
