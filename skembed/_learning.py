@@ -24,11 +24,12 @@ from ._table_rules import table_rules, unknown_replacement
 from ._tables import limit_norm, without_rounding
 from ._targets import standardised
 from .nn._architecture import Architecture, Parameters, count_codes, lazy_places, table_views
+from .nn._basis import Basis
 from .nn._growth import Moves, grow_parameters
 from .nn._losses import make_loss
 from .nn._network import Data, Network
 from .nn._record import Record
-from .nn._relearn import Basis, find_bases, relearn
+from .nn._relearn import find_bases, relearn
 from .nn._training import History, Rows, train
 
 Array = NDArray[np.floating]

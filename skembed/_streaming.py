@@ -34,11 +34,11 @@ from ._table_rules import table_rules, unknown_replacement
 from ._tables import limit_norm
 from ._vocabulary import UNKNOWN
 from .nn._architecture import Architecture, Parameters, table_views
+from .nn._basis import find_variations
 from .nn._growth import Moves, grow_memory
 from .nn._losses import make_loss
 from .nn._network import Network
 from .nn._record import Record
-from .nn._relearn import find_variations
 from .nn._step import Memory
 from .nn._training import History, train
 

@@ -210,7 +210,7 @@ def test_tables_learned_from_parts_are_those_of_all_rows(kind, weighted, monkeyp
 def begin_with_some(monkeypatch, n_rows):
     """Let so many rows be enough to begin with, those of a part to tell its loss."""
     monkeypatch.setattr("skembed.nn._relearn._PART", 20)
-    monkeypatch.setattr("skembed.nn._relearn._ENOUGH_ROWS", n_rows)
+    monkeypatch.setattr("skembed.nn._linearised._ENOUGH_ROWS", n_rows)
 
 
 @pytest.mark.parametrize("enough", [3000, 1000])

@@ -34,6 +34,10 @@ _PART = 2**13
 _ROOM = 2**27
 _ROOM_OF_CODES = 1.5
 
+# So many rows tell as well as all how far to step, how the predictions vary, and where the first
+# step leads: of more, rows at equal distances stand for the others.
+_ENOUGH_ROWS = 2**20
+
 
 def row_weight(data: Data) -> NDArray[np.float64]:
     if data.weight is None:
@@ -67,6 +71,11 @@ def gradients_by_part(
     buffers = Buffers()
     for rows in slices(among, _NETWORK_PART, every):
         yield rows, *network.input_gradients(parameters, data.take(rows), buffers, to)
+
+
+def stride_of(n_rows: int) -> int:
+    """Which of so many rows are enough: all, every other and so on."""
+    return max(1, -(-n_rows // _ENOUGH_ROWS))
 
 
 def curvature_of(network: Network, raw: Array, least: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._architecture import Architecture, Parameters, table_views
+from ._basis import Basis, make_bases, mean_variations, sum_variations
+from ._linearised import stride_of
 from ._losses import Loss
 from ._network import Network
 from ._part_slopes import equations_of_unknown, gradient, image, linearise, sum_losses
@@ -25,14 +27,9 @@ from ._relearn import (
     ENOUGH,
     LEAST_PSEUDO_COUNT,
     N_STEPS,
-    Basis,
     best_step,
-    make_bases,
-    mean_variations,
     partial_steps,
-    stride_of,
     sum_of_losses,
-    sum_variations,
 )
 from ._ridge import UNKNOWN, solve_one
 from ._solve import solve_symmetric

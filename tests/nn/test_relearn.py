@@ -10,6 +10,7 @@ from skembed.nn import _linearised as linearised
 from skembed.nn import _parallel
 from skembed.nn import _relearn as module
 from skembed.nn._architecture import Architecture, place_codes, table_views
+from skembed.nn._basis import sum_variations
 from skembed.nn._losses import make_loss
 from skembed.nn._network import Data, Network
 from skembed.nn._relearn import find_bases, relearn
@@ -413,19 +414,17 @@ def test_parts_of_many_rows_stand_for_all(monkeypatch):
     doubled = np.concatenate([np.tile(np.arange(k, k + 20), 2) for k in range(0, 120, 20)])
     network, parameters, data = case.network, case.parameters, case.data.take(doubled)
     loss = module.sum_of_losses(network, parameters, data)
-    variations = module.sum_variations(network, parameters, data)
-    monkeypatch.setattr(module, "_ENOUGH_ROWS", 120)
+    variations = sum_variations(network, parameters, data)
+    monkeypatch.setattr(linearised, "_ENOUGH_ROWS", 120)
     np.testing.assert_allclose(module.sum_of_losses(network, parameters, data), loss, rtol=1e-12)
-    for found, expected in zip(
-        module.sum_variations(network, parameters, data), variations, strict=True
-    ):
+    for found, expected in zip(sum_variations(network, parameters, data), variations, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
 def enough_rows(monkeypatch, n_rows, size_of_part):
     monkeypatch.setattr(module, "_PART", size_of_part)
     monkeypatch.setattr(linearised, "_NETWORK_PART", size_of_part)
-    monkeypatch.setattr(module, "_ENOUGH_ROWS", n_rows)
+    monkeypatch.setattr(linearised, "_ENOUGH_ROWS", n_rows)
 
 
 @pytest.mark.parametrize("architecture", COUPLED.values(), ids=COUPLED.keys())
