@@ -272,8 +272,7 @@ def finish_tables(
         if rests:
             learned.append(given[t])
         elif recipe.priors[t] is not None:
-            vectors = bases[t].origin + table @ bases[t].axes
-            learned.append(limit_norm(vectors, recipe.max_norm))
+            learned.append(limit_norm(bases[t].vectors(table), recipe.max_norm))
         else:
             learned.append(limit_norm(without_rounding(table) * unit, recipe.max_norm))
     return learned

@@ -27,6 +27,8 @@ _FREQUENT = 50
 # Directions in which the prediction varies less than this share of the strongest are not stretched
 # further.
 _LEAST_VARIATION = 0.1
+# Without a penalty a category of fewer rows than coordinates has no solution.
+_LEAST_PSEUDO_COUNT = 1e-6
 
 
 class Basis(Record):
@@ -47,6 +49,10 @@ class Basis(Record):
     axes: Array
     start: Array
     found: Array | None = None
+
+    def vectors(self, coordinates: Array, out: Array | None = None) -> Array:
+        """The vectors that have these coordinates; they may go to ``out``, in its dtype."""
+        return np.add(self.origin, coordinates @ self.axes, out=out, casting="same_kind")
 
 
 def find_variations(network: Network, parameters: Parameters, data: Data) -> list[Array]:
@@ -124,3 +130,20 @@ def _axes(variation: Array) -> Array:
     directions = directions * np.sign(directions[largest, np.arange(len(values))])
     scale = np.sqrt(np.maximum(values, _LEAST_VARIATION**2 * max(values[0], 1e-12)))
     return (directions / scale).T
+
+
+def penalties_of(pseudo_counts: Sequence[float], curvature: Array) -> Array:
+    """What holds the coordinates of each table back: every pseudo-count is one more row at 0, with
+    the mean ``curvature`` that the loss has at the best constant prediction.
+    """
+    return np.maximum(pseudo_counts, _LEAST_PSEUDO_COUNT) * curvature.mean()
+
+
+def sum_of_penalties(
+    penalties: Array, coordinates: Sequence[Array], counts: Sequence[Array]
+) -> float:
+    """What the coordinates of all tables cost, beside the losses of the rows."""
+    # Codes without rows are filled in, and cost nothing.
+    pairs = zip(coordinates, counts, strict=True)
+    squares = [np.einsum("nd,nd,n->", c, c, own > 0) for c, own in pairs]
+    return 0.5 * float(penalties @ squares)

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 
 from ._architecture import Parameters, count_codes, lazy_places, table_views
 from ._bags import NO_BAGS, Bags
-from ._basis import Basis, find_variations, make_bases
-from ._linearised import Linearised, row_weight, stride_of
+from ._basis import Basis, find_variations, make_bases, penalties_of, sum_of_penalties
+from ._linearised import Linearised, least_curvature, row_weight, stride_of
 from ._network import Data, Network
 from ._parallel import in_halves, slices
 
@@ -45,8 +45,6 @@ N_SWEEPS = 2
 _STEP_SHARES = (1.0, 0.5, 0.25, 0.1)
 # Starts at the mean must end with this share of what the trained network explains.
 ENOUGH = 0.9
-# Without a penalty a category of fewer rows than coordinates has no solution.
-LEAST_PSEUDO_COUNT = 1e-6
 
 
 def find_bases(
@@ -148,11 +146,7 @@ class _Problem:
         for stack in network.stacks:
             self._moving[stack.name] = parameters[stack.name].copy()
         self._views = table_views(network.architecture, self._moving)
-        n_outputs = network.architecture.n_outputs
-        constant = network.loss.baseline(data.y, row_weight(data), n_outputs)
-        # What one pseudo-count weighs: the mean curvature of a row at the best constant.
-        curvature = network.loss.curvature(constant[None, :].astype(np.float64))
-        self._penalties = np.maximum(pseudo_counts, LEAST_PSEUDO_COUNT) * curvature.mean()
+        self._penalties = penalties_of(pseudo_counts, least_curvature(network, data))
 
     def _enough(self) -> _Rows:
         """All rows, or so many that they stand for all."""
@@ -169,18 +163,14 @@ class _Problem:
     def _place(self, coordinates: Sequence[Array]) -> None:
         for table, (view, basis) in enumerate(zip(self._views, self.bases, strict=True)):
             if not self._frozen[table]:
-                vectors = coordinates[table] @ basis.axes
-                np.add(basis.origin, vectors, out=view, casting="same_kind")
+                basis.vectors(coordinates[table], out=view)
 
     def objective(self, coordinates: Sequence[Array], over: _Rows | None = None) -> float:
         """Sum of the loss over the rows, all unless others are given, and the penalty."""
         over = over or self._all
         self._place(coordinates)
-        # Codes without rows are filled in, and cost nothing.
-        pairs = zip(coordinates, over.counts, strict=True)
-        squares = [np.einsum("nd,nd,n->", c, c, own > 0) for c, own in pairs]
         loss = sum_of_losses(self._network, self._moving, over.data)
-        return loss + 0.5 * float(self._penalties @ squares)
+        return loss + sum_of_penalties(self._penalties, coordinates, over.counts)
 
     def solve(self) -> tuple[list[Array], float]:
         """Coordinates after all steps, and their objective."""

@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._architecture import Architecture, Parameters, table_views
-from ._basis import Basis, make_bases, mean_variations, sum_variations
+from ._basis import (
+    Basis,
+    make_bases,
+    mean_variations,
+    penalties_of,
+    sum_of_penalties,
+    sum_variations,
+)
 from ._linearised import stride_of
 from ._losses import Loss
 from ._network import Network
@@ -25,13 +32,12 @@ from ._parts import CodeSums, Part, Parts, Tables, join_parameters, part_paramet
 from ._record import Record
 from ._relearn import (
     ENOUGH,
-    LEAST_PSEUDO_COUNT,
     N_STEPS,
     best_step,
     partial_steps,
     sum_of_losses,
 )
-from ._ridge import UNKNOWN, solve_one
+from ._ridge import UNKNOWN, rarity_of, solve_one
 from ._solve import solve_symmetric
 
 Array = NDArray[np.floating]
@@ -102,26 +108,20 @@ class _Problem:
         self._frozen = frozen
         constant = loss.baseline(np.empty(0), np.empty(0), architecture.n_outputs)
         curvature = loss.curvature(constant[None, :].astype(np.float64))
-        self._penalties = np.maximum(pseudo_counts, LEAST_PSEUDO_COUNT) * curvature.mean()
-        rarity = [np.where(own > 0, 1 / (1 + own), 0) for own in counts]
-        for own in rarity:
-            own[UNKNOWN] = 1
-        self._rarity = Tables([own.astype(np.float32) for own in rarity])
+        self._penalties = penalties_of(pseudo_counts, curvature)
+        self._rarity = Tables([rarity_of(own).astype(np.float32) for own in counts])
 
     def _place(self, bases: Sequence[Basis], coordinates: Sequence[Array]) -> Tables:
-        placed = [
-            basis.origin + c @ basis.axes for basis, c in zip(bases, coordinates, strict=True)
-        ]
+        placed = zip(self._tables, bases, coordinates, self._frozen, strict=True)
         return Tables(
             [
-                (table if rests else moved).astype(table.dtype)
-                for table, moved, rests in zip(self._tables, placed, self._frozen, strict=True)
+                table if rests else basis.vectors(own).astype(table.dtype)
+                for table, basis, own, rests in placed
             ]
         )
 
     def _penalty(self, coordinates: Sequence[Array]) -> float:
-        pairs = zip(coordinates, self._counts, strict=True)
-        return 0.5 * float(self._penalties @ [np.sum(c[seen > 0] ** 2) for c, seen in pairs])
+        return sum_of_penalties(self._penalties, coordinates, self._counts)
 
     def _losses(self, bases: Sequence[Basis], candidates: Sequence[list[Array]]) -> Array:
         """Sum of the loss over the rows for each candidate."""

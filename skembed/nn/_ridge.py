@@ -73,13 +73,19 @@ def _eliminate(matrices: Array, right: Array) -> None:
         right[k] /= matrices[k, k]
 
 
+def rarity_of(counts: Array) -> Array:
+    """What the rows of each code count for the unknown code, by the weight of these rows."""
+    # A category that was seen once is the best model of one that was never seen.
+    rarity = np.where(counts > 0, 1 / (1 + counts), 0)
+    rarity[UNKNOWN] = 1
+    return rarity
+
+
 def ridge(normal: Array, right: Array, counts: Array, penalty: float, factor: float = 1.0) -> Array:
     """Penalised solution per code from the upper triangles of the normal matrices, times a factor;
     the unknown code learns from the rare ones, and stands in for the unseen.
     """
-    # A category that was seen once is the best model of one that was never seen.
-    rarity = np.where(counts > 0, 1 / (1 + counts), 0)
-    rarity[UNKNOWN] = 1
+    rarity = rarity_of(counts)
     of_unknown, solved = rarity @ normal, right.T.copy()
     solved[:, UNKNOWN] = rarity @ right
     # Whole matrices of a few codes at a time: those of all would be many times the table.
