@@ -16,7 +16,7 @@ from . import _params
 from ._frames import n_rows_of, take_rows
 from ._input_read import check_length, to_tidy_array
 from ._input_settings import BATCH_RULES, SPLIT_RULES, native_dtype
-from ._input_target import Target, decode_target, encode_target
+from ._input_target import TargetClasses, decode_target, encode_target
 from ._labels import class_balance
 from ._splitting import split_rows
 
@@ -184,7 +184,7 @@ class RowsMixin:
         check_is_fitted(self)
         return to_tidy_array(y) if self._target is None else decode_target(y, self._target)
 
-    def _keep_target(self, target: Target | None) -> None:
+    def _keep_target(self, target: TargetClasses | None) -> None:
         """Store what ``fit`` learned for the methods above, and start the orders of the batches."""
         self._target = target
         # That of `transform`, which keeps the one of the fit.

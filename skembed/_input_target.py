@@ -15,29 +15,29 @@ from .nn._record import Record
 Array = NDArray[Any]
 
 
-class Target(Record):
+class TargetClasses(Record):
     """The classes of a target; for one that came as one-hot vectors, their positions."""
 
     classes: Array
     came_one_hot: bool
 
 
-def learn_target(y: Any) -> Target:
+def learn_target(y: Any) -> TargetClasses:
     """The sorted classes of ``y``."""
     if y is None:
         raise ValueError("encode_target=True learns the classes of y. Got y=None.")
     array = to_tidy_array(y)
     if is_one_hot(array):
-        return Target(np.arange(array.shape[1]), True)
+        return TargetClasses(np.arange(array.shape[1]), True)
     if array.ndim == 2 and array.shape[1] > 1:
         raise ValueError(
             "encode_target=True needs one label per row, or rows that are one-hot already. "
             f"Got an array of shape {array.shape}."
         )
-    return Target(read_labels(array, "y").classes, False)
+    return TargetClasses(read_labels(array, "y").classes, False)
 
 
-def encode_target(y: Any, target: Target, dtype: Any) -> Array:
+def encode_target(y: Any, target: TargetClasses, dtype: Any) -> Array:
     """One-hot vectors of shape ``(n_rows, n_classes)``; what is one-hot already passes through."""
     array = to_tidy_array(y)
     n_classes = len(target.classes)
@@ -66,7 +66,7 @@ def encode_target(y: Any, target: Target, dtype: Any) -> Array:
     return out
 
 
-def decode_target(scores: Any, target: Target) -> Array:
+def decode_target(scores: Any, target: TargetClasses) -> Array:
     """The class of highest score; for a target that came one-hot, its one-hot vector."""
     scores = read_scores(scores)
     try:

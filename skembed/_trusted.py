@@ -18,7 +18,7 @@ SKOPS_TRUSTED = [
     "skembed._input_arrays.Layout",
     "skembed._input_table.Number",
     "skembed._input_table.Table",
-    "skembed._input_target.Target",
+    "skembed._input_target.TargetClasses",
     "skembed._learning.FittedNetwork",
     "skembed._numeric.NumericScaler",
     "skembed._one_hot.OneHot",
