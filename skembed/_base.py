@@ -122,7 +122,8 @@ class EmbeddingModel(
         else:
             tables = learn_tables(sample, trained, read.recipe, same_rows=True)
             # How bags overlap is not told by what a fit leaves behind.
-            stream = None if sample.bags else rest(sample, trained, tables, read.recipe)
+            if not sample.bags:
+                stream = rest(sample, read.code_counts, trained, read.recipe)
             networks = [trained.state()] if self.warm_start else []
             histories = [trained.history]
         fitted._keep_for_later(read, stream)

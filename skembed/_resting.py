@@ -113,8 +113,8 @@ class Resting(Record):
         return replace(sums, moments=moments)
 
 
-def rest(sample: Sample, trained: Trained, tables: Sequence[Array], recipe: Recipe) -> Resting:
-    """What to keep of a fit; ``tables`` are those of its columns, effects first."""
+def rest(sample: Sample, code_counts: Sequence[Array], trained: Trained, recipe: Recipe) -> Resting:
+    """What to keep of a fit to a sample, of which each code has so many rows."""
     network, architecture = trained.network, trained.network.architecture
     as_given = [
         prior is not None or rests
@@ -137,7 +137,7 @@ def rest(sample: Sample, trained: Trained, tables: Sequence[Array], recipe: Reci
         trained.unit,
         len(sample),
         float(sample.weight.sum()),
-        [np.bincount(sample.codes[:, j], sample.weight, len(t)) for j, t in enumerate(tables)],
+        list(code_counts),
         mean,
         np.where(deviation > 0, deviation, 1),
         trained.pseudo_counts,
