@@ -29,7 +29,7 @@ from ._learning import (
 from ._numeric import NumericScaler
 from ._params import Rule, check_parameters
 from ._progress import ProgressLines, Watch, mean_curve
-from ._recipe import share_tables
+from ._recipe import Recipe, make_recipe, share_tables
 from ._resting import Resting, rest
 from ._sample import numeric_matrix, read_input
 from ._sequences import pooled_vectors
@@ -170,6 +170,11 @@ class EmbeddingModel(
             share_tables(self.shared, self._columns),
             may_grow=self.min_frequency is None and self.max_categories is None,
         )
+
+    def _recipe_for(self, vocabularies: list[ColumnVocabulary]) -> Recipe:
+        """How to learn more rows of the columns of the fit, which have these vocabularies now."""
+        tables = share_tables(self.shared, self._columns)
+        return make_recipe(self, self._columns, vocabularies, tables)
 
     def _encode_more(
         self, frame: Frame, rows: NDArray[np.intp]

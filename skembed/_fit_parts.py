@@ -46,8 +46,10 @@ from .nn._training import History
 Array = NDArray[Any]
 
 
-def fit_encoder(estimator: Any, given: Parts, block_rows: int) -> Any:
-    """A fitted copy of an EmbeddingEncoder, from parts of ``(X, y, sample_weight)``."""
+def fit_encoder(estimator: Any, given: Parts, block_rows: int) -> tuple[Any, bool]:
+    """A fitted copy of an EmbeddingEncoder, from parts of ``(X, y, sample_weight)``; and whether
+    its training was interrupted.
+    """
     with single_blas_thread():
         read = read_parts(estimator, given, block_rows)
         if estimator.task == "none":
@@ -65,8 +67,8 @@ def fit_encoder(estimator: Any, given: Parts, block_rows: int) -> Any:
     return fitted, history.interrupted
 
 
-def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> Any:
-    """A fitted copy of a predictor, which has one network and no crosses."""
+def fit_predictor(estimator: Any, given: Parts, block_rows: int) -> tuple[Any, bool]:
+    """The same of a predictor, which has one network and no crosses."""
     with single_blas_thread():
         # That of a classifier follows from its classes.
         loss = getattr(estimator, "loss", None)

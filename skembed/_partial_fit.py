@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ._adopt import adopt
 from ._base import EmbeddingModel
-from ._recipe import Recipe, make_recipe, share_tables
 from ._resting import Resting
 from ._sample import Columns, Sample, make_rng, read_input, read_weight
 from ._streaming import Stream, start_stream
@@ -108,7 +107,7 @@ class StreamedModel(EmbeddingModel):
         self._refuse_sequences(self._columns)
         stream = self._resume()
         sample, numbers, vocabularies = self._read_batch(X, y, sample_weight)
-        recipe = self._make_recipe(vocabularies)
+        recipe = self._recipe_for(vocabularies)
         moves, n_codes = moved_rows(self._vocabularies, vocabularies)
         grown = stream.grown(moves, n_codes, recipe.priors)
         turn = [] if self.target_type_ == "none" else [self.n_iter_]
@@ -117,15 +116,11 @@ class StreamedModel(EmbeddingModel):
         self._vocabularies = vocabularies
         return self._store_batch(*learned, vocabularies)
 
-    def _make_recipe(self, vocabularies: list[ColumnVocabulary]) -> Recipe:
-        tables = share_tables(self.shared, self._columns)
-        return make_recipe(self, self._columns, vocabularies, tables)
-
     def _resume(self) -> Stream | CountStream:
         """What has been learned so far, ready to go on."""
         stream = getattr(self, "_stream", None)
         if isinstance(stream, Resting):
-            return stream.resumed(self.embeddings_, self._make_recipe(self._vocabularies))
+            return stream.resumed(self.embeddings_, self._recipe_for(self._vocabularies))
         if stream is None:
             raise ValueError(
                 "partial_fit cannot go on from what was learned here: only the vectors were kept. "

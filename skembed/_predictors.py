@@ -24,7 +24,7 @@ from ._learning import FittedNetwork
 from ._noise import held_back, share_of_noise
 from ._params import check_parameters
 from ._progress import Watch, mean_curve
-from ._recipe import Recipe, make_recipe, share_tables
+from ._recipe import Recipe
 from ._sample import Sample, make_rng, numeric_matrix, read_input, read_weight
 from ._tables import limit_norm
 from ._targets import Target
@@ -179,8 +179,7 @@ class EmbeddingPredictor(EmbeddingModel):
             inputs = np.concatenate(features.inputs(codes, numbers, bags), axis=1)
             target = self._as_before(self._read_more_target(y, weight))
             sample = Sample(rows, codes, inputs, target, weight[rows], bags)
-            tables = share_tables(self.shared, self._columns)
-            recipe = make_recipe(self, self._columns, vocabularies, tables)
+            recipe = self._recipe_for(vocabularies)
             rng = make_rng(self.random_state, self.n_iter_)
             rests = self.handle_unknown != "embed"
             blend, histories = continue_blend(blend, sample, recipe, rests, rng)
