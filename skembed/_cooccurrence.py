@@ -42,14 +42,6 @@ def check_contexts(sizes: Sequence[int], bags: Mapping[int, Bags]) -> None:
         )
 
 
-def add_bins(
-    codes: NDArray[np.int32], n_codes: Sequence[int], numeric: Array, edges: Sequence[Array]
-) -> tuple[NDArray[np.int32], list[int]]:
-    """The codes of all columns, numeric ones in bins, and how many codes each has."""
-    contexts = np.hstack([codes, context_bins(numeric, edges)])
-    return contexts, [*n_codes, *(len(own) + 2 for own in edges)]
-
-
 def bin_edges(numeric: Array, weight: Array) -> list[Array]:
     """Upper bounds of the quantile bins of each column but the last bin, ascending and distinct."""
     edges = []
@@ -73,6 +65,11 @@ def context_bins(numeric: Array, edges: Sequence[Array]) -> NDArray[np.int32]:
         bins[:, j] = np.searchsorted(own, numeric[:, j])
         bins[np.isnan(numeric[:, j]), j] = len(own) + 1
     return bins
+
+
+def context_sizes(n_codes: Sequence[int], edges: Sequence[Array]) -> list[int]:
+    """How many codes each column has, numeric ones in bins."""
+    return [*n_codes, *(len(own) + 2 for own in edges)]
 
 
 def reject_first_vectors(initial_embeddings: Any) -> None:

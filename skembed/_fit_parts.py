@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ._blend import Blend, with_enough_steps
 from ._cooccurrence import (
     check_contexts,
+    context_sizes,
     cooccurrence_counts,
     factorise_counts,
     reject_first_vectors,
@@ -170,8 +171,7 @@ def _sum_effects(part: Part, n_codes: tuple[int, ...], target: Target) -> Effect
 def _learn_together(estimator: Any, read: Reading) -> list[Array]:
     """Tables from what occurs together in a row, without a target."""
     reject_first_vectors(estimator.initial_embeddings)
-    n_codes, recipe = read.input.n_codes, read.input.recipe
-    sizes = [*n_codes, *(len(edges) + 2 for edges in read.inputs.edges)]
+    recipe, sizes = read.input.recipe, context_sizes(read.input.n_codes, read.inputs.edges)
     check_contexts(sizes, {})
     counts = read.parts.total(_sum_together, sizes)
     tables = factorise_counts(counts, sizes, recipe.embedding_dims, read.input.rng, recipe.tables)

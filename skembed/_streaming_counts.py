@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ._cooccurrence import (
-    add_bins,
     bin_edges,
     check_contexts,
+    context_bins,
+    context_sizes,
     cooccurrence_counts,
     factorise_counts,
 )
@@ -66,12 +67,11 @@ class CountStream(Record):
         rng: np.random.Generator,
     ) -> tuple[CountStream, list[NDArray[np.float32]], History]:
         """The counts with one more batch, the table of each column, and how it went."""
-        n_codes = self.sizes[: sample.codes.shape[1]]
-        contexts, sizes = add_bins(sample.codes, n_codes, numbers, self.edges)
-        more = cooccurrence_counts(contexts, sizes, sample.weight, sample.bags)
+        codes = np.hstack([sample.codes, context_bins(numbers, self.edges)])
+        more = cooccurrence_counts(codes, self.sizes, sample.weight, sample.bags)
         counts = sparse.csr_array(self.counts + sparse.triu(more))
         tables = factorise_counts(
-            _both_ways(counts), sizes, recipe.embedding_dims, rng, recipe.tables
+            _both_ways(counts), self.sizes, recipe.embedding_dims, rng, recipe.tables
         )
         tables = [limit_norm(table, recipe.max_norm).astype(np.float32) for table in tables]
         return replace(self, counts=counts), tables, History()
@@ -97,6 +97,6 @@ def start_counts(
 ) -> CountStream:
     """Counts before the first batch, which ``sample`` is."""
     edges = bin_edges(numbers, sample.weight)
-    _, sizes = add_bins(sample.codes, n_codes, numbers, edges)
+    sizes = context_sizes(n_codes, edges)
     check_contexts(sizes, sample.bags)
     return CountStream(sparse.csr_array((sum(sizes), sum(sizes))), sizes, edges)

@@ -8,10 +8,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skembed import EmbeddingEncoder
 from skembed._cooccurrence import (
-    add_bins,
     bin_edges,
     check_contexts,
     context_bins,
+    context_sizes,
     cooccurrence_counts,
     factorise_counts,
 )
@@ -21,7 +21,11 @@ def learn(codes, n_codes, numeric=None, weight=None, dims=None, tables=None, see
     n = len(codes)
     numeric = np.empty((n, 0)) if numeric is None else numeric
     weight = np.ones(n) if weight is None else weight
-    contexts, sizes = add_bins(codes, n_codes, numeric, bin_edges(numeric, weight))
+    edges = bin_edges(numeric, weight)
+    contexts, sizes = (
+        np.hstack([codes, context_bins(numeric, edges)]),
+        context_sizes(n_codes, edges),
+    )
     check_contexts(sizes, {})
     counts = cooccurrence_counts(contexts, sizes, weight)
     dims = [100] * len(n_codes) if dims is None else dims
