@@ -29,12 +29,8 @@ class Labels(Record):
 
 def read_labels(values: Any, name: str) -> Labels:
     """One label per row; one-hot rows stand for the position of their 1, others for themselves."""
-    array = to_tidy_array(values)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    elif is_one_hot(array):
-        array = array.argmax(axis=1)
-    elif array.ndim == 2 and array.shape[1]:
+    array = _in_one_column(to_tidy_array(values))
+    if array.ndim == 2 and array.shape[1]:
         rows = np.empty(len(array), dtype=object)
         rows[:] = [tuple(row) for row in array.tolist()]
         array = rows
@@ -48,6 +44,13 @@ def read_labels(values: Any, name: str) -> Labels:
     return Labels(vocabulary.categories, vocabulary.encode(coded) - 1)
 
 
+def _in_one_column(array: Array) -> Array:
+    """One-hot rows as the positions of their 1, a matrix of one column without its second axis."""
+    if array.ndim == 2 and array.shape[1] == 1:
+        return array[:, 0]
+    return array.argmax(axis=1) if is_one_hot(array) else array
+
+
 def is_one_hot(array: Array) -> bool:
     """Whether every row of a matrix of two or more columns holds one 1 and zeros."""
     if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind not in "biuf":
@@ -57,11 +60,7 @@ def is_one_hot(array: Array) -> bool:
 
 def class_balance(y: Any) -> dict[Any, int] | None:
     """Rows per class; None for a target without classes: several columns, fractions, lists."""
-    array = to_tidy_array(y)
-    if is_one_hot(array):
-        array = array.argmax(axis=1)
-    elif array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
+    array = _in_one_column(to_tidy_array(y))
     if array.ndim != 1 or (array.dtype.kind == "f" and (array != np.floor(array)).any()):
         return None
     try:
