@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sized
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
+from ._bag_indices import BagIndices, bag_indices, read_sizes, read_weights
 from ._bags import Bags, reduce_bags
 from ._indices import Indices, read_indices
 from ._row_gradient import RowGradient
-from ._shapes import as_array, read_shape
+from ._shapes import read_shape
 from ._table import Array, RandomState, Table, Weight, check_grad, pretrained
 
 MODES = ("sum", "mean", "max")
-
-
-class _Bags(NamedTuple):
-    """Indices of all bags without the padding, and what leads back to the input."""
-
-    codes: Indices  # (n,) row numbers
-    bag: Indices  # (n,) the bag of each, ascending
-    sizes: Indices  # (n_bags,)
-    weights: Array | None  # (n,)
-    kept: NDArray[np.bool_] | None  # which of the indices given these are; None: all
-    shape: Any  # of the indices given
 
 
 class EmbeddingBag(Table):
@@ -263,56 +253,22 @@ class EmbeddingBag(Table):
         )
         return layer
 
-    def _bags(self, indices: Any, offsets: Any, weights: Any, rows: int | None = None) -> _Bags:
-        """Checked arguments, in one form for matrices, ragged lists and vectors with offsets.
+    def _bags(
+        self, indices: Any, offsets: Any, weights: Any, rows: int | None = None
+    ) -> BagIndices:
+        """Checked arguments, without the padding.
 
         `rows` is the length of a table that is not made yet.
         """
         codes, shape = self._codes(indices, rows)
-        if offsets is not None or not (isinstance(shape, list) or len(shape) == 2):
-            sizes = _sizes_from_offsets(offsets, shape)
-        elif isinstance(shape, list):
-            if any(len(axes) != 1 for axes in shape):
-                raise ValueError("A list of bags must hold sequences of integers, one per bag.")
-            sizes = np.array([axes[0] for axes in shape], dtype=np.intp)
-        else:
-            sizes = np.full(shape[0], shape[1], dtype=np.intp)
-        bag = np.repeat(np.arange(len(sizes)), sizes)
-        factors = None if weights is None else self._check_weights(weights, shape)
-        if self.padding_idx is None or not len(codes):
-            return _Bags(codes, bag, sizes, factors, None, shape)
-        kept = codes != self.padding_idx
-        bag = bag[kept]
-        factors = None if factors is None else factors[kept]
-        return _Bags(codes[kept], bag, np.bincount(bag, minlength=len(sizes)), factors, kept, shape)
-
-    def _check_weights(self, weights: Any, shape: Any) -> Array:
-        """Weights as a flat array of the table's dtype."""
-        if self.mode != "sum":
+        sizes = read_sizes(shape, offsets)
+        if weights is not None and self.mode != "sum":
             raise ValueError(f"per_sample_weights need mode='sum'. Got mode={self.mode!r} instead.")
-        ragged = isinstance(shape, list)
-        parts = list(weights) if ragged and np.iterable(weights) else [weights]
-        arrays = [as_array("per_sample_weights", part) for part in parts]
-        for array in arrays:
-            if array.dtype.kind not in "biuf":
-                raise TypeError(
-                    f"per_sample_weights must hold real numbers. Got dtype {array.dtype} instead."
-                )
-        shapes = [array.shape for array in arrays]
-        if shapes != (shape if ragged else [shape]):
-            raise ValueError(
-                f"per_sample_weights must have the shape of the indices, {shape}. "
-                f"Got {shapes if ragged else shapes[0]} instead."
-            )
-        with np.errstate(over="ignore"):  # What is too large becomes infinite, an error below.
-            flat = np.concatenate([array.ravel().astype(self.dtype) for array in arrays])
-        if not np.isfinite(flat).all():
-            raise ValueError(
-                f"per_sample_weights must be finite. Got {flat[~np.isfinite(flat)][0]}."
-            )
-        return flat
+        factors = None if weights is None else read_weights(weights, shape, self.dtype)
+        bags = bag_indices(codes, sizes, factors, shape)
+        return bags if self.padding_idx is None else bags.without(self.padding_idx)
 
-    def _pool(self, bags: _Bags) -> Array:
+    def _pool(self, bags: BagIndices) -> Array:
         """The pooled vectors, shape (n_bags, embedding_dim)."""
         if self.mode == "max":
             return self._max(bags)[0]
@@ -324,7 +280,7 @@ class EmbeddingBag(Table):
             columns, vectors = np.arange(len(bags.codes)), self._gather(bags.codes)
         return Bags(columns, factors, ends).pool(vectors)
 
-    def _factors(self, bags: _Bags) -> Array:
+    def _factors(self, bags: BagIndices) -> Array:
         """The factor of each vector in its bag's sum, shape (n,)."""
         if bags.weights is not None:
             return bags.weights
@@ -332,7 +288,7 @@ class EmbeddingBag(Table):
             return np.ones(len(bags.codes), self.dtype)
         return (1 / np.maximum(bags.sizes, 1))[bags.bag].astype(self.dtype)
 
-    def _max(self, bags: _Bags) -> tuple[Array, Indices, Indices]:
+    def _max(self, bags: BagIndices) -> tuple[Array, Indices, Indices]:
         """The largest coordinates; bags that are not empty; the first index that reaches each."""
         ends = np.concatenate([[0], np.cumsum(bags.sizes)])
         filled = np.flatnonzero(bags.sizes)
@@ -343,7 +299,7 @@ class EmbeddingBag(Table):
         places = np.where(largest, positions, len(vectors))
         return pooled, filled, reduce_bags(np.minimum, places, ends)[filled]
 
-    def _table_gradient(self, bags: _Bags, grad: Array) -> RowGradient:
+    def _table_gradient(self, bags: BagIndices, grad: Array) -> RowGradient:
         """The gradient of the table from that of the pooled vectors."""
         if self.mode != "max":
             values = grad[bags.bag] * self._factors(bags)[:, None]
@@ -355,45 +311,7 @@ class EmbeddingBag(Table):
         values[places.reshape(winners.shape), np.arange(self.embedding_dim)] = grad[filled]
         return self._row_gradient(bags.codes[used], values)
 
-    def _weights_gradient(self, bags: _Bags, grad: Array) -> Any:
+    def _weights_gradient(self, bags: BagIndices, grad: Array) -> Any:
         """The gradient of the weights: the vector of each index times the gradient of its bag."""
         products = np.einsum("ij,ij->i", self._gather(bags.codes), grad[bags.bag])
-        if bags.kept is not None:
-            whole = np.zeros(len(bags.kept), self.dtype)
-            whole[bags.kept] = products
-            products = whole
-        if isinstance(bags.shape, list):
-            return np.split(products, np.cumsum([axes[0] for axes in bags.shape])[:-1])
-        return products.reshape(bags.shape)
-
-
-def _sizes_from_offsets(offsets: Any, shape: Any) -> Indices:
-    """Sizes of the bags that start at `offsets` in a vector of indices."""
-    if isinstance(shape, list) or len(shape) != 1:
-        if offsets is None:
-            raise ValueError(
-                "indices must have a row for each bag, or be a vector with offsets. "
-                f"Got shape {shape} instead."
-            )
-        raise ValueError(f"offsets are for a vector of indices. Got shape {shape} instead.")
-    if offsets is None:
-        raise ValueError("A vector of indices needs offsets, which say where each bag starts.")
-    given = read_indices(offsets, what="offsets")
-    if isinstance(given, list) or given.ndim != 1:
-        raise ValueError("offsets must be a vector.")
-    n, starts = shape[0], given.astype(np.intp)
-    if not len(starts):
-        if n:
-            raise ValueError(f"offsets are empty, but there are {n} indices.")
-        return starts
-    if starts[0] != 0:
-        raise ValueError(f"offsets must start with 0. Got {starts[0]} instead.")
-    sizes: Indices = np.diff(starts, append=n).astype(np.intp)
-    if (sizes < 0).any():
-        place = int(np.argmax(sizes < 0))
-        follower = f"offset {starts[place + 1]}" if place + 1 < len(starts) else f"the end, {n}"
-        raise ValueError(
-            f"offsets must not decrease, and be in [0, {n}]. "
-            f"Got {starts[place]} at position {place}, followed by {follower}."
-        )
-    return sizes
+        return bags.as_given(products)
