@@ -1,4 +1,4 @@
-"""The shared fit of all estimators."""
+"""What all estimators share: what is kept of a fit, further rows of its columns, `transform`."""
 
 from __future__ import annotations
 
@@ -11,50 +11,29 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._adopt import adopt
-from ._callbacks import CallbackSupportMixin, Task
+from ._callbacks import CallbackSupportMixin
 from ._coded import Column
-from ._cooccurrence import reject_first_vectors
 from ._doc_link import DocumentedMixin
 from ._first_pass import count_categories
 from ._frames import Frame
-from ._learning import (
-    FittedNetwork,
-    Start,
-    Trained,
-    find_space,
-    learn_tables,
-    train_for_vectors,
-)
-from ._numeric import NumericScaler
+from ._learning import FittedNetwork, Start
 from ._params import Rule, check_parameters
-from ._progress import ProgressLines, Watch, mean_curve
+from ._progress import ProgressLines, mean_curve
 from ._recipe import Recipe, make_recipe, share_tables
-from ._resting import Resting, rest
 from ._sample import numeric_matrix, read_input
 from ._sequences import pooled_vectors
-from ._streaming_counts import CountStream, start_counts
 from ._tables import fill_reserved_rows, take_vectors
 from ._targets import Target, read_classes, read_target
-from ._training_input import TrainingInput, encode_coded, encode_input, read_training_input
+from ._training_input import TrainingInput, encode_coded, encode_input
 from ._vectors import LearnedVectors
 from ._vocabularies import extend_vocabularies
 from ._vocabulary import ColumnVocabulary
 from ._warm_start import start_from
 from .nn._bags import Bags
-from .nn._record import Record
 from .nn._training import History
 
 # Parameters that rows are read by, also those of a fitted estimator.
 _OF_READING = ("handle_unknown", "handle_missing", "pooling", "dtype")
-
-
-class Units(Record):
-    """What scaled the numeric columns and the target of the first rows."""
-
-    scaler: NumericScaler
-    center: NDArray[np.float64]
-    scale: NDArray[np.float64]
 
 
 class EmbeddingModel(
@@ -70,71 +49,9 @@ class EmbeddingModel(
     # Of the vectors that are given out; a parameter of the encoder.
     dtype: ClassVar = np.float32
 
-    def _read(self, X: Any, y: Any, sample_weight: Any) -> TrainingInput:
-        """What the fit works with."""
-        check_parameters(self, self._rules)
-        return read_training_input(self, X, y, sample_weight)
-
-    def _n_epochs(self) -> int:
-        """How many epochs a network is trained at most."""
-        return 0 if self.task == "none" else self.max_iter
-
-    def _learn(self, read: TrainingInput, task: Task) -> tuple[EmbeddingModel, Trained | None]:
-        """A fitted copy, and what it does not keep; the epochs are parts of ``task``."""
-        trained = None if self.task == "none" else self._train(read, task)
-        fitted = self._fitted(read, trained)
-        if trained and trained.history.interrupted:
-            adopt(self, fitted)
-            raise KeyboardInterrupt
-        return fitted, trained
-
-    def _train(self, read: TrainingInput, task: Task) -> Trained:
-        """The network that predicts the target."""
-
-        def attributes(network: FittedNetwork, history: History) -> dict[str, Any]:
-            so_far = find_space(read.sample, read.n_codes, read.recipe, network, history)
-            return vars(self._fitted(read, so_far))
-
-        watch = Watch(task, attributes, self._lines(1, self.max_iter))
-        return train_for_vectors(
-            read.sample,
-            read.n_codes,
-            read.recipe,
-            read.rng,
-            start=next(self._starting_points(read), None),
-            before_epoch=watch.begin_epoch,
-            on_epoch=watch.end_epoch,
-        )
-
     def _lines(self, n_networks: int, n_epochs: int) -> ProgressLines | None:
         """What prints a line per epoch, if that is wanted."""
         return ProgressLines(type(self).__name__, n_networks, n_epochs) if self.verbose else None
-
-    def _fitted(self, read: TrainingInput, trained: Trained | None) -> EmbeddingModel:
-        """A copy that has learned the vectors."""
-        fitted, sample = copy(self), read.sample
-        fitted._store(read)
-        stream: CountStream | Resting | None = None
-        if trained is None:
-            start = self._start_counts(read)
-            stream, tables, _ = start.learned(sample, read.numbers, read.recipe, read.rng)
-            networks, histories = [], []
-        else:
-            tables = learn_tables(sample, trained, read.recipe, same_rows=True)
-            # How bags overlap is not told by what a fit leaves behind.
-            if not sample.bags:
-                stream = rest(sample, read.code_counts, trained, read.recipe)
-            networks = [trained.state()] if self.warm_start else []
-            histories = [trained.history]
-        fitted._keep_for_later(read, stream)
-        filled = self._fill(tables, read.vocabularies, read.code_counts)
-        fitted._store_learned(filled, networks, histories)
-        return fitted
-
-    def _start_counts(self, read: TrainingInput) -> CountStream:
-        """What tells which categories occur together in a row, without a target."""
-        reject_first_vectors(self.initial_embeddings)
-        return start_counts(read.sample, read.numbers, read.n_codes)
 
     def _starting_points(self, read: TrainingInput) -> Iterator[Start]:
         """What overwrites the first parameters of each network with those of the last fit."""
@@ -193,12 +110,6 @@ class EmbeddingModel(
             self.feature_names_in_ = probe.feature_names_in_
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-
-    def _keep_for_later(self, read: TrainingInput, stream: Any) -> None:
-        """Keep what `partial_fit` goes on from."""
-        target = read.sample.target
-        self._stream = stream
-        self._units = Units(read.scaler, target.center, target.scale)
 
     def _store_learned(
         self,

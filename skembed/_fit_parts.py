@@ -8,7 +8,6 @@ Nothing here knows where the parts are.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -60,11 +59,8 @@ def fit_encoder(estimator: Any, given: Parts, block_rows: int) -> tuple[Any, boo
             with_effects = recipe.target_effect or recipe.shrinkage is None
             parameters, history, effects = _train(read, with_effects=with_effects)
             tables = _learn_tables(read, parameters, effects)
-        fitted = copy(estimator)
-        fitted._store(read.input)
-        fitted._keep_for_later(read.input, None)
-        filled = estimator._fill(tables, read.input.vocabularies, read.input.code_counts)
-        fitted._store_learned(filled, [], [history] if history.loss_curve else [])
+        histories = [history] if history.loss_curve else []
+        fitted = estimator._with_tables(tables, read.input, None, [], histories)
     return fitted, history.interrupted
 
 

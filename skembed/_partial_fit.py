@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._adopt import adopt
-from ._base import EmbeddingModel
 from ._resting import Resting
 from ._sample import Columns, Sample, make_rng, read_input, read_weight
 from ._streaming import Stream, start_stream
@@ -17,12 +16,13 @@ from ._streaming_counts import CountStream
 from ._targets import in_unit_of
 from ._threads import single_blas_thread
 from ._training_input import read_training_input
+from ._vector_model import VectorModel
 from ._vocabularies import moved_rows
 from ._vocabulary import ColumnVocabulary
 from .nn._training import History
 
 
-class StreamedModel(EmbeddingModel):
+class StreamedModel(VectorModel):
     """Learns batch by batch."""
 
     def partial_fit(

@@ -271,7 +271,7 @@ def test_a_column_without_memory_leaves_the_estimator_as_it_was(monkeypatch):
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("skembed._base.learn_tables", no_memory)
+        patch.setattr("skembed._vector_model.learn_tables", no_memory)
         with pytest.raises(MemoryError):
             model.fit(X, Y)
     assert pickle.dumps(model) == before
